@@ -1,0 +1,56 @@
+//! Whose call it is.
+
+use super::KeyId;
+use std::sync::Arc;
+
+/// The holder of a valid credential.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Caller {
+    /// The key that was shown.
+    pub key: KeyId,
+    /// The models that it may use.
+    pub models: ModelRule,
+}
+
+/// Which models a key may use.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ModelRule {
+    /// Whatever the config serves.
+    All,
+    /// These names; a name may hold one `*`.
+    Only(Arc<[Box<str>]>),
+}
+
+impl ModelRule {
+    /// Whether `model` may be used.
+    pub fn allows(&self, model: &str) -> bool {
+        match self {
+            Self::All => true,
+            Self::Only(names) => names.iter().any(|name| matches(name, model)),
+        }
+    }
+}
+
+/// Whether `pattern`, in which one `*` stands for any text, covers `name`.
+pub(crate) fn matches(pattern: &str, name: &str) -> bool {
+    match pattern.split_once('*') {
+        None => pattern == name,
+        Some((head, tail)) => {
+            name.len() >= head.len() + tail.len() && name.starts_with(head) && name.ends_with(tail)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_star_stands_for_any_text_but_never_overlaps() {
+        assert!(matches("gpt-*", "gpt-"));
+        assert!(matches("gpt-*-mini", "gpt-5-mini"));
+        assert!(!matches("gpt-*-mini", "gpt-mini"));
+        assert!(matches("*", "anything"));
+        assert!(!matches("gpt", "gpt-5"));
+    }
+}

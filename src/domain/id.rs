@@ -1,0 +1,108 @@
+//! Identifiers.
+
+use std::fmt;
+
+/// The public half of an API key: it names the key everywhere and opens nothing.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct KeyId([u8; KeyId::LEN]);
+
+impl KeyId {
+    /// Characters in an id.
+    pub const LEN: usize = 16;
+
+    /// Reads an id: exactly `LEN` letters and digits.
+    pub fn parse(text: &[u8]) -> Option<Self> {
+        let id: [u8; Self::LEN] = text.try_into().ok()?;
+        id.iter().all(u8::is_ascii_alphanumeric).then_some(Self(id))
+    }
+
+    /// The id as text.
+    pub fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.0).expect("parse admits ASCII only")
+    }
+}
+
+impl fmt::Display for KeyId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl fmt::Debug for KeyId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// Names one request in headers, logs, events and on the ledger.
+///
+/// Kept from the client when it is sane, so that its traces and Weir's meet.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct RequestId(http::HeaderValue);
+
+impl RequestId {
+    /// The longest id that is taken from a client.
+    pub const MAX_BYTES: usize = 128;
+
+    /// A client's own id, if it is 1 to 128 letters, digits, `-`, `_`, `.` or `:`.
+    pub fn from_client(value: &http::HeaderValue) -> Option<Self> {
+        let bytes = value.as_bytes();
+        let sane = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b':');
+        let fits = (1..=Self::MAX_BYTES).contains(&bytes.len());
+        (fits && bytes.iter().all(sane)).then(|| Self(value.clone()))
+    }
+
+    /// A new id from 128 random bits: `req_` and 32 hex digits.
+    pub fn from_bits(bits: u128) -> Self {
+        const HEX: &[u8; 16] = b"0123456789abcdef";
+        let mut text = *b"req_00000000000000000000000000000000";
+        for (place, nibble) in text[4..].iter_mut().zip((0..32).rev()) {
+            *place = HEX[(bits >> (nibble * 4)) as usize & 15];
+        }
+        Self(http::HeaderValue::from_bytes(&text).expect("hex is a valid header value"))
+    }
+
+    /// The id as text.
+    pub fn as_str(&self) -> &str {
+        self.0.to_str().expect("both ways in admit ASCII only")
+    }
+
+    /// The id as a header value.
+    pub fn header(&self) -> http::HeaderValue {
+        self.0.clone()
+    }
+}
+
+impl fmt::Debug for RequestId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl fmt::Display for RequestId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_made_id_is_hex_of_its_bits() {
+        let id = RequestId::from_bits(0x0123_4567_89ab_cdef_0011_2233_4455_6677);
+        assert_eq!(id.as_str(), "req_0123456789abcdef0011223344556677");
+    }
+
+    #[test]
+    fn only_a_sane_client_id_is_kept() {
+        let kept = |text: &str| RequestId::from_client(&http::HeaderValue::from_str(text).unwrap()).is_some();
+        assert!(kept("trace-1.a_B:9"));
+        assert!(!kept(""));
+        assert!(!kept("a b"));
+        assert!(!kept("<script>"));
+        assert!(kept(&"x".repeat(128)));
+        assert!(!kept(&"x".repeat(129)));
+    }
+}

@@ -1,0 +1,13 @@
+//! Nouns that every part shares. No I/O, no async, nothing that knows HTTP status codes.
+
+mod caller;
+mod endpoint;
+mod id;
+mod secret;
+mod usage;
+
+pub use caller::{Caller, ModelRule};
+pub use endpoint::Endpoint;
+pub use id::{KeyId, RequestId};
+pub use secret::Secret;
+pub use usage::{Outcome, Usage};
