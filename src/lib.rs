@@ -1,6 +1,27 @@
 //! Weir: an OpenAI-compatible gateway that meters every token.
 //!
-//! The modules, in the order of a request from the outside in. A module imports only from those below it.
+//! The modules, in the order of a request from the outside in. A module imports only from those below it;
+//! `tests/it/architecture.rs` holds the table.
 
+pub mod api;
+pub mod app;
+pub mod auth;
 pub mod body;
+pub mod catalog;
+pub mod cli;
+pub mod config;
+pub mod control;
 pub mod domain;
+pub mod error;
+pub mod events;
+pub mod ledger;
+pub mod pipeline;
+pub mod providers;
+pub mod route;
+pub mod server;
+pub mod store;
+pub mod tap;
+pub mod tasks;
+pub mod telemetry;
+pub mod upstream;
+pub mod wire;

@@ -1,17 +1,33 @@
 //! The configuration, checked: complete, parsed, with no `Option` that means "default".
 //!
-//! `config.toml` as written is read by `file`, every mistake in it is found by `check`, and what comes out is a
-//! [`Config`]. Parts receive their own section, never the whole. Nothing else in Weir reads the environment.
+//! `file` finds what was written (the shipped `config.toml`, the operator's, the environment, flags) and lays it over
+//! one another as a `tree` that remembers places; `check` reads every key of it with the readers of `values`; and what
+//! comes out is a [`Config`], or every mistake at once. Parts receive their own section, never the whole. Nothing else
+//! in Weir reads the environment.
 
 mod check;
+mod credential;
+mod environment;
 mod file;
+mod network;
+mod read;
 pub mod reload;
+mod report;
+mod routes;
+mod suggest;
+mod tree;
+mod upstreams;
+mod values;
 
-pub use check::{Problem, Problems};
-pub use file::{Flags, load};
+#[cfg(test)]
+mod tests;
+
+pub use file::{Flags, Loaded, load, load_store};
+pub use network::Network;
+pub use report::{Problem, Problems};
 
 use crate::domain::Secret;
-use std::{net::IpAddr, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 /// Everything that an operator can set.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -84,44 +100,6 @@ pub struct Tls {
     pub key: PathBuf,
 }
 
-/// A block of addresses, such as `10.0.0.0/8`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Network {
-    base: IpAddr,
-    prefix: u8,
-}
-
-impl Network {
-    /// Reads `address` or `address/prefix`.
-    pub fn parse(text: &str) -> Option<Self> {
-        let (base, prefix) = match text.split_once('/') {
-            Some((base, prefix)) => (base.parse().ok()?, Some(prefix.parse().ok()?)),
-            None => (text.parse().ok()?, None),
-        };
-        let widest = match base {
-            IpAddr::V4(_) => 32,
-            IpAddr::V6(_) => 128,
-        };
-        let prefix = prefix.unwrap_or(widest);
-        (prefix <= widest).then_some(Self { base, prefix })
-    }
-
-    /// Whether `address` is in the block. An IPv4 address in IPv6 clothes counts as IPv4.
-    pub fn contains(&self, address: IpAddr) -> bool {
-        let same = |a: u128, b: u128, width: u8| {
-            let shift = u32::from(width - self.prefix);
-            a.checked_shr(shift).unwrap_or(0) == b.checked_shr(shift).unwrap_or(0)
-        };
-        match (self.base, address.to_canonical()) {
-            (IpAddr::V4(base), IpAddr::V4(address)) => {
-                same(u32::from(base).into(), u32::from(address).into(), 32)
-            }
-            (IpAddr::V6(base), IpAddr::V6(address)) => same(base.into(), address.into(), 128),
-            _ => false,
-        }
-    }
-}
-
 /// Which web pages may call the data plane.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cors {
@@ -172,7 +150,7 @@ pub struct Store {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Upstream {
     /// What `[[model]]` calls it.
-    pub name: String,
+    pub name: Arc<str>,
     /// Its dialect.
     pub provider: Provider,
     /// The URL that OpenAI paths are appended to, without a slash at its end. Empty for the simulator.
@@ -217,7 +195,7 @@ pub struct Timeouts {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Model {
     /// The name, or a pattern in which one `*` stands for any text.
-    pub name: String,
+    pub name: Arc<str>,
     /// Where it goes, in order of preference; never empty.
     pub to: Vec<Target>,
 }
@@ -242,21 +220,4 @@ pub struct Forward {
     pub path: String,
     /// The upstream, or `None` to close the path.
     pub to: Option<Arc<Upstream>>,
-}
-
-#[cfg(test)]
-mod tests {
-    use super::Network;
-
-    #[test]
-    fn a_network_holds_its_own_addresses() {
-        let holds = |net: &str, ip: &str| Network::parse(net).unwrap().contains(ip.parse().unwrap());
-        assert!(holds("10.0.0.0/8", "10.9.8.7"));
-        assert!(holds("10.0.0.0/8", "::ffff:10.9.8.7"));
-        assert!(!holds("10.0.0.0/8", "11.0.0.1"));
-        assert!(holds("0.0.0.0/0", "1.2.3.4"));
-        assert!(holds("::1", "::1"));
-        assert!(!holds("::/0", "1.2.3.4"));
-        assert!(Network::parse("10.0.0.0/33").is_none());
-    }
 }

@@ -52,14 +52,26 @@ impl RequestId {
         (fits && bytes.iter().all(sane)).then(|| Self(value.clone()))
     }
 
-    /// A new id from 128 random bits: `req_` and 32 hex digits.
-    pub fn from_bits(bits: u128) -> Self {
+    /// A new id: `req_` and 32 hex digits, which begin with the milliseconds since 1970, so that ids sort by time.
+    pub fn new(millis: u64, random: u128) -> Self {
         const HEX: &[u8; 16] = b"0123456789abcdef";
+        let bits = u128::from(millis) << 80 | random & ((1 << 80) - 1);
         let mut text = *b"req_00000000000000000000000000000000";
         for (place, nibble) in text[4..].iter_mut().zip((0..32).rev()) {
             *place = HEX[(bits >> (nibble * 4)) as usize & 15];
         }
         Self(http::HeaderValue::from_bytes(&text).expect("hex is a valid header value"))
+    }
+
+    /// A number that differs from id to id, for choices that want to be fair and need not be secret.
+    pub fn dice(&self) -> u64 {
+        // FNV-1a
+        self.0
+            .as_bytes()
+            .iter()
+            .fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+                (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3)
+            })
     }
 
     /// The id as text.
@@ -90,14 +102,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_made_id_is_hex_of_its_bits() {
-        let id = RequestId::from_bits(0x0123_4567_89ab_cdef_0011_2233_4455_6677);
+    fn a_made_id_is_its_time_and_then_random() {
+        let id = RequestId::new(0x0123_4567_89ab, 0xffff_cdef_0011_2233_4455_6677);
         assert_eq!(id.as_str(), "req_0123456789abcdef0011223344556677");
     }
 
     #[test]
     fn only_a_sane_client_id_is_kept() {
-        let kept = |text: &str| RequestId::from_client(&http::HeaderValue::from_str(text).unwrap()).is_some();
+        let kept = |text: &str| {
+            RequestId::from_client(&http::HeaderValue::from_str(text).unwrap()).is_some()
+        };
         assert!(kept("trace-1.a_B:9"));
         assert!(!kept(""));
         assert!(!kept("a b"));

@@ -1,11 +1,14 @@
 //! Nouns that every part shares. No I/O, no async, nothing that knows HTTP status codes.
 
+mod arrival;
 mod caller;
 mod endpoint;
 mod id;
 mod secret;
 mod usage;
 
+pub use arrival::Arrival;
+pub(crate) use caller::matches;
 pub use caller::{Caller, ModelRule};
 pub use endpoint::Endpoint;
 pub use id::{KeyId, RequestId};

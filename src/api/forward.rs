@@ -1,0 +1,129 @@
+//! Every OpenAI path that Weir does not read: passed to the upstream that the config names for it, both bodies
+//! streamed.
+
+use super::{Request, authenticate};
+use crate::{
+    app::Worker,
+    body::Body,
+    config::Target,
+    domain::{Arrival, Endpoint, ModelRule},
+    error::Error,
+    pipeline::{self, Call, Payload},
+    upstream::Upload,
+};
+use http::Response;
+use std::sync::Arc;
+
+/// The resources that OpenAI serves below `/v1` and that Weir passes on without being told to.
+///
+/// Not among them: `organization` and `projects`, which are the control plane's.
+const RESOURCES: [&str; 19] = [
+    "assistants",
+    "audio",
+    "batches",
+    "chatkit",
+    "containers",
+    "content_provenance_checks",
+    "conversations",
+    "evals",
+    "files",
+    "fine_tuning",
+    "images",
+    "moderations",
+    "realtime",
+    "responses",
+    "skills",
+    "threads",
+    "uploads",
+    "vector_stores",
+    "videos",
+];
+
+/// Passes a request on.
+pub async fn pass(
+    worker: &Arc<Worker>,
+    request: Request,
+    arrival: &mut Arrival,
+) -> Result<Response<Body>, Error> {
+    let snapshot = worker.app.snapshot.load_full();
+    let path = request.uri().path();
+    let resource = path.split('/').nth(2).unwrap_or_default();
+    let is_known = RESOURCES.contains(&resource) || snapshot.routes.names(path);
+    if !is_sound(path) || !is_known || matches!(resource, "organization" | "projects") {
+        return Err(Error::NoSuchPath);
+    }
+    let upstream = snapshot.routes.forward(path).cloned();
+    let (head, body) = request.into_parts();
+    let caller = authenticate(worker, &head.headers, arrival)?;
+    let upstream = upstream.ok_or(Error::NotServed)?;
+    if caller.models != ModelRule::All {
+        return Err(Error::PathForbidden);
+    }
+    let bounds = &snapshot.config.server;
+    if http_body::Body::size_hint(&body).lower() > bounds.upload_max_bytes {
+        return Err(Error::TooLarge(bounds.upload_max_bytes));
+    }
+    let (upload, fault) = Upload::new(body, bounds.upload_max_bytes, bounds.body_timeout);
+    let below = head.uri.path_and_query().map_or("", |path| path.as_str());
+    let call = Call {
+        id: arrival.id.clone(),
+        caller,
+        endpoint: Endpoint::Forward,
+        method: head.method,
+        path: below.strip_prefix("/v1").unwrap_or(below).to_owned(),
+        headers: head.headers,
+        label: "other".into(),
+        model: "other".into(),
+        stream: false,
+        payload: Payload::Streamed(Some(upload), fault, bounds.upload_max_bytes),
+    };
+    let target = Target {
+        timeouts: upstream.timeouts,
+        upstream,
+        model: None,
+        weight: 0,
+    };
+    pipeline::run(worker, &snapshot, call, vec![target], arrival).await
+}
+
+/// Whether a path means the same to every reader: nothing empty, nothing that climbs, nothing that hides a slash.
+fn is_sound(path: &str) -> bool {
+    let segment = |segment: &str| {
+        let lower = segment.to_ascii_lowercase();
+        let plain = lower.replace("%2e", ".");
+        !plain.is_empty()
+            && plain != "."
+            && plain != ".."
+            && !["%2f", "%5c", "%00", "\\"]
+                .iter()
+                .any(|bad| lower.contains(bad))
+    };
+    path.is_ascii()
+        && path
+            .strip_prefix('/')
+            .is_some_and(|rest| rest.split('/').all(segment))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_sound;
+
+    #[test]
+    fn paths_that_climb_or_hide_are_not_sound() {
+        for path in ["/v1/files", "/v1/files/file-1/content", "/v1/files/a.b"] {
+            assert!(is_sound(path), "{path}");
+        }
+        for path in [
+            "//v1/files",
+            "/v1//files",
+            "/v1/../x",
+            "/v1/%2e%2E/x",
+            "/v1/a%2Fb",
+            "/v1/a\\b",
+            "/v1/files/",
+            "/v1/é",
+        ] {
+            assert!(!is_sound(path), "{path}");
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! `POST /v1/chat/completions`, `/v1/completions` and `/v1/embeddings`: requests that name a model in a body that
+//! Weir reads.
+
+use super::{Request, authenticate};
+use crate::{
+    app::{Reserved, Worker},
+    body::Body,
+    config::Server,
+    domain::{Arrival, Endpoint},
+    error::Error,
+    pipeline::{self, Call, Payload},
+    route,
+    wire::request::{Facts, Reader},
+};
+use bytes::{Bytes, BytesMut};
+use http::{HeaderMap, Response, header::CONTENT_TYPE};
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+use std::sync::Arc;
+
+/// Answers a request for tokens.
+pub async fn create(
+    worker: &Arc<Worker>,
+    endpoint: Endpoint,
+    request: Request,
+    arrival: &mut Arrival,
+) -> Result<Response<Body>, Error> {
+    let snapshot = worker.app.snapshot.load_full();
+    let (head, body) = request.into_parts();
+    let caller = authenticate(worker, &head.headers, arrival)?;
+    require_json(&head.headers)?;
+    let reserved = worker.app.body_memory.reserve();
+    let (body, facts, reserved) = read(body, endpoint, &snapshot.config.server, reserved).await?;
+    let model: Arc<str> = facts.model.as_str().into();
+    arrival.model = Some(Arc::clone(&model));
+    let Some(entry) = snapshot.routes.model(&model) else {
+        return Err(Error::NoSuchModel(facts.model));
+    };
+    if !caller.models.allows(&model) {
+        return Err(Error::ModelForbidden(facts.model));
+    }
+    let targets = route::plan(&entry.to, arrival.id.dice())
+        .into_iter()
+        .cloned()
+        .collect();
+    let query = head
+        .uri
+        .query()
+        .map(|query| format!("?{query}"))
+        .unwrap_or_default();
+    let call = Call {
+        id: arrival.id.clone(),
+        caller,
+        endpoint,
+        method: head.method,
+        path: format!("{}{query}", endpoint.path()),
+        headers: head.headers,
+        label: Arc::clone(&entry.name),
+        model,
+        stream: facts.stream,
+        payload: Payload::Held {
+            body,
+            facts,
+            reserved,
+        },
+    };
+    pipeline::run(worker, &snapshot, call, targets, arrival).await
+}
+
+/// A body without a type is taken for JSON; one of another type is not.
+fn require_json(headers: &HeaderMap) -> Result<(), Error> {
+    let Some(value) = headers.get(CONTENT_TYPE) else {
+        return Ok(());
+    };
+    let media = value
+        .to_str()
+        .unwrap_or_default()
+        .split(';')
+        .next()
+        .unwrap_or_default()
+        .trim();
+    let is_json = media.eq_ignore_ascii_case("application/json")
+        || media.len() > 5 && media[media.len() - 5..].eq_ignore_ascii_case("+json");
+    if is_json { Ok(()) } else { Err(Error::NotJson) }
+}
+
+/// Reads and checks a body piece by piece, so that a long one neither stalls its thread nor exceeds its bounds.
+async fn read(
+    mut body: Incoming,
+    endpoint: Endpoint,
+    bounds: &Server,
+    mut reserved: Reserved,
+) -> Result<(Bytes, Facts, Reserved), Error> {
+    let max = bounds.body_max_bytes;
+    let too_large = || Error::TooLarge(max as u64);
+    if http_body::Body::size_hint(&body).lower() > max as u64 {
+        return Err(too_large());
+    }
+    let mut reader = Reader::new(bounds.json_depth_max);
+    let mut first = Bytes::new();
+    let mut whole = BytesMut::new();
+    while let Some(frame) = tokio::time::timeout(bounds.body_timeout, body.frame())
+        .await
+        .map_err(|_| Error::TooSlow)?
+    {
+        let frame = frame.map_err(|_| Error::BadRequest("The request body broke off."))?;
+        let Ok(piece) = frame.into_data() else {
+            continue;
+        };
+        if first.len() + whole.len() + piece.len() > max {
+            return Err(too_large());
+        }
+        if !reserved.grow(piece.len(), bounds.body_memory_max_bytes) {
+            return Err(Error::Overloaded("too many large requests at once"));
+        }
+        reader.feed(&piece)?;
+        // Most bodies come in one piece, which is then passed on without a copy.
+        if first.is_empty() && whole.is_empty() {
+            first = piece;
+        } else {
+            whole.extend_from_slice(&std::mem::take(&mut first));
+            whole.extend_from_slice(&piece);
+        }
+    }
+    let body = if whole.is_empty() {
+        first
+    } else {
+        whole.freeze()
+    };
+    let facts = reader.finish(&body, endpoint)?;
+    Ok((body, facts, reserved))
+}

@@ -1,0 +1,180 @@
+//! `GET /v1/models`: the names that a key may use.
+
+use super::{Request, authenticate};
+use crate::{
+    app::{Snapshot, Worker},
+    body::{self, Body},
+    catalog::{self, Entry},
+    config::Provider,
+    domain::{Arrival, Caller, matches},
+    error::Error,
+    providers::simulator,
+};
+use http::{HeaderValue, Response, header::CONTENT_TYPE};
+use serde::Serialize;
+use std::{collections::BTreeMap, sync::Arc, time::UNIX_EPOCH};
+
+#[derive(Serialize)]
+struct List {
+    object: &'static str,
+    data: Vec<Model>,
+}
+
+#[derive(Serialize)]
+struct Model {
+    id: String,
+    object: &'static str,
+    created: u64,
+    owned_by: String,
+}
+
+/// All models that the caller may use.
+pub async fn list(
+    worker: &Arc<Worker>,
+    request: Request,
+    arrival: &mut Arrival,
+) -> Result<Response<Body>, Error> {
+    let caller = authenticate(worker, request.headers(), arrival)?;
+    let snapshot = worker.app.snapshot.load_full();
+    let data = known(worker, &snapshot, &caller)
+        .await
+        .into_values()
+        .collect();
+    Ok(json(&List {
+        object: "list",
+        data,
+    }))
+}
+
+/// One model.
+pub async fn retrieve(
+    worker: &Arc<Worker>,
+    name: &str,
+    request: Request,
+    arrival: &mut Arrival,
+) -> Result<Response<Body>, Error> {
+    let caller = authenticate(worker, request.headers(), arrival)?;
+    let snapshot = worker.app.snapshot.load_full();
+    let name = decode(name).ok_or(Error::NoSuchPath)?;
+    let model = known(worker, &snapshot, &caller).await.remove(&name);
+    model
+        .map(|model| json(&model))
+        .ok_or(Error::NoSuchModel(name))
+}
+
+/// The models by name: those that the config names, and what upstreams offer under its patterns.
+async fn known(
+    worker: &Arc<Worker>,
+    snapshot: &Snapshot,
+    caller: &Caller,
+) -> BTreeMap<String, Model> {
+    let started = worker
+        .app
+        .started
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default()
+        .as_secs();
+    let mut models = BTreeMap::new();
+    for entry in snapshot.routes.models() {
+        let first = &entry.to[0];
+        let owner = &first.upstream.name;
+        if !entry.name.contains('*') {
+            let model = Entry {
+                id: entry.name.to_string(),
+                created: started,
+                owned_by: owner.to_string(),
+            };
+            models.insert(model.id.clone(), model);
+            continue;
+        }
+        let offered = match first.upstream.provider {
+            Provider::Simulator => simulated(started),
+            Provider::OpenAi => catalog::of(worker, &first.upstream).await,
+        };
+        for model in offered
+            .iter()
+            .filter(|model| matches(&entry.name, &model.id))
+        {
+            models
+                .entry(model.id.clone())
+                .or_insert_with(|| model.clone());
+        }
+    }
+    let allowed = models
+        .into_iter()
+        .filter(|(name, _)| caller.models.allows(name));
+    allowed
+        .map(|(name, entry)| {
+            let Entry {
+                id,
+                created,
+                owned_by,
+            } = entry;
+            (
+                name,
+                Model {
+                    id,
+                    object: "model",
+                    created,
+                    owned_by,
+                },
+            )
+        })
+        .collect()
+}
+
+fn simulated(created: u64) -> Arc<[Entry]> {
+    let name = |(suffix, _): &(&str, &str)| format!("simulator/{suffix}");
+    let entry = |id| Entry {
+        id,
+        created,
+        owned_by: "simulator".to_owned(),
+    };
+    simulator::MODELS.iter().map(name).map(entry).collect()
+}
+
+fn json(value: &impl Serialize) -> Response<Body> {
+    let text = serde_json::to_string(value).expect("strings and numbers always serialise");
+    let mut response = Response::new(body::full(text));
+    response
+        .headers_mut()
+        .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}
+
+/// Resolves percent-encoding: libraries write `simulator%2Ffast` where the name has a slash.
+fn decode(text: &str) -> Option<String> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((&byte, tail)) = rest.split_first() {
+        if byte == b'%' {
+            let (digits, tail) = tail.split_at_checked(2)?;
+            let digits = std::str::from_utf8(digits)
+                .ok()
+                .filter(|d| d.bytes().all(|b| b.is_ascii_hexdigit()))?;
+            bytes.push(u8::from_str_radix(digits, 16).ok()?);
+            rest = tail;
+        } else {
+            bytes.push(byte);
+            rest = tail;
+        }
+    }
+    String::from_utf8(bytes).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::decode;
+
+    #[test]
+    fn names_are_decoded_and_broken_ones_refused() {
+        assert_eq!(
+            decode("simulator%2Ffast").as_deref(),
+            Some("simulator/fast")
+        );
+        assert_eq!(decode("gpt-5").as_deref(), Some("gpt-5"));
+        for bad in ["%", "%2", "%zz", "%+1", "%ff"] {
+            assert_eq!(decode(bad), None, "{bad}");
+        }
+    }
+}

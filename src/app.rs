@@ -1,0 +1,133 @@
+//! Everything that a request may need, built once.
+
+use crate::{
+    auth::Keys,
+    catalog::Catalog,
+    config::Config,
+    events::Bus,
+    ledger::Ledger,
+    route::Routes,
+    tasks::Signal,
+    telemetry::{Log, metrics::Metrics},
+    upstream::Pool,
+};
+use arc_swap::ArcSwap;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::SystemTime,
+};
+
+/// What all threads share.
+pub struct App {
+    /// The config in force. A request takes it once and keeps it.
+    pub snapshot: ArcSwap<Snapshot>,
+    /// Who may come in.
+    pub keys: Keys,
+    /// Who hears what happens.
+    pub events: Bus,
+    /// Where usage goes.
+    pub ledger: Ledger,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
+    /// Where lines are written.
+    pub log: Log,
+    /// Raised when no new work is taken.
+    pub drain: Signal,
+    /// Raised when what still runs must end now.
+    pub cut: Signal,
+    /// Request bodies that are held.
+    pub body_memory: BodyMemory,
+    /// What upstreams offer.
+    pub catalog: Catalog,
+    /// When it was built.
+    pub started: SystemTime,
+}
+
+/// The config at one moment, with what is derived from it.
+pub struct Snapshot {
+    /// The config.
+    pub config: Config,
+    /// Where names and paths lead.
+    pub routes: Routes,
+}
+
+impl Snapshot {
+    /// The snapshot of `config`.
+    pub fn new(config: Config) -> Self {
+        let routes = Routes::new(&config);
+        Self { config, routes }
+    }
+}
+
+/// One thread that serves: what is shared, and connections of its own.
+pub struct Worker {
+    /// What is shared.
+    pub app: Arc<App>,
+    /// Its connections to upstreams.
+    pub pool: Pool,
+}
+
+/// Bounds the request bodies that are held at one time.
+#[derive(Default)]
+pub struct BodyMemory(Arc<AtomicUsize>);
+
+/// A part of the memory for bodies; given back when dropped.
+#[must_use = "dropping it gives the memory back"]
+pub struct Reserved {
+    used: Arc<AtomicUsize>,
+    bytes: usize,
+}
+
+impl BodyMemory {
+    /// An empty reservation.
+    pub fn reserve(&self) -> Reserved {
+        Reserved {
+            used: Arc::clone(&self.0),
+            bytes: 0,
+        }
+    }
+
+    /// Bytes in use.
+    pub fn used(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+impl Reserved {
+    /// Takes `more` bytes, if all together stay within `max`.
+    pub fn grow(&mut self, more: usize, max: usize) -> bool {
+        let before = self.used.fetch_add(more, Ordering::Relaxed);
+        if before + more > max {
+            self.used.fetch_sub(more, Ordering::Relaxed);
+            return false;
+        }
+        self.bytes += more;
+        true
+    }
+}
+
+impl Drop for Reserved {
+    fn drop(&mut self) {
+        self.used.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::BodyMemory;
+
+    #[test]
+    fn what_is_reserved_comes_back_and_never_exceeds_the_bound() {
+        let memory = BodyMemory::default();
+        let mut one = memory.reserve();
+        assert!(one.grow(60, 100));
+        let mut two = memory.reserve();
+        assert!(!two.grow(41, 100));
+        assert!(two.grow(40, 100));
+        drop(one);
+        assert_eq!(memory.used(), 40);
+    }
+}

@@ -1,0 +1,131 @@
+//! Making, listing, revoking and rotating keys.
+
+use super::columns::Millis;
+use super::key::{self, Kind, Minted};
+use super::records::{self, New, Record};
+use super::{Error, Keys, MODELS_MAX, NAME_MAX_CHARS};
+use crate::domain::{KeyId, ModelRule};
+use rusqlite::Connection;
+use std::time::{Duration, SystemTime};
+
+/// A key to be made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewKey {
+    /// What people call it; need not be unique.
+    pub name: String,
+    /// What it opens.
+    pub kind: Kind,
+    /// The models that it may use.
+    pub models: ModelRule,
+    /// When it ends; `None` is never.
+    pub expires: Option<SystemTime>,
+}
+
+impl Keys {
+    /// Makes a key. It opens its plane here at once, and in other processes as soon as they look.
+    pub async fn create(&self, new: NewKey) -> Result<Minted, Error> {
+        check(&new)?;
+        self.write(move |tx| insert(tx, &new)).await
+    }
+
+    /// Up to `limit` keys in the order in which they were made, from the one after `after`; those that ended too.
+    ///
+    /// A long page holds up the changes behind it: ask for thousands, not for millions.
+    pub async fn list(&self, after: Option<KeyId>, limit: usize) -> Result<Vec<Record>, Error> {
+        let read = move |conn: &mut Connection| match after {
+            Some(id) if records::find(conn, id)?.is_none() => Ok(Err(Error::NoSuchKey(id))),
+            _ => records::page(conn, after, limit).map(Ok),
+        };
+        self.db.call(read).await?
+    }
+
+    /// Ends a key now and for good.
+    pub async fn revoke(&self, id: KeyId) -> Result<(), Error> {
+        self.write(move |tx| {
+            find(tx, id)?;
+            Ok(records::revoke(tx, id, Millis::of(SystemTime::now()))?)
+        })
+        .await
+    }
+
+    /// Makes a key with the rights of `id`, which ends after `overlap` so that its users have time to change over.
+    ///
+    /// The new key ends when the old one would have: a rotation changes a secret and extends nothing.
+    pub async fn rotate(&self, id: KeyId, overlap: Duration) -> Result<Minted, Error> {
+        self.write(move |tx| {
+            let old = find(tx, id)?;
+            if let Some(by) = old.replaced_by {
+                return Err(Error::AlreadyReplaced { id, by });
+            }
+            let now = SystemTime::now();
+            if old.expires.is_some_and(|end| end <= now) {
+                return Err(Error::Expired(id));
+            }
+            let heir = NewKey {
+                name: old.name,
+                kind: old.kind,
+                models: old.models,
+                expires: old.expires,
+            };
+            let minted = insert(tx, &heir)?;
+            let end = old.expires.map_or(Millis::NEVER, Millis::of);
+            records::replace(tx, id, minted.id, end.min(Millis::of(now).plus(overlap)))?;
+            Ok(minted)
+        })
+        .await
+    }
+
+    /// Whether a stored admin key opens the control plane now.
+    pub async fn has_admin(&self) -> Result<bool, Error> {
+        let now = Millis::of(SystemTime::now());
+        Ok(self
+            .db
+            .call(move |conn| records::has_admin(conn, now))
+            .await?)
+    }
+}
+
+/// Mints a key and stores what may be kept of it.
+pub(super) fn insert(conn: &Connection, new: &NewKey) -> Result<Minted, Error> {
+    let minted = key::mint(new.kind)?;
+    let row = New {
+        minted: &minted,
+        kind: new.kind,
+        name: &new.name,
+        models: &new.models,
+        created: Millis::of(SystemTime::now()),
+        expires: new.expires.map(Millis::of),
+    };
+    records::insert(conn, &row)?;
+    Ok(minted)
+}
+
+/// A key that is there and not revoked.
+fn find(conn: &Connection, id: KeyId) -> Result<Record, Error> {
+    let record = records::find(conn, id)?.ok_or(Error::NoSuchKey(id))?;
+    if record.revoked.is_some() {
+        Err(Error::AlreadyRevoked(id))
+    } else {
+        Ok(record)
+    }
+}
+
+fn check(new: &NewKey) -> Result<(), Error> {
+    let is_sane = |text: &str| {
+        (1..=NAME_MAX_CHARS).contains(&text.chars().count()) && !text.chars().any(char::is_control)
+    };
+    let is_pattern = |name: &str| is_sane(name) && name.matches('*').count() <= 1;
+
+    if !is_sane(&new.name) {
+        return Err(Error::Name);
+    }
+    if let ModelRule::Only(names) = &new.models
+        && !((1..=MODELS_MAX).contains(&names.len()) && names.iter().all(|name| is_pattern(name)))
+    {
+        return Err(Error::Models);
+    }
+    if new.expires.is_some_and(|end| end <= SystemTime::now()) {
+        return Err(Error::ExpiryPassed);
+    }
+    Ok(())
+}

@@ -1,0 +1,93 @@
+//! Every key in memory, so that a request is answered without the store.
+//!
+//! Readers take no lock and wait for nobody. Only the store's thread writes, in the order of commits.
+
+use super::Rejected;
+use super::columns::Millis;
+use super::key::{Hash, Kind, Shown};
+use crate::domain::{Caller, KeyId, ModelRule};
+use std::sync::atomic::{AtomicI64, Ordering};
+use subtle::ConstantTimeEq;
+
+/// Stands in for the hash of a key that does not exist: a value that no one knows a secret for.
+const NOBODY: Hash = Hash([0; 32]);
+
+/// What a request needs to know of a key. Kept small: there may be a million.
+#[derive(Debug)]
+pub(super) struct Entry {
+    pub(super) hash: Hash,
+    pub(super) models: ModelRule,
+    pub(super) expires: Millis,
+    pub(super) kind: Kind,
+    pub(super) revoked: bool,
+}
+
+/// One row of the store, as it is now.
+pub(super) struct Change {
+    pub(super) id: KeyId,
+    pub(super) version: i64,
+    /// `None` if the row makes no sense, which must close the door rather than leave it as it was.
+    pub(super) entry: Option<Entry>,
+}
+
+#[derive(Default)]
+pub(super) struct Index {
+    entries: papaya::HashMap<KeyId, Entry>,
+    seen: AtomicI64,
+}
+
+impl Index {
+    /// The holder of a key that opens the plane of `kind` at `now`.
+    pub(super) fn find(
+        &self,
+        shown: &Shown<'_>,
+        kind: Kind,
+        now: Millis,
+    ) -> Result<Caller, Rejected> {
+        let hash = shown.hash();
+        let entries = self.entries.pin();
+        let entry = entries
+            .get(&shown.id)
+            .filter(|entry| entry.kind == shown.kind);
+
+        // An unknown id takes the same steps as a wrong secret, and what became of a key is told to its holder only.
+        let stored = entry.map_or(&NOBODY, |entry| &entry.hash);
+        let proven = bool::from(hash.ct_eq(stored));
+        let entry = entry.ok_or(Rejected::Unknown)?;
+        if !proven {
+            return Err(Rejected::WrongSecret);
+        }
+        if entry.kind != kind {
+            return Err(Rejected::WrongPlane);
+        }
+        if entry.revoked {
+            return Err(Rejected::Revoked);
+        }
+        if entry.expires <= now {
+            return Err(Rejected::Expired);
+        }
+        Ok(Caller {
+            key: shown.id,
+            models: entry.models.clone(),
+        })
+    }
+
+    /// Takes over what a row says. Called on the store's thread only, in the order of versions.
+    pub(super) fn apply(&self, change: Change) {
+        let entries = self.entries.pin();
+        match change.entry {
+            Some(entry) => entries.insert(change.id, entry),
+            None => entries.remove(&change.id),
+        };
+        self.seen.store(change.version, Ordering::Relaxed); // for the same thread's next look
+    }
+
+    /// The version of the last row that was applied.
+    pub(super) fn seen(&self) -> i64 {
+        self.seen.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.entries.len()
+    }
+}

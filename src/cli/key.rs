@@ -1,0 +1,257 @@
+//! `weir key`: changes the store directly, and a running gateway sees the change within a second.
+
+use super::{Ending, say};
+use crate::{
+    auth::{self, Keys, Kind, NewKey, Record},
+    config::{Flags, load_store},
+    domain::{KeyId, ModelRule},
+    store::Db,
+};
+use anyhow::Context;
+use clap::{Args, Subcommand};
+use serde_json::json;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// How many keys are read from the store at a time.
+const PAGE: usize = 1000;
+
+#[derive(Subcommand)]
+pub(super) enum Action {
+    /// Make a key and print it, this once
+    Create(Create),
+    /// List all keys, those that ended too
+    List {
+        /// One JSON object a line
+        #[arg(long)]
+        json: bool,
+    },
+    /// End a key now and for good
+    Revoke {
+        /// The key's id, or the key itself
+        key: String,
+    },
+    /// Make a key in place of another and print it, this once
+    Rotate {
+        /// The key's id, or the key itself
+        key: String,
+        /// How long the old key goes on working
+        #[arg(long, default_value = "0s", value_parser = duration)]
+        overlap: Duration,
+        /// A JSON object with the id and the key
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+#[derive(Args)]
+pub(super) struct Create {
+    /// What to call it
+    #[arg(long, default_value = "unnamed")]
+    name: String,
+    /// A key for the control plane
+    #[arg(long)]
+    admin: bool,
+    /// A model that it may use; one `*` stands for any text; repeat for more [default: all]
+    #[arg(long = "model", value_name = "NAME", conflicts_with = "admin")]
+    models: Vec<String>,
+    /// How long it works, as 12h or 30d [default: for ever]
+    #[arg(long, value_parser = duration)]
+    expires: Option<Duration>,
+    /// A JSON object with the id and the key
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn run(flags: &Flags, action: Action) -> Result<(), Ending> {
+    let store = load_store(flags).map_err(|problems| Ending::Mistake(problems.to_string()))?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .context("no runtime")?;
+    let db = Db::open(&store.sqlite)
+        .with_context(|| format!("the store {} cannot be opened", store.sqlite.display()))?;
+    runtime.block_on(async {
+        let keys = Keys::open(db).await.context("the keys cannot be read")?;
+        act(&keys, action).await
+    })
+}
+
+async fn act(keys: &Keys, action: Action) -> Result<(), Ending> {
+    match action {
+        Action::Create(create) => self::create(keys, create).await,
+        Action::List { json } => list(keys, json).await,
+        Action::Revoke { key } => {
+            let id = id_of(&key)?;
+            keys.revoke(id).await.map_err(ending)?;
+            say(&format!("revoked {id}"));
+            Ok(())
+        }
+        Action::Rotate { key, overlap, json } => {
+            let minted = keys.rotate(id_of(&key)?, overlap).await.map_err(ending)?;
+            show(&minted, json);
+            Ok(())
+        }
+    }
+}
+
+async fn create(keys: &Keys, create: Create) -> Result<(), Ending> {
+    let models = match create.models {
+        names if names.is_empty() => ModelRule::All,
+        names => ModelRule::Only(names.into_iter().map(String::into_boxed_str).collect()),
+    };
+    let new = NewKey {
+        name: create.name,
+        kind: if create.admin { Kind::Admin } else { Kind::Api },
+        models,
+        expires: create.expires.map(|span| SystemTime::now() + span),
+    };
+    let minted = keys.create(new).await.map_err(ending)?;
+    show(&minted, create.json);
+    Ok(())
+}
+
+fn show(minted: &auth::Minted, as_json: bool) {
+    match as_json {
+        true => say(&json!({"id": minted.id.as_str(), "key": minted.key.expose()}).to_string()),
+        false => say(minted.key.expose()),
+    }
+}
+
+async fn list(keys: &Keys, as_json: bool) -> Result<(), Ending> {
+    if !as_json {
+        say(&format!(
+            "{:<16}  {:<5}  {:<8}  {:<24}  MODELS",
+            "ID", "KIND", "STATE", "NAME"
+        ));
+    }
+    let mut after = None;
+    loop {
+        let page = keys.list(after, PAGE).await.map_err(ending)?;
+        let Some(last) = page.last() else {
+            return Ok(());
+        };
+        after = Some(last.id);
+        for record in &page {
+            say(&if as_json {
+                line_json(record)
+            } else {
+                line(record)
+            });
+        }
+    }
+}
+
+fn line(record: &Record) -> String {
+    let models = match &record.models {
+        ModelRule::All => "all".to_owned(),
+        ModelRule::Only(names) => names.join(", "),
+    };
+    format!(
+        "{:<16}  {:<5}  {:<8}  {:<24}  {models}",
+        record.id,
+        record.kind.as_str(),
+        state(record),
+        record.name
+    )
+}
+
+fn line_json(record: &Record) -> String {
+    let seconds = |time: SystemTime| {
+        time.duration_since(UNIX_EPOCH)
+            .unwrap_or_default()
+            .as_secs()
+    };
+    let models = match &record.models {
+        ModelRule::All => None,
+        ModelRule::Only(names) => Some(names.to_vec()),
+    };
+    let record = json!({
+        "id": record.id.as_str(),
+        "kind": record.kind.as_str(),
+        "name": record.name,
+        "state": state(record),
+        "models": models,
+        "created_at": seconds(record.created),
+        "expires_at": record.expires.map(seconds),
+        "revoked_at": record.revoked.map(seconds),
+        "replaced_by": record.replaced_by.map(|id| id.to_string()),
+    });
+    record.to_string()
+}
+
+fn state(record: &Record) -> &'static str {
+    if record.revoked.is_some() {
+        "revoked"
+    } else if record.expires.is_some_and(|end| end <= SystemTime::now()) {
+        "expired"
+    } else {
+        "live"
+    }
+}
+
+/// The id in what a person pastes: an id, or a whole key.
+fn id_of(text: &str) -> Result<KeyId, Ending> {
+    let bare = text
+        .strip_prefix("sk-weir-admin-")
+        .or_else(|| text.strip_prefix("sk-weir-"))
+        .unwrap_or(text);
+    let id = bare.split('_').next().unwrap_or(bare);
+    // Not repeated: it may be a secret with a slip in it.
+    KeyId::parse(id.as_bytes()).ok_or_else(|| {
+        Ending::Mistake("that is no id of a key: `weir key list` shows them".to_owned())
+    })
+}
+
+/// A mistake of the caller's is said in one line; what failed beneath is said with its causes.
+fn ending(error: auth::Error) -> Ending {
+    match error {
+        auth::Error::Random(_) | auth::Error::FirstKeysFile { .. } | auth::Error::Store(_) => {
+            Ending::Failure(error.into())
+        }
+        mistake => Ending::Mistake(mistake.to_string()),
+    }
+}
+
+/// Reads `90s`, `15m`, `12h` or `30d`.
+fn duration(text: &str) -> Result<Duration, String> {
+    let (digits, unit) = text.split_at(text.len() - text.chars().last().map_or(0, char::len_utf8));
+    let seconds = match unit {
+        "s" => 1,
+        "m" => 60,
+        "h" => 3600,
+        "d" => 86_400,
+        _ => return Err("expected a number with s, m, h or d behind it".to_owned()),
+    };
+    let number: u32 = digits
+        .parse()
+        .map_err(|_| "expected a number with s, m, h or d behind it".to_owned())?;
+    Ok(Duration::from_secs(u64::from(number) * seconds))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spans_are_read_and_nonsense_is_refused() {
+        assert_eq!(duration("30d"), Ok(Duration::from_secs(30 * 86_400)));
+        assert_eq!(duration("0s"), Ok(Duration::ZERO));
+        for bad in ["", "d", "5", "-1h", "1w", "1é"] {
+            assert!(duration(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn an_id_is_found_in_a_whole_key() {
+        for text in [
+            "0123456789abcdef",
+            "sk-weir-0123456789abcdef_x",
+            "sk-weir-admin-0123456789abcdef_x",
+        ] {
+            assert!(
+                id_of(text).is_ok_and(|id| id.as_str() == "0123456789abcdef"),
+                "{text}"
+            );
+        }
+        assert!(id_of("nope").is_err());
+    }
+}

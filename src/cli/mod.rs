@@ -1,0 +1,113 @@
+//! The command line: its commands, and how they end.
+//!
+//! Exit code 0 is success, 1 a failure, 2 a mistake in what was asked for: flags, configuration, a port that is taken.
+
+mod check;
+mod key;
+mod serve;
+
+use crate::config::Flags;
+use clap::{Args, Parser, Subcommand};
+use std::{path::PathBuf, process::ExitCode};
+
+/// An OpenAI-compatible gateway that meters every token.
+#[derive(Parser)]
+#[command(name = "weir", version, disable_help_subcommand = true)]
+struct Command {
+    #[command(flatten)]
+    place: Place,
+    #[command(flatten)]
+    listeners: serve::Listeners,
+    #[command(subcommand)]
+    action: Option<Action>,
+}
+
+/// Where the configuration and the data are.
+#[derive(Args)]
+struct Place {
+    /// The configuration file [default: $WEIR_CONFIG, else ./config.toml if it is there]
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Where Weir keeps its files, over `server.data_dir`
+    #[arg(long, global = true, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+}
+
+#[derive(Subcommand)]
+enum Action {
+    /// Serve (also what `weir` alone does)
+    Serve(serve::Listeners),
+    /// Check the configuration and print every mistake
+    Check,
+    /// Make, list, revoke and rotate API keys, whether or not the gateway runs
+    #[command(subcommand)]
+    Key(key::Action),
+}
+
+/// Why a command ended badly.
+pub(crate) enum Ending {
+    /// What was asked for cannot be done as it was asked.
+    Mistake(String),
+    /// Something failed.
+    Failure(anyhow::Error),
+}
+
+impl From<anyhow::Error> for Ending {
+    fn from(error: anyhow::Error) -> Self {
+        Self::Failure(error)
+    }
+}
+
+/// Runs the command that the process was started with.
+pub fn run() -> ExitCode {
+    let command = Command::parse();
+    let mut flags = Flags {
+        config: command.place.config,
+        data_dir: command.place.data_dir,
+        ..Flags::default()
+    };
+    let ending = match command.action {
+        None => serve::run(flags_for(&mut flags, command.listeners)),
+        Some(Action::Serve(listeners)) => {
+            serve::run(flags_for(&mut flags, listeners.or(command.listeners)))
+        }
+        Some(Action::Check) => check::run(&flags),
+        Some(Action::Key(action)) => key::run(&flags, action),
+    };
+    match ending {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Ending::Mistake(why)) => {
+            complain(&why);
+            ExitCode::from(2)
+        }
+        Err(Ending::Failure(error)) => {
+            complain(&format!("{error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn flags_for(flags: &mut Flags, listeners: serve::Listeners) -> Flags {
+    Flags {
+        listen: listeners.listen,
+        control_listen: listeners.control_listen,
+        ..std::mem::take(flags)
+    }
+}
+
+#[expect(
+    clippy::print_stderr,
+    reason = "this is how a command speaks to the person who ran it"
+)]
+fn complain(why: &str) {
+    eprintln!("weir: {why}");
+}
+
+/// Prints what a command was run for.
+#[expect(
+    clippy::print_stdout,
+    reason = "this is how a command speaks to the person who ran it"
+)]
+fn say(text: &str) {
+    println!("{text}");
+}

@@ -1,0 +1,337 @@
+//! `weir serve`: builds the gateway, says where it is, serves until SIGTERM, drains.
+
+use super::{Ending, say};
+use crate::{
+    app::{App, BodyMemory, Snapshot, Worker},
+    auth::{FirstKeys, Keys},
+    catalog::Catalog,
+    config::{self, Config, Flags, Loaded, Problems, Provider, Tls, reload},
+    events::Bus,
+    ledger::Ledger,
+    server::{self, Connections, Workers, tls::Certificate},
+    store::Db,
+    tasks::{self, Signal},
+    telemetry::{self, Log, metrics},
+    upstream::Pool,
+};
+use anyhow::Context;
+use arc_swap::ArcSwap;
+use clap::Args;
+use std::{
+    net::SocketAddr,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+use tokio::{net::TcpListener, signal::unix::SignalKind};
+
+/// Where to listen.
+#[derive(Args)]
+pub(super) struct Listeners {
+    /// The data plane's address, over `server.listen`
+    #[arg(long, value_name = "ADDRESS")]
+    pub(super) listen: Option<String>,
+    /// The control plane's address, over `server.control_listen`
+    #[arg(long, value_name = "ADDRESS")]
+    pub(super) control_listen: Option<String>,
+}
+
+impl Listeners {
+    pub(super) fn or(self, other: Self) -> Self {
+        Self {
+            listen: self.listen.or(other.listen),
+            control_listen: self.control_listen.or(other.control_listen),
+        }
+    }
+}
+
+/// How often samples are folded into histograms.
+const UPKEEP: Duration = Duration::from_secs(5);
+/// How long streams that were cut may take to say so.
+const LAST_WORDS: Duration = Duration::from_secs(2);
+
+pub(super) fn run(flags: Flags) -> Result<(), Ending> {
+    let loaded = config::load(&flags).map_err(|problems| Ending::Mistake(problems.to_string()))?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("no runtime")?;
+    let log = telemetry::start(&loaded.config.log);
+    let outcome = runtime.block_on(serve(flags, loaded, log.clone()));
+    log.flush();
+    outcome
+}
+
+async fn serve(flags: Flags, loaded: Loaded, log: Log) -> Result<(), Ending> {
+    let Loaded {
+        config,
+        source,
+        left_out,
+    } = loaded;
+    raise_descriptor_limit();
+    let certificates = [
+        certificate(config.server.tls.as_ref())?,
+        certificate(config.server.control_tls.as_ref())?,
+    ];
+    let data = listen("server.listen", config.server.listen)?;
+    let control = listen("server.control_listen", config.server.control_listen)?;
+    let keys = open_keys(&config).await?;
+    let first = first_keys(&keys, &config).await?;
+    for name in left_out {
+        tracing::info!(
+            upstream.name = name,
+            "upstream left out: its credential is not there"
+        );
+    }
+
+    let app = build(config, keys, log)?;
+    let connections = Connections::new();
+    let workers = app.snapshot.load().config.server.workers;
+    let workers = Workers::start(&app, workers, certificates[0].as_ref())
+        .context("no threads to serve with")?;
+    announce(&app, &data, &control, &certificates, first.as_ref())?;
+    let own = Arc::new(Worker {
+        app: Arc::clone(&app),
+        pool: Pool::default(),
+    });
+    let [_, control_certificate] = certificates.clone();
+    tasks::spawn(server::control(
+        own,
+        control,
+        control_certificate,
+        Arc::clone(&connections),
+    ));
+    certificates
+        .into_iter()
+        .flatten()
+        .for_each(|certificate| tasks::spawn(certificate.follow()));
+    tasks::spawn(app.keys.clone().follow());
+    tasks::spawn(upkeep(Arc::clone(&app)));
+    tasks::spawn(follow_config(flags, source, Arc::clone(&app)));
+
+    tokio::select! {
+        () = workers.accept(&app, data, &connections) => {}
+        () = asked_to_stop() => {}
+    }
+    drain(&app, &connections).await;
+    Ok(())
+}
+
+fn build(config: Config, keys: Keys, log: Log) -> Result<Arc<App>, Ending> {
+    let metrics = Arc::new(metrics::install().context("no metrics")?);
+    Ok(Arc::new(App {
+        snapshot: ArcSwap::from_pointee(Snapshot::new(config)),
+        keys,
+        events: Bus::default(),
+        ledger: Ledger::new(Arc::clone(&metrics)),
+        metrics,
+        log,
+        drain: Signal::default(),
+        cut: Signal::default(),
+        body_memory: BodyMemory::default(),
+        catalog: Catalog::default(),
+        started: SystemTime::now(),
+    }))
+}
+
+fn certificate(files: Option<&Tls>) -> Result<Option<Arc<Certificate>>, Ending> {
+    let load = |files: &Tls| {
+        Certificate::load(files)
+            .map_err(|error| Ending::Mistake(format!("{:#}", anyhow::Error::new(error))))
+    };
+    files.map(load).transpose()
+}
+
+fn listen(key: &str, address: SocketAddr) -> Result<TcpListener, Ending> {
+    server::listen(address)
+        .map_err(|error| Ending::Mistake(format!("{key}: cannot listen on {address}: {error}")))
+}
+
+async fn open_keys(config: &Config) -> Result<Keys, Ending> {
+    let path = &config.store.sqlite;
+    let mistake = |error: anyhow::Error| {
+        Ending::Mistake(format!(
+            "store.url: {} cannot be used: {error:#}",
+            path.display()
+        ))
+    };
+    let db = Db::open(path).map_err(|error| mistake(error.into()))?;
+    Keys::open(db).await.map_err(|error| mistake(error.into()))
+}
+
+/// The keys of the first start, unless the control plane would be open to the world with nobody knowing its key.
+async fn first_keys(keys: &Keys, config: &Config) -> Result<Option<FirstKeys>, Ending> {
+    let public = !config
+        .server
+        .control_listen
+        .ip()
+        .to_canonical()
+        .is_loopback();
+    let has_admin =
+        config.admin_key.is_some() || keys.has_admin().await.context("the keys cannot be read")?;
+    if public && !has_admin {
+        return Err(Ending::Mistake(format!(
+            "server.control_listen: {} can be reached from other machines, so an admin credential must be set first: \
+             set WEIR_ADMIN_KEY or run `weir key create --admin`",
+            config.server.control_listen
+        )));
+    }
+    let first = keys
+        .first_start(&config.server.data_dir, config.admin_key.as_ref())
+        .await;
+    first.map_err(|error| {
+        let error = anyhow::Error::new(error);
+        Ending::Mistake(format!(
+            "server.data_dir: {} cannot be used: {error:#}",
+            config.server.data_dir.display()
+        ))
+    })
+}
+
+/// Says what a newcomer needs: where it listens, the first keys, the models, and a line to try.
+fn announce(
+    app: &App,
+    data: &TcpListener,
+    control: &TcpListener,
+    [data_tls, control_tls]: &[Option<Arc<Certificate>>; 2],
+    first: Option<&FirstKeys>,
+) -> Result<(), Ending> {
+    let url = |listener: &TcpListener, tls: &Option<Arc<Certificate>>| {
+        let address = listener
+            .local_addr()
+            .context("a listener without an address")?;
+        anyhow::Ok(format!(
+            "{}://{address}",
+            if tls.is_some() { "https" } else { "http" }
+        ))
+    };
+    let data = url(data, data_tls)?;
+    let snapshot = app.snapshot.load();
+    let models: Vec<&str> = snapshot
+        .config
+        .models
+        .iter()
+        .map(|model| &*model.name)
+        .collect();
+    say(&format!("weir {}", env!("CARGO_PKG_VERSION")));
+    say(&format!("  data plane     {data}/v1"));
+    say(&format!("  control plane  {}", url(control, control_tls)?));
+    say(&format!("  models         {}", models.join(" ")));
+    if let Some(keys) = first {
+        say(&format!("  API key        {}", keys.api.expose()));
+        if let Some(admin) = &keys.admin {
+            say(&format!("  admin key      {}", admin.expose()));
+        }
+        say(&format!(
+            "  The keys are shown this once. They are also in {}",
+            keys.file.display()
+        ));
+    }
+    let simulated = snapshot
+        .config
+        .models
+        .iter()
+        .find(|model| model.to[0].upstream.provider == Provider::Simulator);
+    let model = simulated
+        .or(snapshot.config.models.first())
+        .map_or("MODEL", |model| &*model.name);
+    // In double quotes, so that the shell fills in the variable where there is no key to show.
+    let key = first.map_or("$WEIR_API_KEY", |keys| keys.api.expose());
+    say(&format!(
+        "\n  curl -N {data}/v1/chat/completions -H \"Authorization: Bearer {key}\" -H \"Content-Type: application/json\" \
+         -d '{{\"model\":\"{model}\",\"stream\":true,\"messages\":[{{\"role\":\"user\",\"content\":\"Hello\"}}]}}'\n"
+    ));
+    Ok(())
+}
+
+async fn upkeep(app: Arc<App>) {
+    let mut ticks = tokio::time::interval(UPKEEP);
+    loop {
+        ticks.tick().await;
+        app.metrics.upkeep();
+    }
+}
+
+async fn follow_config(flags: Flags, source: Option<std::path::PathBuf>, app: Arc<App>) {
+    reload::watch(flags, source, |outcome| take_up(&app, outcome)).await;
+}
+
+/// Puts a changed configuration in force, whole, or says why not.
+fn take_up(app: &App, outcome: Result<Loaded, Problems>) {
+    metrics::reloaded(outcome.is_ok());
+    match outcome {
+        Ok(loaded) => {
+            let restart = reload::needs_restart(&app.snapshot.load().config, &loaded.config);
+            app.snapshot.store(Arc::new(Snapshot::new(loaded.config)));
+            tracing::info!("took up the changed configuration");
+            if !restart.is_empty() {
+                tracing::warn!(
+                    keys = restart.join(", "),
+                    "these keys change at the next start only"
+                );
+            }
+        }
+        Err(problems) => {
+            for problem in &problems.0 {
+                tracing::error!(%problem, "kept the old configuration");
+            }
+        }
+    }
+}
+
+async fn asked_to_stop() {
+    let wait = |kind| async move {
+        match tokio::signal::unix::signal(kind) {
+            Ok(mut signal) => drop(signal.recv().await),
+            Err(error) => {
+                tracing::warn!(%error, "a signal cannot be heard");
+                std::future::pending().await
+            }
+        }
+    };
+    tokio::select! {
+        () = wait(SignalKind::terminate()) => {}
+        () = wait(SignalKind::interrupt()) => {}
+    }
+}
+
+/// Takes no new work, waits for what runs, then ends it. A second signal ends it at once.
+async fn drain(app: &Arc<App>, connections: &Arc<Connections>) {
+    let grace = app.snapshot.load().config.server.shutdown_grace;
+    tracing::info!(
+        connections = connections.of_clients(),
+        grace_s = grace.as_secs(),
+        "draining"
+    );
+    app.drain.raise();
+    tokio::select! {
+        () = all_closed(connections) => {}
+        () = tokio::time::sleep(grace) => {}
+        () = asked_to_stop() => {}
+    }
+    app.cut.raise();
+    let _ = tokio::time::timeout(LAST_WORDS, all_closed(connections)).await;
+    tracing::info!(cut = connections.of_clients(), "stopped");
+}
+
+/// Waits until no client is connected. Looking is cheap, and it happens once in a process's life.
+async fn all_closed(connections: &Connections) {
+    let mut ticks = tokio::time::interval(Duration::from_millis(10));
+    while connections.of_clients() > 0 {
+        ticks.tick().await;
+    }
+}
+
+/// Each connection takes a descriptor, and what a process gets by default is for programs that open files.
+fn raise_descriptor_limit() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    if let Err(error) = setrlimit(
+        Resource::Nofile,
+        Rlimit {
+            current: limit.maximum,
+            maximum: limit.maximum,
+        },
+    ) {
+        tracing::warn!(%error, "the limit of open files stays as it is");
+    }
+}

@@ -1,0 +1,113 @@
+//! `GET /admin/events`: what happens to calls, as server-sent events, while somebody watches.
+
+use super::authorize;
+use crate::{
+    app::App,
+    body::{self, Body},
+    error::Error,
+    events::{Event, Kinds, What},
+};
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Response, header};
+use http_body::Frame;
+use http_body_util::BodyExt;
+use serde_json::{Value, json};
+use std::{
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::UNIX_EPOCH,
+};
+use tokio::sync::mpsc::Receiver;
+
+/// Events that may wait for a watcher before it loses some.
+const WAITING_MAX: usize = 1024;
+
+/// Follows events of the kinds in `?kinds=`, or of all but single chunks.
+pub fn watch(app: &App, headers: &HeaderMap, query: Option<&str>) -> Result<Response<Body>, Error> {
+    authorize(app, headers)?;
+    let asked = query.and_then(|query| {
+        query
+            .split('&')
+            .find_map(|pair| pair.strip_prefix("kinds="))
+    });
+    let kinds =
+        Kinds::parse(asked.unwrap_or("request.*,attempt.*,stream.started,stream.completed"));
+    let kinds = kinds.map_err(|_| Error::BadRequest("Unknown kind of event in `kinds`."))?;
+    let follow = Follow {
+        events: app.events.subscribe(kinds, WAITING_MAX),
+        begun: false,
+    };
+    let mut response = Response::new(follow.boxed_unsync());
+    let headers = response.headers_mut();
+    headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("text/event-stream; charset=utf-8"),
+    );
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    Ok(response)
+}
+
+struct Follow {
+    events: Receiver<Arc<Event>>,
+    begun: bool,
+}
+
+impl http_body::Body for Follow {
+    type Data = Bytes;
+    type Error = body::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, body::Error>>> {
+        if !std::mem::replace(&mut self.begun, true) {
+            // From here on nothing is missed, and the watcher can tell.
+            return Poll::Ready(Some(Ok(Frame::data(Bytes::from_static(b": watching\n\n")))));
+        }
+        self.events
+            .poll_recv(cx)
+            .map(|event| event.map(|event| Ok(Frame::data(render(&event).into()))))
+    }
+}
+
+fn render(event: &Event) -> String {
+    let call = &event.call;
+    let mut data = json!({
+        "type": event.what.kind(),
+        "at": event.at.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64(),
+        "request_id": call.request.as_str(),
+        "key_id": call.key.as_str(),
+        "endpoint": call.endpoint.as_str(),
+        "model": &*call.model,
+        "stream": call.stream,
+    });
+    for (name, value) in details(&event.what) {
+        data[name] = value;
+    }
+    format!("event: {}\ndata: {data}\n\n", event.what.kind())
+}
+
+fn details(what: &What) -> Vec<(&'static str, Value)> {
+    match what {
+        What::RequestStarted => Vec::new(),
+        What::AttemptRetried { upstream, reason } => {
+            vec![
+                ("upstream", (**upstream).into()),
+                ("reason", (*reason).into()),
+            ]
+        }
+        What::StreamStarted { upstream } => vec![("upstream", (**upstream).into())],
+        What::StreamChunk { chunks } => vec![("chunks", (*chunks).into())],
+        What::StreamCompleted(end) | What::RequestCompleted(end) | What::RequestFailed(end) => {
+            vec![
+                ("outcome", end.outcome.as_str().into()),
+                ("status", end.status.into()),
+                ("chunks", end.chunks.into()),
+                ("bytes", end.bytes.into()),
+                ("input_tokens", end.input.into()),
+                ("output_tokens", end.output.into()),
+            ]
+        }
+    }
+}

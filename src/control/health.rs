@@ -1,0 +1,96 @@
+//! Is it alive, is it ready, what is it, and its metrics.
+
+use super::json;
+use crate::{
+    app::App,
+    body::{self, Body},
+    config::Provider,
+    telemetry::metrics,
+    upstream,
+};
+use http::{HeaderValue, Response, StatusCode, header::CONTENT_TYPE};
+use serde_json::json;
+use std::{sync::Arc, time::Duration};
+
+/// How long an upstream may take to accept a connection before it counts as out of reach.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// `GET /healthz`: the process serves.
+pub fn healthz() -> Response<Body> {
+    json(&json!({"status": "ok"}))
+}
+
+/// `GET /readyz`: the store is open, an upstream can be reached, and the gateway is not about to stop.
+pub async fn readyz(app: &Arc<App>) -> Response<Body> {
+    let draining = app.drain.is_raised();
+    let store = app.keys.is_open().await;
+    let reachable = upstreams(app).await;
+    let upstream = reachable.iter().any(|(_, is_up)| *is_up);
+    let ready = !draining && store && upstream;
+    let upstreams: serde_json::Map<String, serde_json::Value> = reachable
+        .into_iter()
+        .map(|(name, is_up)| (name.to_string(), is_up.into()))
+        .collect();
+    let mut response = json(&json!({
+        "status": if draining { "draining" } else if ready { "ready" } else { "not ready" },
+        "checks": {"store": store, "upstream": upstream, "draining": draining},
+        "upstreams": upstreams,
+    }));
+    if !ready {
+        *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+    }
+    response
+}
+
+/// Which upstreams can be reached. The simulator counts only where nothing else is configured.
+async fn upstreams(app: &Arc<App>) -> Vec<(Arc<str>, bool)> {
+    let snapshot = app.snapshot.load_full();
+    let all = &snapshot.config.upstreams;
+    let real: Vec<_> = all
+        .iter()
+        .filter(|upstream| upstream.provider != Provider::Simulator)
+        .cloned()
+        .collect();
+    if real.is_empty() {
+        return all
+            .iter()
+            .map(|upstream| (Arc::clone(&upstream.name), true))
+            .collect();
+    }
+    let mut probes = tokio::task::JoinSet::new();
+    for upstream in real {
+        probes.spawn(async move {
+            let probe = tokio::time::timeout(PATIENCE, upstream::reachable(&upstream)).await;
+            (Arc::clone(&upstream.name), matches!(probe, Ok(Ok(()))))
+        });
+    }
+    probes.join_all().await
+}
+
+/// `GET /metrics`, for Prometheus.
+pub fn metrics(app: &App) -> Response<Body> {
+    metrics::log_lines_dropped(app.log.dropped());
+    app.metrics.body_memory.set(app.body_memory.used() as f64);
+    let mut response = Response::new(body::full(app.metrics.render()));
+    response.headers_mut().insert(
+        CONTENT_TYPE,
+        HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8"),
+    );
+    response
+}
+
+/// `GET /info`: what runs here.
+pub fn info() -> Response<Body> {
+    json(&json!({
+        "name": "weir",
+        "version": env!("CARGO_PKG_VERSION"),
+        "features": ["chat", "completions", "embeddings", "models", "forwarding", "streaming", "simulator", "tls", "http2"],
+        "endpoints": {
+            "data": [
+                "POST /v1/chat/completions", "POST /v1/completions", "POST /v1/embeddings",
+                "GET /v1/models", "GET /v1/models/{model}", "* /v1/{path}", "GET /healthz",
+            ],
+            "control": ["GET /healthz", "GET /readyz", "GET /metrics", "GET /info", "GET /admin/events"],
+        },
+    }))
+}

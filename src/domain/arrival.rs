@@ -1,0 +1,27 @@
+//! A request as it came in, and what becomes known of it.
+
+use super::{KeyId, RequestId};
+use http::{Method, Uri};
+use std::{net::IpAddr, sync::Arc};
+use tokio::time::Instant;
+
+/// What the edge knows of a request, with what the inner steps add for the log line.
+#[derive(Clone, Debug)]
+pub struct Arrival {
+    /// Its id.
+    pub id: RequestId,
+    /// When its head was complete.
+    pub started: Instant,
+    /// Who sent it: the peer, or whom a trusted proxy names.
+    pub client: IpAddr,
+    /// Its method.
+    pub method: Method,
+    /// Its path and query.
+    pub uri: Uri,
+    /// Whose key it showed.
+    pub key: Option<KeyId>,
+    /// The model that it asked for.
+    pub model: Option<Arc<str>>,
+    /// From here on a meter writes its log line.
+    pub metered: bool,
+}

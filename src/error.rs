@@ -1,0 +1,243 @@
+//! Why a call failed, in the caller's words, and what that is in HTTP.
+//!
+//! Parts fail in their own words; here those become the caller's. What the caller reads and what the log keeps are
+//! different strings: nothing of the inside shows here.
+
+use crate::{
+    upstream::{Broken, Failure},
+    wire::{error::ErrorBody, request::Mistake},
+};
+use http::{HeaderValue, Method, StatusCode};
+use std::time::Duration;
+
+/// A refusal or a failure, as its caller will see it.
+#[derive(Debug)]
+pub enum Error {
+    /// No valid credential. Missing, malformed, unknown, revoked and expired look alike.
+    Unauthenticated,
+    /// The key may not use this model.
+    ModelForbidden(String),
+    /// The key may only use certain models, and this path does not show which it uses.
+    PathForbidden,
+    /// No such model, or none that this key may know of.
+    NoSuchModel(String),
+    /// No such path.
+    NoSuchPath,
+    /// The path is known, but no upstream serves it.
+    NotServed,
+    /// The path is known, the method is not.
+    MethodNotAllowed(&'static [Method]),
+    /// The request contradicts itself or the protocol.
+    BadRequest(&'static str),
+    /// The body is not what this path takes.
+    Invalid(Mistake),
+    /// The body is larger than this many bytes.
+    TooLarge(u64),
+    /// The client was too slow in sending.
+    TooSlow,
+    /// The body is not JSON by its content type.
+    NotJson,
+    /// There is no room for this request now.
+    Overloaded(&'static str),
+    /// The gateway is about to stop.
+    Draining,
+    /// No upstream could be reached, or none answered properly.
+    UpstreamUnreachable,
+    /// The upstream refused the gateway's own credential.
+    UpstreamAuth,
+    /// The upstream did not answer in time.
+    UpstreamTimeout,
+    /// A fault of the gateway's own; the log knows more under the request's id.
+    Internal,
+}
+
+/// How long a client is asked to wait when the gateway has no room.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
+
+impl Error {
+    /// The status, the type and the code.
+    fn facts(&self) -> (StatusCode, &'static str, Option<&'static str>) {
+        const INVALID: &str = "invalid_request_error";
+        const SERVER: &str = "server_error";
+        match self {
+            Self::Unauthenticated => (StatusCode::UNAUTHORIZED, INVALID, Some("invalid_api_key")),
+            Self::ModelForbidden(_) => (StatusCode::FORBIDDEN, INVALID, Some("model_not_allowed")),
+            Self::PathForbidden => (StatusCode::FORBIDDEN, INVALID, Some("path_not_allowed")),
+            Self::NoSuchModel(_) => (StatusCode::NOT_FOUND, INVALID, Some("model_not_found")),
+            Self::NoSuchPath => (StatusCode::NOT_FOUND, INVALID, Some("unknown_url")),
+            Self::NotServed => (StatusCode::NOT_FOUND, INVALID, Some("not_served")),
+            Self::MethodNotAllowed(_) => (
+                StatusCode::METHOD_NOT_ALLOWED,
+                INVALID,
+                Some("method_not_allowed"),
+            ),
+            Self::BadRequest(_) => (StatusCode::BAD_REQUEST, INVALID, Some("bad_request")),
+            Self::Invalid(Mistake::Syntax(_) | Mistake::Encoding(_) | Mistake::NotAnObject) => {
+                (StatusCode::BAD_REQUEST, INVALID, Some("invalid_json"))
+            }
+            Self::Invalid(Mistake::Missing(_)) => (
+                StatusCode::BAD_REQUEST,
+                INVALID,
+                Some("missing_required_parameter"),
+            ),
+            Self::Invalid(Mistake::Mistyped(..)) => {
+                (StatusCode::BAD_REQUEST, INVALID, Some("invalid_type"))
+            }
+            Self::Invalid(Mistake::Twice(_)) => (
+                StatusCode::BAD_REQUEST,
+                INVALID,
+                Some("duplicate_parameter"),
+            ),
+            Self::TooLarge(_) => (
+                StatusCode::PAYLOAD_TOO_LARGE,
+                INVALID,
+                Some("request_too_large"),
+            ),
+            Self::TooSlow => (
+                StatusCode::REQUEST_TIMEOUT,
+                INVALID,
+                Some("request_timeout"),
+            ),
+            Self::NotJson => (
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                INVALID,
+                Some("unsupported_media_type"),
+            ),
+            Self::Overloaded(_) => (StatusCode::SERVICE_UNAVAILABLE, SERVER, Some("overloaded")),
+            Self::Draining => (StatusCode::SERVICE_UNAVAILABLE, SERVER, Some("draining")),
+            Self::UpstreamUnreachable => (
+                StatusCode::BAD_GATEWAY,
+                SERVER,
+                Some("upstream_unreachable"),
+            ),
+            Self::UpstreamAuth => (StatusCode::BAD_GATEWAY, SERVER, Some("upstream_auth")),
+            Self::UpstreamTimeout => (
+                StatusCode::GATEWAY_TIMEOUT,
+                SERVER,
+                Some("upstream_timeout"),
+            ),
+            Self::Internal => (
+                StatusCode::INTERNAL_SERVER_ERROR,
+                SERVER,
+                Some("internal_error"),
+            ),
+        }
+    }
+
+    /// The status of the answer.
+    pub fn status(&self) -> StatusCode {
+        self.facts().0
+    }
+
+    /// The code, for metrics.
+    pub fn code(&self) -> &'static str {
+        self.facts().2.unwrap_or("none")
+    }
+
+    /// The member of the request that is wrong.
+    fn param(&self) -> Option<&'static str> {
+        match self {
+            Self::Invalid(
+                Mistake::Missing(name) | Mistake::Mistyped(name, _) | Mistake::Twice(name),
+            ) => Some(name),
+            Self::NoSuchModel(_) | Self::ModelForbidden(_) => Some("model"),
+            _ => None,
+        }
+    }
+
+    fn message(&self) -> String {
+        match self {
+            Self::Unauthenticated => {
+                "Incorrect API key provided. Send a key of this gateway as `Authorization: Bearer KEY`.".to_owned()
+            }
+            Self::ModelForbidden(model) => format!("This API key may not use the model `{model}`."),
+            Self::PathForbidden => {
+                "This API key may use certain models only, and this path does not show which model it uses.".to_owned()
+            }
+            Self::NoSuchModel(model) => format!("The model `{model}` does not exist or you do not have access to it."),
+            Self::NoSuchPath => "Unknown request URL. Check the URL for typos, or the documentation for the paths that exist.".to_owned(),
+            Self::NotServed => "No upstream of this gateway serves this path.".to_owned(),
+            Self::MethodNotAllowed(allowed) => {
+                format!("This method is not allowed here; allowed: {}.", list(allowed))
+            }
+            Self::BadRequest(why) => (*why).to_owned(),
+            Self::Invalid(mistake @ (Mistake::Syntax(_) | Mistake::Encoding(_))) => {
+                format!("We could not parse the JSON body of your request: {mistake}.")
+            }
+            Self::Invalid(mistake) => format!("Invalid request: {mistake}."),
+            Self::TooLarge(max) => format!("The request body is larger than {max} bytes."),
+            Self::TooSlow => "The request body was not received in time.".to_owned(),
+            Self::NotJson => "The request body must be JSON: send `Content-Type: application/json`.".to_owned(),
+            Self::Overloaded(what) => format!("The gateway has no room for this request right now: {what}."),
+            Self::Draining => "The gateway is shutting down.".to_owned(),
+            Self::UpstreamUnreachable => "The upstream model server could not be reached.".to_owned(),
+            Self::UpstreamAuth => "The upstream model server refused the gateway's credential; its operator has to mend that.".to_owned(),
+            Self::UpstreamTimeout => "The upstream model server did not answer in time.".to_owned(),
+            Self::Internal => "The gateway had an internal error; its operator can find more under the request id.".to_owned(),
+        }
+    }
+
+    /// The error object.
+    pub fn body(&self) -> ErrorBody {
+        let (_, kind, code) = self.facts();
+        ErrorBody::new(self.message(), kind, self.param(), code)
+    }
+
+    /// Headers beyond the usual ones.
+    pub fn headers(&self) -> Option<(http::HeaderName, HeaderValue)> {
+        match self {
+            Self::MethodNotAllowed(allowed) => {
+                let value =
+                    HeaderValue::try_from(list(allowed)).expect("methods are valid header values");
+                Some((http::header::ALLOW, value))
+            }
+            Self::Overloaded(_) | Self::Draining => {
+                Some((http::header::RETRY_AFTER, RETRY_AFTER.as_secs().into()))
+            }
+            Self::Unauthenticated => Some((
+                http::header::WWW_AUTHENTICATE,
+                HeaderValue::from_static("Bearer"),
+            )),
+            _ => None,
+        }
+    }
+
+    /// Whether what the client still has to send makes its connection useless.
+    pub fn closes(&self) -> bool {
+        matches!(self, Self::TooLarge(_) | Self::TooSlow | Self::Draining)
+    }
+}
+
+fn list(methods: &[Method]) -> String {
+    methods
+        .iter()
+        .map(Method::as_str)
+        .collect::<Vec<_>>()
+        .join(", ")
+}
+
+impl From<Mistake> for Error {
+    fn from(mistake: Mistake) -> Self {
+        Self::Invalid(mistake)
+    }
+}
+
+impl From<Failure> for Error {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Unreachable(_) | Failure::Broken(_) => Self::UpstreamUnreachable,
+            Failure::TooSlow => Self::UpstreamTimeout,
+        }
+    }
+}
+
+impl Error {
+    /// An upload that broke off, where `max` bytes were allowed.
+    pub fn upload(broken: Broken, max: u64) -> Self {
+        match broken {
+            Broken::TooLarge => Self::TooLarge(max),
+            Broken::TooSlow => Self::TooSlow,
+            Broken::Cut => Self::BadRequest("The request body broke off."),
+        }
+    }
+}

@@ -1,0 +1,133 @@
+//! One client request, authenticated and read as far as routing needs.
+
+use crate::{
+    app::Reserved,
+    config::Target,
+    domain::{Caller, Endpoint, RequestId},
+    error::Error,
+    providers,
+    upstream::{Outgoing, Upload, UploadFault},
+    wire::request::{AskedUsage, Edit, Facts, splice},
+};
+use bytes::Bytes;
+use http::{HeaderMap, Method, Request};
+use std::sync::Arc;
+
+/// A call on its way to an upstream.
+pub struct Call {
+    /// Its id.
+    pub id: RequestId,
+    /// Whose it is.
+    pub caller: Caller,
+    /// What it asks.
+    pub endpoint: Endpoint,
+    /// Its method.
+    pub method: Method,
+    /// Path and query below the upstream's base URL.
+    pub path: String,
+    /// The client's headers, all of them.
+    pub headers: HeaderMap,
+    /// The config's name for the model, which bounds labels; `other` where no model is read.
+    pub label: Arc<str>,
+    /// The model that was asked for.
+    pub model: Arc<str>,
+    /// Whether the answer is to be a stream.
+    pub stream: bool,
+    /// Its body.
+    pub payload: Payload,
+}
+
+/// What a call carries.
+pub enum Payload {
+    /// A body that Weir has read.
+    Held {
+        /// The client's bytes.
+        body: Bytes,
+        /// What they say.
+        facts: Facts,
+        /// The memory that they take.
+        reserved: Reserved,
+    },
+    /// One that passes as it comes; gone after one attempt.
+    Streamed(Option<Upload>, UploadFault, u64),
+}
+
+impl Call {
+    /// The request to `target`, and whether the usage in its stream is to be kept from the client.
+    pub fn request(&mut self, target: &Target) -> Result<(Request<Outgoing>, bool), Error> {
+        let upstream = &target.upstream;
+        let head = providers::openai::head(
+            upstream,
+            self.method.clone(),
+            &self.path,
+            &self.headers,
+            &self.id,
+        );
+        let mut head = head.ok_or(Error::NoSuchPath)?;
+        match &mut self.payload {
+            Payload::Held { body, facts, .. } => {
+                let (edits, hide_usage) = edits(facts, target);
+                let pieces = if edits.is_empty() {
+                    vec![body.clone()]
+                } else {
+                    splice(body, edits)
+                };
+                Ok((
+                    Request::from_parts(head, Outgoing::held(pieces)),
+                    hide_usage,
+                ))
+            }
+            Payload::Streamed(upload, ..) => {
+                let upload = upload.take().ok_or(Error::Internal)?;
+                if let Some(len) = upload.length() {
+                    head.headers
+                        .insert(http::header::CONTENT_LENGTH, len.into());
+                }
+                Ok((
+                    Request::from_parts(head, Outgoing::Streamed(Box::new(upload))),
+                    false,
+                ))
+            }
+        }
+    }
+
+    /// Whether there is something left to send again.
+    pub fn can_repeat(&self) -> bool {
+        matches!(
+            self.payload,
+            Payload::Held { .. } | Payload::Streamed(Some(_), ..)
+        )
+    }
+
+    /// What was wrong with the upload, if that is why an attempt failed.
+    pub fn upload_error(&self) -> Option<Error> {
+        match &self.payload {
+            Payload::Streamed(_, fault, max) => {
+                fault.get().map(|broken| Error::upload(broken, *max))
+            }
+            Payload::Held { .. } => None,
+        }
+    }
+}
+
+/// The changes to the client's bytes that this target needs.
+fn edits(facts: &Facts, target: &Target) -> (Vec<Edit>, bool) {
+    let mut edits = Vec::new();
+    if let Some(name) = target.model.as_deref().filter(|name| *name != facts.model) {
+        let with = serde_json::to_string(name)
+            .expect("a string always serialises")
+            .into();
+        edits.push(Edit {
+            at: facts.model_at.clone(),
+            with,
+        });
+    }
+    let hide_usage = match &facts.usage {
+        AskedUsage::No(edit) if facts.stream && target.upstream.stream_usage => {
+            edits.push(edit.clone());
+            true
+        }
+        _ => false,
+    };
+    (edits, hide_usage)
+}

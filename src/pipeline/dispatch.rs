@@ -1,0 +1,157 @@
+//! Targets in turn, until one answers. Only before the first byte has gone to the client.
+
+use super::{Call, meter::Meter};
+use crate::{
+    app::Worker,
+    config::{Target, Timeouts},
+    domain::Endpoint,
+    error::Error,
+    events::What,
+    telemetry::metrics,
+    upstream::{Failure, Source},
+};
+use http::{Response, StatusCode};
+use std::{sync::Arc, time::Duration};
+use tokio::time::Instant;
+use tokio_retry::strategy::{ExponentialBackoff, jitter};
+
+/// An upstream's answer, and how to treat it.
+pub(super) struct Answer {
+    pub(super) response: Response<Source>,
+    pub(super) upstream: Arc<str>,
+    pub(super) hide_usage: bool,
+    pub(super) timeouts: Timeouts,
+    pub(super) deadline: Instant,
+}
+
+/// The longest pause before the same upstream is tried again.
+const PAUSE_MAX: Duration = Duration::from_secs(2);
+
+/// Tries the targets in order; gives the meter back with the outcome.
+pub(super) async fn dispatch(
+    worker: Arc<Worker>,
+    mut call: Call,
+    targets: Vec<Target>,
+    meter: Meter,
+) -> (Result<Answer, Error>, Meter) {
+    let mut failure = Error::UpstreamUnreachable;
+    for (i, target) in targets.iter().enumerate() {
+        let is_last = i + 1 == targets.len() || !call.can_repeat();
+        match try_target(&worker, &mut call, target, is_last, &meter).await {
+            Ok(answer) => return (Ok(answer), meter),
+            Err(error) => failure = error,
+        }
+        if let Some(error) = call.upload_error() {
+            return (Err(error), meter);
+        }
+        if is_last || !call.can_repeat() {
+            break;
+        }
+        retried(&worker, &meter, target, failure.code());
+    }
+    (Err(failure), meter)
+}
+
+/// Tries one target, again and again while it cannot be reached at all.
+async fn try_target(
+    worker: &Worker,
+    call: &mut Call,
+    target: &Target,
+    is_last: bool,
+    meter: &Meter,
+) -> Result<Answer, Error> {
+    let upstream = &target.upstream;
+    let deadline = meter.started() + target.timeouts.total;
+    let mut pauses = ExponentialBackoff::from_millis(2)
+        .factor(25)
+        .max_delay(PAUSE_MAX)
+        .map(jitter)
+        .take(upstream.retries as usize);
+    loop {
+        let mut timeouts = target.timeouts;
+        timeouts.first_byte = timeouts
+            .first_byte
+            .min(deadline.saturating_duration_since(Instant::now()));
+        let (request, hide_usage) = call.request(target)?;
+        match worker
+            .pool
+            .send(upstream, call.endpoint, &timeouts, request)
+            .await
+        {
+            Ok(response) => {
+                let name = Arc::clone(&upstream.name);
+                let answer = Answer {
+                    response,
+                    upstream: name,
+                    hide_usage,
+                    timeouts,
+                    deadline,
+                };
+                return judge(answer, call.endpoint, is_last);
+            }
+            Err(failure) => {
+                tracing::warn!(request.id = %call.id, upstream.name = %upstream.name, error = chain(&failure), "attempt failed");
+                metrics::attempt(&upstream.name, reason(&failure));
+                let pause = pauses
+                    .next()
+                    .filter(|_| matches!(failure, Failure::Unreachable(_)) && call.can_repeat());
+                let Some(pause) = pause else {
+                    return Err(failure.into());
+                };
+                retried(worker, meter, target, reason(&failure));
+                tokio::time::sleep(pause).await;
+            }
+        }
+    }
+}
+
+/// Whether an answer is one for the client, or a reason to try elsewhere.
+fn judge(answer: Answer, endpoint: Endpoint, is_last: bool) -> Result<Answer, Error> {
+    let status = answer.response.status();
+    let elsewhere = status == StatusCode::TOO_MANY_REQUESTS || status.is_server_error();
+    let result = match status {
+        StatusCode::UNAUTHORIZED => "auth",
+        _ if elsewhere => "refused",
+        _ => "ok",
+    };
+    metrics::attempt(&answer.upstream, result);
+    match status {
+        // The caller's credential was good; the one that was refused is the gateway's.
+        StatusCode::UNAUTHORIZED => {
+            tracing::error!(upstream.name = %answer.upstream, "the upstream refused the gateway's credential");
+            Err(Error::UpstreamAuth)
+        }
+        _ if elsewhere && !is_last && endpoint != Endpoint::Forward => {
+            Err(Error::UpstreamUnreachable)
+        }
+        _ => Ok(answer),
+    }
+}
+
+fn retried(worker: &Worker, meter: &Meter, target: &Target, reason: &'static str) {
+    let upstream = Arc::clone(&target.upstream.name);
+    worker
+        .app
+        .events
+        .publish(meter.info(), What::AttemptRetried { upstream, reason });
+}
+
+fn reason(failure: &Failure) -> &'static str {
+    match failure {
+        Failure::Unreachable(_) => "unreachable",
+        Failure::Broken(_) => "broken",
+        Failure::TooSlow => "too_slow",
+    }
+}
+
+/// An error and its causes on one line.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}

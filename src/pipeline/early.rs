@@ -1,0 +1,104 @@
+//! A stream that begins before its upstream has answered: comments keep it open, and what would have been an error
+//! status becomes an error event.
+
+use super::{Error, stream_headers};
+use crate::{
+    body::{self, Body},
+    tap::HEARTBEAT,
+    wire::error::ErrorBody,
+};
+use bytes::Bytes;
+use http::Response;
+use http_body::Frame;
+use http_body_util::BodyExt;
+use std::{
+    pin::Pin,
+    task::{Context, Poll},
+    time::Duration,
+};
+use tokio::time::{Interval, MissedTickBehavior};
+
+/// An upstream's error larger than this is not repeated in an event.
+const ERROR_MAX_BYTES: usize = 64 << 10;
+
+/// A stream that has begun, and whose body comes from `rest`.
+pub(super) fn response(
+    rest: impl Future<Output = Body> + Send + 'static,
+    heartbeat: Duration,
+) -> Response<Body> {
+    let mut beats = tokio::time::interval(heartbeat);
+    beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let early = Early {
+        state: State::Waiting(Box::pin(rest), beats),
+    };
+    let mut response = Response::new(early.boxed_unsync());
+    stream_headers(response.headers_mut());
+    response
+}
+
+/// What of a response can still be said in a stream that has begun.
+pub(super) async fn body(outcome: Result<Response<Body>, Error>) -> Body {
+    let response = match outcome {
+        Ok(response) => response,
+        Err(error) => return body::full(error.body().to_event()),
+    };
+    if response.status().is_success() {
+        return response.into_body();
+    }
+    let status = response.status();
+    let text = beginning(response.into_body()).await;
+    match serde_json::from_slice::<serde_json::Value>(&text) {
+        Ok(error) if error.get("error").is_some() => body::full(format!("data: {error}\n\n")),
+        _ => {
+            let message = format!("The upstream answered {status}.");
+            body::full(
+                ErrorBody::new(message, "server_error", None, Some("upstream_error")).to_event(),
+            )
+        }
+    }
+}
+
+/// As much of a body as an event may repeat.
+async fn beginning(mut body: Body) -> Vec<u8> {
+    let mut text = Vec::new();
+    while let Some(Ok(frame)) = body.frame().await {
+        text.extend_from_slice(frame.data_ref().map_or(&[], |data| data));
+        if text.len() > ERROR_MAX_BYTES {
+            break;
+        }
+    }
+    text
+}
+
+struct Early {
+    state: State,
+}
+
+enum State {
+    Waiting(Pin<Box<dyn Future<Output = Body> + Send>>, Interval),
+    Answered(Body),
+}
+
+impl http_body::Body for Early {
+    type Data = Bytes;
+    type Error = body::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, body::Error>>> {
+        let this = self.get_mut();
+        loop {
+            match &mut this.state {
+                State::Answered(body) => return Pin::new(body).poll_frame(cx),
+                State::Waiting(rest, beats) => match rest.as_mut().poll(cx) {
+                    Poll::Ready(body) => this.state = State::Answered(body),
+                    Poll::Pending => {
+                        std::task::ready!(beats.poll_tick(cx));
+                        return Poll::Ready(Some(Ok(Frame::data(Bytes::from_static(HEARTBEAT)))));
+                    }
+                },
+            }
+        }
+    }
+}

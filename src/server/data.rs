@@ -1,0 +1,77 @@
+//! Every URL of the data plane, one match.
+
+use crate::{
+    api::{Request, forward, generate, models},
+    app::Worker,
+    body::{self, Body},
+    control::health,
+    domain::{Arrival, Endpoint},
+    error::Error,
+};
+use http::{HeaderValue, Method, Response, StatusCode, header::ALLOW};
+use std::sync::Arc;
+
+const GET: &[Method] = &[Method::GET, Method::HEAD, Method::OPTIONS];
+const POST: &[Method] = &[Method::POST, Method::OPTIONS];
+
+/// Answers a request.
+pub(super) async fn route(
+    worker: &Arc<Worker>,
+    request: Request,
+    arrival: &mut Arrival,
+) -> Result<Response<Body>, Error> {
+    let uri = request.uri().clone();
+    let method = request.method().clone();
+    if worker.app.drain.is_raised() && uri.path() != "/healthz" {
+        return Err(Error::Draining);
+    }
+    match (uri.path(), &method) {
+        ("/v1/chat/completions", &Method::POST) => {
+            generate::create(worker, Endpoint::Chat, request, arrival).await
+        }
+        ("/v1/completions", &Method::POST) => {
+            generate::create(worker, Endpoint::Completions, request, arrival).await
+        }
+        ("/v1/embeddings", &Method::POST) => {
+            generate::create(worker, Endpoint::Embeddings, request, arrival).await
+        }
+        ("/v1/chat/completions" | "/v1/completions" | "/v1/embeddings", _) => {
+            allow_only(POST, &method)
+        }
+        ("/v1/models", &Method::GET | &Method::HEAD) => {
+            models::list(worker, request, arrival).await
+        }
+        ("/v1/models", _) => allow_only(GET, &method),
+        ("/healthz", &Method::GET | &Method::HEAD) => Ok(health::healthz()),
+        ("/healthz", _) => allow_only(GET, &method),
+        (path, _) => match path.strip_prefix("/v1/models/") {
+            Some(name) if matches!(method, Method::GET | Method::HEAD) => {
+                models::retrieve(worker, name, request, arrival).await
+            }
+            Some(_) if method != Method::DELETE => allow_only(GET, &method),
+            _ => forward::pass(worker, request, arrival).await,
+        },
+    }
+}
+
+/// The answer to a method that a path does not take, or to the question which it does.
+pub(super) fn allow_only(
+    allowed: &'static [Method],
+    method: &Method,
+) -> Result<Response<Body>, Error> {
+    if method != Method::OPTIONS {
+        return Err(Error::MethodNotAllowed(allowed));
+    }
+    let mut response = Response::new(body::empty());
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    let list = allowed
+        .iter()
+        .map(Method::as_str)
+        .collect::<Vec<_>>()
+        .join(", ");
+    response.headers_mut().insert(
+        ALLOW,
+        HeaderValue::try_from(list).expect("methods are valid header values"),
+    );
+    Ok(response)
+}

@@ -1,0 +1,353 @@
+//! Around every request: its id, its time, its client's address, the headers that every answer has, and the barrier
+//! that turns a panic into a 500.
+
+use super::{Plane, control, cors, data, io::Answering};
+use crate::{
+    app::Worker,
+    body::{self, Body},
+    domain::{Arrival, Outcome, RequestId, Usage},
+    error::Error,
+    pipeline,
+    telemetry::{access::Access, metrics},
+};
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, header};
+use http_body::{Frame, SizeHint};
+use hyper::body::Incoming;
+use std::{
+    cell::RefCell,
+    convert::Infallible,
+    net::{IpAddr, SocketAddr},
+    panic::{AssertUnwindSafe, catch_unwind},
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+use tokio::time::Instant;
+
+/// The answer in the making, boxed so that an idle connection holds nothing of it.
+pub(super) type Handling =
+    Pin<Box<dyn Future<Output = Result<Response<Answer>, Infallible>> + Send>>;
+
+const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const PROCESSING_MS: HeaderName = HeaderName::from_static("openai-processing-ms");
+const PROCESS_TIME: HeaderName = HeaderName::from_static("x-process-time");
+const OPENAI_VERSION: HeaderName = HeaderName::from_static("openai-version");
+/// The version of OpenAI's API, which has had only one.
+const VERSION: HeaderValue = HeaderValue::from_static("2020-10-01");
+
+/// Answers one request.
+pub(super) fn handle(
+    worker: Arc<Worker>,
+    plane: Plane,
+    peer: SocketAddr,
+    answering: Answering,
+    request: Request<Incoming>,
+) -> Handling {
+    Box::pin(async move {
+        let mut open = Open::new(worker, plane, peer, &request);
+        let cors = cors::Asked::of(request.headers());
+        let outcome = match cors.preflight(&request, plane) {
+            true => Ok(cors::preflight()),
+            false => {
+                Guarded(Box::pin(route(
+                    plane,
+                    &open.worker,
+                    request,
+                    &mut open.arrival,
+                )))
+                .await
+            }
+        };
+        let mut response = outcome.unwrap_or_else(|error| open.refuse(&error));
+        open.finish(&mut response);
+        if plane == Plane::Data {
+            cors.allow(
+                &open.worker.app.snapshot.load().config.cors,
+                response.headers_mut(),
+            );
+        }
+        Ok(response.map(|body| Answer {
+            body,
+            _answering: answering,
+        }))
+    })
+}
+
+async fn route(
+    plane: Plane,
+    worker: &Arc<Worker>,
+    request: Request<Incoming>,
+    arrival: &mut Arrival,
+) -> Result<Response<Body>, Error> {
+    match plane {
+        Plane::Data => data::route(worker, request, arrival).await,
+        Plane::Control => control::route(&worker.app, request).await,
+    }
+}
+
+/// A request that has not been answered yet.
+struct Open {
+    worker: Arc<Worker>,
+    plane: Plane,
+    arrival: Arrival,
+    is_logged: bool,
+}
+
+impl Open {
+    fn new(
+        worker: Arc<Worker>,
+        plane: Plane,
+        peer: SocketAddr,
+        request: &Request<Incoming>,
+    ) -> Self {
+        let client = client_address(&worker, peer, request.headers());
+        let arrival = Arrival {
+            id: request
+                .headers()
+                .get(X_REQUEST_ID)
+                .and_then(RequestId::from_client)
+                .unwrap_or_else(new_id),
+            started: Instant::now(),
+            client,
+            method: request.method().clone(),
+            uri: request.uri().clone(),
+            key: None,
+            model: None,
+            metered: false,
+        };
+        Self {
+            worker,
+            plane,
+            arrival,
+            is_logged: false,
+        }
+    }
+
+    fn refuse(&self, error: &Error) -> Response<Body> {
+        if !self.arrival.metered {
+            metrics::refused(error.code());
+        }
+        pipeline::refusal(error)
+    }
+
+    /// The headers that every answer has, and the log line unless a meter writes it.
+    fn finish(&mut self, response: &mut Response<Body>) {
+        let elapsed = self.arrival.started.elapsed();
+        let status = response.status().as_u16();
+        let headers = response.headers_mut();
+        headers.insert(X_REQUEST_ID, self.arrival.id.header());
+        if !headers.contains_key(PROCESSING_MS) {
+            headers.insert(PROCESSING_MS, (elapsed.as_millis() as u64).into());
+        }
+        let seconds = HeaderValue::try_from(format!("{:.6}", elapsed.as_secs_f64()));
+        headers.insert(PROCESS_TIME, seconds.expect("digits and a point"));
+        if !headers.contains_key(OPENAI_VERSION) {
+            headers.insert(OPENAI_VERSION, VERSION);
+        }
+        self.log(
+            status,
+            if status < 400 {
+                Outcome::Completed
+            } else {
+                Outcome::Rejected
+            },
+        );
+    }
+
+    fn log(&mut self, status: u16, outcome: Outcome) {
+        let is_logged = std::mem::replace(&mut self.is_logged, true) || self.arrival.metered;
+        let app = &self.worker.app;
+        if is_logged || self.plane == Plane::Control || !app.snapshot.load().config.log.access {
+            return;
+        }
+        let arrival = &self.arrival;
+        let access = Access {
+            request: &arrival.id,
+            key: arrival.key,
+            client: arrival.client,
+            method: &arrival.method,
+            path: arrival.uri.path(),
+            model: arrival.model.as_deref(),
+            upstream: None,
+            status,
+            outcome: outcome.as_str(),
+            duration: arrival.started.elapsed(),
+            first: None,
+            bytes: 0,
+            usage: Usage::default(),
+        };
+        access.write(&app.log);
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        // Not answered: the client left.
+        self.log(499, Outcome::ClientGone);
+    }
+}
+
+/// A future whose panic is an error instead.
+struct Guarded<F>(Pin<Box<F>>);
+
+impl<F: Future<Output = Result<Response<Body>, Error>>> Future for Guarded<F> {
+    type Output = F::Output;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        // What the future shares with others is behind locks and atomics that no panic leaves half done.
+        let polled = catch_unwind(AssertUnwindSafe(|| self.0.as_mut().poll(cx)));
+        polled.unwrap_or_else(|_| {
+            metrics::panicked();
+            tracing::error!("a request panicked");
+            Poll::Ready(Err(Error::Internal))
+        })
+    }
+}
+
+/// A body whose end is the end of its request.
+pub(super) struct Answer {
+    body: Body,
+    _answering: Answering,
+}
+
+impl http_body::Body for Answer {
+    type Data = Bytes;
+    type Error = body::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, body::Error>>> {
+        Pin::new(&mut self.body).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+/// A new request id.
+pub(super) fn new_id() -> RequestId {
+    /// Random bytes taken from the system at a time: a call for each request would cost more than the request's id.
+    const POOL: usize = 1024;
+    thread_local! {
+        static RANDOM: RefCell<([u8; POOL], usize)> = const { RefCell::new(([0; POOL], POOL)) };
+    }
+    let random = RANDOM.with_borrow_mut(|(pool, used)| {
+        if *used == POOL {
+            getrandom::fill(pool).expect("the system has random numbers");
+            *used = 0;
+        }
+        let taken = pool[*used..]
+            .first_chunk::<16>()
+            .expect("the pool is whole chunks");
+        *used += 16;
+        u128::from_ne_bytes(*taken)
+    });
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or(Duration::ZERO);
+    RequestId::new(since.as_millis() as u64, random)
+}
+
+/// The client's address: the peer's, or the one that trusted proxies name.
+fn client_address(worker: &Worker, peer: SocketAddr, headers: &HeaderMap) -> IpAddr {
+    let snapshot = worker.app.snapshot.load();
+    let trusted = &snapshot.config.server.trusted_proxies;
+    let is_trusted = |address: IpAddr| trusted.iter().any(|network| network.contains(address));
+    let peer = peer.ip().to_canonical();
+    if trusted.is_empty() || !is_trusted(peer) {
+        return peer;
+    }
+    // From the nearest hop outwards: the first that is not one of ours is the client, whatever it claims beyond.
+    let mut client = peer;
+    for hop in hops(headers).into_iter().rev() {
+        let Some(address) = hop else { break };
+        client = address;
+        if !is_trusted(address) {
+            break;
+        }
+    }
+    client
+}
+
+/// The addresses in `forwarded` or, where that is missing, `x-forwarded-for`; `None` for one that cannot be read.
+fn hops(headers: &HeaderMap) -> Vec<Option<IpAddr>> {
+    let values = |name: HeaderName| {
+        let all = headers.get_all(name);
+        all.iter()
+            .filter_map(|value| value.to_str().ok())
+            .flat_map(|value| value.split(','))
+            .collect::<Vec<_>>()
+    };
+    let forwarded = values(header::FORWARDED);
+    if forwarded.is_empty() {
+        return values(HeaderName::from_static("x-forwarded-for"))
+            .into_iter()
+            .map(address)
+            .collect();
+    }
+    let node = |element: &str| {
+        let pairs = element.split(';').filter_map(|pair| pair.split_once('='));
+        let mut named = pairs.filter(|(name, _)| name.trim().eq_ignore_ascii_case("for"));
+        named
+            .next()
+            .and_then(|(_, value)| address(value.trim().trim_matches('"')))
+    };
+    forwarded.into_iter().map(node).collect()
+}
+
+/// An address with or without a port.
+fn address(text: &str) -> Option<IpAddr> {
+    let text = text.trim();
+    let bare = text
+        .strip_prefix('[')
+        .and_then(|rest| rest.strip_suffix(']'))
+        .unwrap_or(text);
+    let address = bare
+        .parse()
+        .ok()
+        .or_else(|| text.parse::<SocketAddr>().ok().map(|address| address.ip()));
+    address.map(|address: IpAddr| address.to_canonical())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
+        pairs
+            .iter()
+            .map(|(name, value)| {
+                (
+                    HeaderName::from_static(name),
+                    HeaderValue::from_static(value),
+                )
+            })
+            .collect()
+    }
+
+    #[test]
+    fn hops_are_read_in_every_spelling() {
+        let ip = |text: &str| Some(text.parse::<IpAddr>().unwrap());
+        let forwarded = headers(&[(
+            "forwarded",
+            "for=1.2.3.4;proto=https, For=\"[2001:db8::1]:80\", for=_hidden",
+        )]);
+        assert_eq!(hops(&forwarded), [ip("1.2.3.4"), ip("2001:db8::1"), None]);
+        let plain = headers(&[("x-forwarded-for", "1.2.3.4, 5.6.7.8:90")]);
+        assert_eq!(hops(&plain), [ip("1.2.3.4"), ip("5.6.7.8")]);
+    }
+
+    #[test]
+    fn ids_differ() {
+        let ids: std::collections::HashSet<_> = (0..200).map(|_| new_id().to_string()).collect();
+        assert_eq!(ids.len(), 200);
+    }
+}

@@ -1,0 +1,177 @@
+//! A stream of events on its way through: whole events go on, a piece of one waits for its rest.
+
+use crate::wire::answer::{Event, EventReader, Seen};
+use bytes::{Bytes, BytesMut};
+use std::{collections::VecDeque, ops::Range};
+
+/// An event that grows beyond this goes on in pieces, as it comes: memory a stream is bounded.
+const HELD_MAX_BYTES: usize = 1 << 20;
+
+pub(super) struct Events {
+    reader: EventReader,
+    hide_usage: bool,
+    says_its_end: bool,
+    /// The beginning of an event that is not complete.
+    held: BytesMut,
+    /// Pieces of the event in progress have gone on already.
+    open: bool,
+    /// The event before was dropped; an LF that still belongs to it goes too.
+    dropped_last: bool,
+}
+
+impl Events {
+    pub(super) fn new(hide_usage: bool, says_its_end: bool) -> Self {
+        Self {
+            reader: EventReader::default(),
+            hide_usage,
+            says_its_end,
+            held: BytesMut::new(),
+            open: false,
+            dropped_last: false,
+        }
+    }
+
+    pub(super) fn seen(&self) -> &Seen {
+        self.reader.seen()
+    }
+
+    /// Whether the stream may end here without that being a lie.
+    pub(super) fn is_complete(&self) -> bool {
+        !self.says_its_end || self.seen().ended || self.seen().error
+    }
+
+    /// Whether the stream has said its last word, `[DONE]`.
+    pub(super) fn is_done(&self) -> bool {
+        self.seen().done
+    }
+
+    /// Whether the client's reader is between two events, so that something of Weir's own may stand here.
+    pub(super) fn can_interject(&self) -> bool {
+        !self.open && !self.reader.awaits_lf()
+    }
+
+    /// Takes in what the upstream sent; returns how many events with content it completed.
+    pub(super) fn feed(&mut self, piece: Bytes, ready: &mut VecDeque<Bytes>) -> u64 {
+        let mut piece = piece;
+        if self.reader.awaits_lf() && self.dropped_last && piece.first() == Some(&b'\n') {
+            self.read(&piece.split_to(1));
+        }
+        let read = self.read(&piece);
+        self.pass(piece, &read, ready);
+        read.content
+    }
+
+    /// The upstream's stream is over; what is held is the last event, though no blank line ends it.
+    pub(super) fn finish(&mut self, ready: &mut VecDeque<Bytes>) -> u64 {
+        let mut read = Read {
+            start: self.reader.position() - self.held.len(),
+            ..Read::default()
+        };
+        let hide = self.hide_usage && !self.open;
+        self.reader
+            .finish(|end, event| read.event(end, &event, hide));
+        // Half an event at the end of a stream that broke off is no event.
+        if self.is_complete() {
+            let rest = without(&self.held.split().freeze(), read.start, &read.cuts);
+            if !rest.is_empty() {
+                ready.push_back(rest);
+            }
+        }
+        read.content
+    }
+
+    fn read(&mut self, piece: &[u8]) -> Read {
+        let mut read = Read {
+            start: self.reader.position() - self.held.len(),
+            ..Read::default()
+        };
+        let (hide_usage, mut open) = (self.hide_usage, self.open);
+        self.reader.feed(piece, |end, event| {
+            read.event(end, &event, hide_usage && !open);
+            open = false;
+        });
+        read
+    }
+
+    fn pass(&mut self, mut piece: Bytes, read: &Read, ready: &mut VecDeque<Bytes>) {
+        let Some(end) = read.end else {
+            self.hold(piece, ready);
+            return;
+        };
+        self.open = false;
+        self.dropped_last = self.hide_usage && read.last_only_usage;
+        let base = read.start;
+        let rest_len = self.reader.position() - end;
+        let rest = piece.split_off(piece.len() - rest_len);
+        let whole = if self.held.is_empty() {
+            piece
+        } else {
+            self.held.extend_from_slice(&piece);
+            self.held.split().freeze()
+        };
+        let whole = without(&whole, base, &read.cuts);
+        if !whole.is_empty() {
+            ready.push_back(whole);
+        }
+        self.hold(rest, ready);
+    }
+
+    fn hold(&mut self, piece: Bytes, ready: &mut VecDeque<Bytes>) {
+        if piece.is_empty() {
+            return;
+        }
+        if !self.open && self.held.len() + piece.len() <= HELD_MAX_BYTES {
+            self.held.extend_from_slice(&piece);
+            return;
+        }
+        if !self.held.is_empty() {
+            ready.push_back(self.held.split().freeze());
+        }
+        ready.push_back(piece);
+        self.open = true;
+    }
+}
+
+/// What one piece of the stream held. Places are bytes of the stream.
+#[derive(Default)]
+struct Read {
+    /// Where the event in progress before this piece began.
+    start: usize,
+    /// The end of the last event that is complete.
+    end: Option<usize>,
+    /// What the client is not to see.
+    cuts: Vec<Range<usize>>,
+    content: u64,
+    last_only_usage: bool,
+}
+
+impl Read {
+    fn event(&mut self, end: usize, event: &Event, hide_usage: bool) {
+        let start = self.end.unwrap_or(self.start);
+        self.end = Some(end);
+        self.content += u64::from(event.content);
+        self.last_only_usage = event.only_usage;
+        if hide_usage {
+            if event.only_usage {
+                self.cuts.push(start..end);
+            } else if let Some(cut) = &event.null_usage {
+                self.cuts.push(cut.clone());
+            }
+        }
+    }
+}
+
+/// `bytes`, which begin at `base` in the stream, without the cuts. Nothing is copied if nothing is cut.
+fn without(bytes: &Bytes, base: usize, cuts: &[Range<usize>]) -> Bytes {
+    if cuts.is_empty() {
+        return bytes.clone();
+    }
+    let mut left = BytesMut::with_capacity(bytes.len());
+    let mut from = 0;
+    for cut in cuts {
+        left.extend_from_slice(&bytes[from..cut.start - base]);
+        from = cut.end - base;
+    }
+    left.extend_from_slice(&bytes[from..]);
+    left.freeze()
+}

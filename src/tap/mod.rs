@@ -1,0 +1,352 @@
+//! A body that is watched as it passes.
+//!
+//! Bytes in, the same bytes out. The tap reads beside the stream, waits for nothing but the upstream and its own
+//! clock, and never lies about how a stream ended: what an upstream leaves unfinished ends with an error event, and
+//! whole events are all that a client ever sees. It knows no key, no limit and no store; a [`Watch`] is told instead.
+
+mod events;
+mod pace;
+
+use crate::{body, domain::Outcome, tasks::Signal, wire};
+use bytes::Bytes;
+use events::Events;
+use http_body::{Body, Frame, SizeHint};
+use pace::{Lapse, Pace};
+use std::{
+    collections::VecDeque,
+    pin::Pin,
+    task::{Context, Poll},
+    time::Duration,
+};
+use tokio::time::Instant;
+use wire::{answer::DocumentReader, answer::Seen, error::ErrorBody};
+
+/// Sees one answer pass.
+pub trait Watch: Send + Unpin + 'static {
+    /// A piece of the answer goes on to the client: an event that carries content.
+    fn chunk(&mut self, chunks: u64);
+    /// The answer is over. Called exactly once, also when the client hangs up.
+    fn end(&mut self, report: Report<'_>);
+}
+
+/// What is known about an answer when it is over.
+#[derive(Debug)]
+pub struct Report<'a> {
+    /// How it ended.
+    pub outcome: Outcome,
+    /// What it said about itself.
+    pub seen: &'a Seen,
+    /// Events that carried content, or pieces of a body that is not a stream.
+    pub chunks: u64,
+    /// Bytes that went on to the client.
+    pub bytes: u64,
+    /// When the first and the last of the chunks passed.
+    pub passed: Option<(Instant, Instant)>,
+}
+
+/// How an answer is to be read and timed.
+#[derive(Clone, Debug)]
+pub struct Manner {
+    /// What its body is.
+    pub content: Content,
+    /// The longest silence of the upstream.
+    pub idle: Duration,
+    /// When all must be over.
+    pub deadline: Instant,
+    /// A stream that is silent for so long is kept open by a comment; zero is never.
+    pub heartbeat: Duration,
+}
+
+/// What a body is, as far as the tap reads it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Content {
+    /// Bytes that are not read.
+    Opaque,
+    /// One JSON document.
+    Document,
+    /// Server-sent events.
+    Events {
+        /// Usage was asked for by Weir and is kept from the client.
+        hide_usage: bool,
+        /// The stream says when it is complete, so one that only stops was broken off.
+        says_its_end: bool,
+    },
+}
+
+/// The comment that keeps a silent stream open. One line: a blank line after it would end an event.
+pub const HEARTBEAT: &[u8] = b": ping\n";
+
+/// Wraps an upstream's body.
+pub struct Tap<B, W: Watch> {
+    source: B,
+    reader: Reader,
+    pace: Pace,
+    /// Raised when Weir has no more time to wait for streams.
+    cut: Signal,
+    watch: W,
+    /// What is to go on to the client.
+    ready: VecDeque<Bytes>,
+    chunks: u64,
+    bytes: u64,
+    passed: Option<(Instant, Instant)>,
+    state: State,
+}
+
+enum Reader {
+    Opaque(Seen),
+    Document(Box<DocumentReader>),
+    Events(Box<Events>),
+}
+
+impl Reader {
+    fn seen(&self) -> &Seen {
+        match self {
+            Self::Opaque(seen) => seen,
+            Self::Document(reader) => reader.seen(),
+            Self::Events(events) => events.seen(),
+        }
+    }
+}
+
+enum State {
+    Open,
+    /// All is said but what lies in `ready`.
+    Ended,
+    /// The client must see the body break off.
+    Aborted(&'static str),
+}
+
+impl<B, W> Tap<B, W>
+where
+    B: Body<Data = Bytes> + Unpin,
+    W: Watch,
+{
+    /// Taps `source`.
+    pub fn new(source: B, manner: Manner, cut: Signal, watch: W) -> Self {
+        let reader = match manner.content {
+            Content::Opaque => Reader::Opaque(Seen::default()),
+            Content::Document => Reader::Document(Box::default()),
+            Content::Events {
+                hide_usage,
+                says_its_end,
+            } => Reader::Events(Box::new(Events::new(hide_usage, says_its_end))),
+        };
+        Self {
+            source,
+            reader,
+            pace: Pace::new(&manner),
+            cut,
+            watch,
+            ready: VecDeque::new(),
+            chunks: 0,
+            bytes: 0,
+            passed: None,
+            state: State::Open,
+        }
+    }
+
+    fn take_in(&mut self, data: Bytes) {
+        let now = self.pace.heard();
+        let content = match &mut self.reader {
+            Reader::Opaque(_) => {
+                self.ready.push_back(data);
+                1
+            }
+            Reader::Document(reader) => {
+                reader.feed(&data);
+                self.ready.push_back(data);
+                1
+            }
+            Reader::Events(events) => events.feed(data, &mut self.ready),
+        };
+        self.count(content, now);
+    }
+
+    fn count(&mut self, content: u64, now: Instant) {
+        if content > 0 {
+            self.chunks += content;
+            let first = self.passed.map_or(now, |(first, _)| first);
+            self.passed = Some((first, now));
+            self.watch.chunk(self.chunks);
+        }
+    }
+
+    /// The upstream has come to the end of its body.
+    fn complete(&mut self) {
+        if let Reader::Events(events) = &mut self.reader {
+            let now = self.pace.heard();
+            let content = events.finish(&mut self.ready);
+            self.count(content, now);
+            if let Reader::Events(events) = &self.reader
+                && !events.is_complete()
+            {
+                return self.break_off(
+                    Outcome::UpstreamFailed,
+                    "The upstream ended its stream before its answer was complete.",
+                );
+            }
+        }
+        self.end(Outcome::Completed, State::Ended);
+    }
+
+    /// Ends an answer that is not complete: by an error event where the client can read one, else by a broken body.
+    fn break_off(&mut self, outcome: Outcome, why: &'static str) {
+        let code = match outcome {
+            Outcome::Interrupted => "gateway_shutdown",
+            _ => "upstream_interrupted",
+        };
+        let state = match &mut self.reader {
+            // After `[DONE]` the client misses nothing.
+            Reader::Events(events) if events.is_done() => {
+                return self.end(Outcome::Completed, State::Ended);
+            }
+            Reader::Events(events) if events.can_interject() => {
+                let event = ErrorBody::new(why, "server_error", None, Some(code)).to_event();
+                self.ready.push_back(event.into());
+                State::Ended
+            }
+            _ => State::Aborted(why),
+        };
+        self.end(outcome, state);
+    }
+
+    fn end(&mut self, outcome: Outcome, state: State) {
+        self.state = state;
+        let report = Report {
+            outcome,
+            seen: self.reader.seen(),
+            chunks: self.chunks,
+            bytes: self.bytes
+                + self
+                    .ready
+                    .iter()
+                    .map(|bytes| bytes.len() as u64)
+                    .sum::<u64>(),
+            passed: self.passed,
+        };
+        self.watch.end(report);
+    }
+
+    fn can_interject(&self) -> bool {
+        matches!(&self.reader, Reader::Events(events) if events.can_interject())
+    }
+
+    /// Nothing has come: is it time to do something about that?
+    fn poll_pace(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.pace.poll_cut(&self.cut, cx) {
+            self.break_off(Outcome::Interrupted, "The gateway is shutting down.");
+            return Poll::Ready(());
+        }
+        match std::task::ready!(self.pace.poll(cx, self.can_interject())) {
+            Lapse::Silence => self.ready.push_back(Bytes::from_static(HEARTBEAT)),
+            Lapse::Idle => self.break_off(Outcome::TimedOut, "The upstream stopped sending."),
+            Lapse::Deadline => self.break_off(
+                Outcome::TimedOut,
+                "The answer took longer than the gateway waits.",
+            ),
+        }
+        Poll::Ready(())
+    }
+}
+
+impl<B, W> Body for Tap<B, W>
+where
+    B: Body<Data = Bytes, Error: Into<body::Error>> + Unpin,
+    W: Watch,
+{
+    type Data = Bytes;
+    type Error = body::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, body::Error>>> {
+        let this = self.get_mut();
+        loop {
+            if let Some(bytes) = this.ready.pop_front() {
+                this.bytes += bytes.len() as u64;
+                return Poll::Ready(Some(Ok(Frame::data(bytes))));
+            }
+            match this.state {
+                State::Open => {}
+                State::Ended => return Poll::Ready(None),
+                State::Aborted(why) => {
+                    this.state = State::Ended;
+                    return Poll::Ready(Some(Err(why.into())));
+                }
+            }
+            match Pin::new(&mut this.source).poll_frame(cx) {
+                Poll::Ready(Some(Ok(frame))) => {
+                    if let Ok(data) = frame.into_data() {
+                        this.take_in(data);
+                        // A body of known length is not asked again once it is all there.
+                        if this.source.is_end_stream() {
+                            this.complete();
+                        }
+                    }
+                }
+                Poll::Ready(Some(Err(error))) => {
+                    tracing::debug!(error = %error.into(), "upstream broke off");
+                    this.break_off(
+                        Outcome::UpstreamFailed,
+                        "The upstream broke off before its answer was complete.",
+                    );
+                }
+                Poll::Ready(None) => this.complete(),
+                Poll::Pending => std::task::ready!(this.poll_pace(cx)),
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.ready.is_empty()
+            && match self.state {
+                State::Open => {
+                    matches!(self.reader, Reader::Opaque(_) | Reader::Document(_))
+                        && self.source.is_end_stream()
+                }
+                State::Ended => true,
+                State::Aborted(_) => false,
+            }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match (&self.reader, &self.state) {
+            (Reader::Opaque(_) | Reader::Document(_), State::Open) if self.ready.is_empty() => {
+                self.source.size_hint()
+            }
+            _ => SizeHint::default(),
+        }
+    }
+}
+
+impl<B, W: Watch> Drop for Tap<B, W> {
+    fn drop(&mut self) {
+        self.left();
+    }
+}
+
+impl<B, W: Watch> Tap<B, W> {
+    /// The body is dropped: if it was not over, the client has gone.
+    fn left(&mut self) {
+        if !matches!(self.state, State::Open) {
+            return;
+        }
+        let outcome = if std::thread::panicking() {
+            Outcome::Interrupted
+        } else {
+            Outcome::ClientGone
+        };
+        self.state = State::Ended;
+        self.watch.end(Report {
+            outcome,
+            seen: self.reader.seen(),
+            chunks: self.chunks,
+            bytes: self.bytes,
+            passed: self.passed,
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests;

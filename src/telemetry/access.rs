@@ -1,0 +1,232 @@
+//! One line a request, written by hand: it is the one log line that every request pays for.
+
+use super::Log;
+use crate::{
+    config::LogFormat,
+    domain::{KeyId, RequestId, Usage},
+};
+use std::{
+    fmt::Write,
+    net::IpAddr,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+/// What is said of a request. Never a credential, a prompt or an answer.
+#[derive(Debug)]
+pub struct Access<'a> {
+    /// Its id.
+    pub request: &'a RequestId,
+    /// Whose it was.
+    pub key: Option<KeyId>,
+    /// Who sent it.
+    pub client: IpAddr,
+    /// The method.
+    pub method: &'a http::Method,
+    /// The path, without its query.
+    pub path: &'a str,
+    /// The model asked for.
+    pub model: Option<&'a str>,
+    /// Who answered.
+    pub upstream: Option<&'a str>,
+    /// The status of the answer.
+    pub status: u16,
+    /// How it ended.
+    pub outcome: &'static str,
+    /// From its first byte to the last of the answer.
+    pub duration: Duration,
+    /// To the first piece of the answer.
+    pub first: Option<Duration>,
+    /// Bytes of the answer's body.
+    pub bytes: u64,
+    /// What it used, as far as the upstream said.
+    pub usage: Usage,
+}
+
+impl Access<'_> {
+    /// Writes the line.
+    pub fn write(&self, log: &Log) {
+        let mut line = String::with_capacity(384);
+        let mut fields = match log.format() {
+            LogFormat::Text => Fields {
+                line: &mut line,
+                json: false,
+            },
+            LogFormat::Json => Fields {
+                line: &mut line,
+                json: true,
+            },
+        };
+        fields.open(SystemTime::now());
+        self.fields(&mut fields);
+        fields.close();
+        log.line(line.as_bytes());
+    }
+
+    fn fields(&self, fields: &mut Fields<'_>) {
+        fields.text("request.id", self.request.as_str());
+        if let Some(key) = &self.key {
+            fields.text("key.id", key.as_str());
+        }
+        fields.display("client.address", self.client);
+        fields.text("method", self.method.as_str());
+        fields.text("path", self.path);
+        if let Some(model) = self.model {
+            fields.text("model", model);
+        }
+        if let Some(upstream) = self.upstream {
+            fields.text("upstream.name", upstream);
+        }
+        fields.number("status", self.status.into());
+        fields.text("outcome", self.outcome);
+        fields.number("duration_ms", self.duration.as_millis() as u64);
+        if let Some(first) = self.first {
+            fields.number("first_ms", first.as_millis() as u64);
+        }
+        fields.number("bytes", self.bytes);
+        if let Some(input) = self.usage.input {
+            fields.number("tokens.input", input);
+        }
+        if let Some(output) = self.usage.output {
+            fields.number("tokens.output", output);
+        }
+    }
+}
+
+/// Writes fields in the log's format.
+struct Fields<'a> {
+    line: &'a mut String,
+    json: bool,
+}
+
+impl Fields<'_> {
+    fn open(&mut self, now: SystemTime) {
+        if self.json {
+            self.line.push_str("{\"timestamp\":\"");
+        }
+        write_time(self.line, now);
+        self.line.push_str(if self.json {
+            "\",\"level\":\"INFO\",\"message\":\"request\""
+        } else {
+            "  INFO request"
+        });
+    }
+
+    fn close(&mut self) {
+        self.line.push_str(if self.json { "}\n" } else { "\n" });
+    }
+
+    fn name(&mut self, name: &str) {
+        if self.json {
+            self.line.push_str(",\"");
+            self.line.push_str(name);
+            self.line.push_str("\":");
+        } else {
+            self.line.push(' ');
+            self.line.push_str(name);
+            self.line.push('=');
+        }
+    }
+
+    fn text(&mut self, name: &str, value: &str) {
+        self.name(name);
+        let plain = |b: u8| matches!(b, b'!'..=b'~') && b != b'"' && b != b'\\' && b != b'=';
+        if !self.json && !value.is_empty() && value.bytes().all(plain) {
+            self.line.push_str(value);
+        } else {
+            self.quoted(value);
+        }
+    }
+
+    /// A JSON string, which is also how a text value with a space in it is written.
+    fn quoted(&mut self, value: &str) {
+        self.line.push('"');
+        for c in value.chars() {
+            match c {
+                '"' => self.line.push_str("\\\""),
+                '\\' => self.line.push_str("\\\\"),
+                c if c.is_control() => {
+                    // Writing to a string cannot fail.
+                    let _ = write!(self.line, "\\u{:04x}", c as u32);
+                }
+                c => self.line.push(c),
+            }
+        }
+        self.line.push('"');
+    }
+
+    fn display(&mut self, name: &str, value: impl std::fmt::Display) {
+        self.name(name);
+        let quote = if self.json { "\"" } else { "" };
+        let _ = write!(self.line, "{quote}{value}{quote}");
+    }
+
+    fn number(&mut self, name: &str, value: u64) {
+        self.name(name);
+        let _ = write!(self.line, "{value}");
+    }
+}
+
+/// `2026-01-31T12:00:00.000000Z`, as the other lines of the log have it.
+fn write_time(line: &mut String, now: SystemTime) {
+    let since = now.duration_since(UNIX_EPOCH).unwrap_or_default();
+    let (days, second) = ((since.as_secs() / 86_400) as i64, since.as_secs() % 86_400);
+    let (year, month, day) = civil(days);
+    let _ = write!(
+        line,
+        "{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}.{:06}Z",
+        second / 3600,
+        second / 60 % 60,
+        second % 60,
+        since.subsec_micros()
+    );
+}
+
+/// The date that lies `days` after 1970-01-01, by counting in eras of 400 years that begin in March.
+fn civil(days: i64) -> (i64, i64, i64) {
+    let shifted = days + 719_468;
+    let era = shifted.div_euclid(146_097);
+    let day_of_era = shifted.rem_euclid(146_097);
+    let year_of_era =
+        (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month_from_march = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
+    let month = if month_from_march < 10 {
+        month_from_march + 3
+    } else {
+        month_from_march - 9
+    };
+    (year_of_era + era * 400 + i64::from(month <= 2), month, day)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dates_come_out_right_around_leap_days() {
+        assert_eq!(civil(0), (1970, 1, 1));
+        assert_eq!(civil(11_016), (2000, 2, 29));
+        assert_eq!(civil(11_017), (2000, 3, 1));
+        assert_eq!(civil(20_454), (2026, 1, 1));
+        assert_eq!(civil(-1), (1969, 12, 31));
+    }
+
+    #[test]
+    fn hostile_values_stay_inside_their_quotes() {
+        let mut line = String::new();
+        Fields {
+            line: &mut line,
+            json: true,
+        }
+        .text("model", "a\"b\\c\nd");
+        assert_eq!(line, ",\"model\":\"a\\\"b\\\\c\\u000ad\"");
+        line.clear();
+        Fields {
+            line: &mut line,
+            json: false,
+        }
+        .text("path", "/v1 x=1");
+        assert_eq!(line, " path=\"/v1 x=1\"");
+    }
+}

@@ -1,0 +1,400 @@
+//! Every metric and its labels, in one list. Nothing else in Weir names one.
+//!
+//! Labels are bounded: a model is one of the config's names or `other`, and no key, address or request is a label.
+
+use crate::domain::{Endpoint, Outcome, Usage};
+use metrics::{
+    Counter, Gauge, Histogram, Unit, counter, describe_counter, describe_gauge, describe_histogram,
+    gauge, histogram,
+};
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use std::{
+    collections::HashMap,
+    hash::Hash,
+    sync::{Arc, RwLock},
+    time::Duration,
+};
+
+const DURATION: &str = "gen_ai_server_request_duration_seconds";
+const FIRST_TOKEN: &str = "gen_ai_server_time_to_first_token_seconds";
+const PER_TOKEN: &str = "gen_ai_server_time_per_output_token_seconds";
+const TOKEN_USAGE: &str = "gen_ai_client_token_usage";
+
+/// The buckets that OpenTelemetry's conventions for generative AI advise.
+const BUCKETS: [(&str, &[f64]); 4] = [
+    (
+        DURATION,
+        &[
+            0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92,
+        ],
+    ),
+    (
+        FIRST_TOKEN,
+        &[
+            0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5,
+            10.0,
+        ],
+    ),
+    (
+        PER_TOKEN,
+        &[
+            0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75, 1.0, 2.5,
+        ],
+    ),
+    (
+        TOKEN_USAGE,
+        &[
+            1.0,
+            4.0,
+            16.0,
+            64.0,
+            256.0,
+            1024.0,
+            4096.0,
+            16384.0,
+            65536.0,
+            262_144.0,
+            1_048_576.0,
+            4_194_304.0,
+            16_777_216.0,
+            67_108_864.0,
+        ],
+    ),
+];
+
+/// The metrics of the process.
+pub struct Metrics {
+    handle: PrometheusHandle,
+    calls: RwLock<HashMap<Labels, Arc<CallMetrics>>>,
+    tokens: RwLock<HashMap<Arc<str>, Arc<TokenMetrics>>>,
+    /// Calls that have begun and not ended.
+    pub in_flight: Gauge,
+    /// Bytes of request bodies that are held.
+    pub body_memory: Gauge,
+}
+
+/// What a finished call is counted under.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Labels {
+    /// What was asked.
+    pub endpoint: Endpoint,
+    /// The model's name in the config, or `other`.
+    pub model: Arc<str>,
+    /// Who answered, or nobody.
+    pub upstream: Arc<str>,
+    /// The status that the client got.
+    pub status: u16,
+    /// How it ended.
+    pub outcome: Outcome,
+}
+
+/// A finished call in figures.
+#[derive(Clone, Copy, Debug)]
+pub struct Figures {
+    /// From its first byte to its last.
+    pub duration: Duration,
+    /// To the first piece of the answer.
+    pub first: Option<Duration>,
+    /// From the first piece to the last.
+    pub generation: Option<Duration>,
+    /// Pieces of the answer.
+    pub chunks: u64,
+    /// Bytes of the answer.
+    pub bytes: u64,
+    /// What it used.
+    pub usage: Usage,
+}
+
+/// Handles to the series of one set of labels, so that a call pays for no look-up by name.
+struct CallMetrics {
+    requests: Counter,
+    duration: Histogram,
+    first: Histogram,
+    per_token: Histogram,
+    input: Histogram,
+    output: Histogram,
+    chunks: Counter,
+    bytes: Counter,
+}
+
+/// Installs the recorder; call once in a process.
+pub fn install() -> Result<Metrics, metrics_exporter_prometheus::BuildError> {
+    let mut builder = PrometheusBuilder::new();
+    for (name, buckets) in BUCKETS {
+        builder = builder.set_buckets_for_metric(Matcher::Full(name.to_owned()), buckets)?;
+    }
+    let handle = builder.install_recorder()?;
+    describe();
+    gauge!("weir_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);
+    Ok(Metrics {
+        handle,
+        calls: RwLock::default(),
+        tokens: RwLock::default(),
+        in_flight: gauge!("weir_requests_in_flight"),
+        body_memory: gauge!("weir_body_memory_bytes"),
+    })
+}
+
+impl Metrics {
+    /// All metrics in Prometheus' text format.
+    pub fn render(&self) -> String {
+        self.handle.render()
+    }
+
+    /// Folds what was recorded into buckets; without it, samples would pile up until the next scrape.
+    pub fn upkeep(&self) {
+        self.handle.run_upkeep();
+    }
+
+    /// Counts a finished call.
+    pub fn call(&self, labels: Labels, figures: &Figures) {
+        let series = self.series(labels);
+        series.requests.increment(1);
+        series.duration.record(figures.duration.as_secs_f64());
+        series.chunks.increment(figures.chunks);
+        series.bytes.increment(figures.bytes);
+        if let Some(first) = figures.first {
+            series.first.record(first.as_secs_f64());
+        }
+        let tokens = figures.usage.output.unwrap_or(figures.chunks);
+        if let Some(generation) = figures.generation
+            && tokens > 1
+        {
+            series
+                .per_token
+                .record(generation.as_secs_f64() / (tokens - 1) as f64);
+        }
+        if let Some(input) = figures.usage.input {
+            series.input.record(input as f64);
+        }
+        if let Some(output) = figures.usage.output {
+            series.output.record(output as f64);
+        }
+    }
+
+    /// Counts what a call used, if its provider said.
+    pub fn tokens(&self, model: &Arc<str>, usage: Option<&Usage>) {
+        let series = series(&self.tokens, model.clone(), TokenMetrics::new);
+        let Some(usage) = usage else {
+            return series.without_usage.increment(1);
+        };
+        let parts = [usage.input, usage.output, usage.cached, usage.reasoning];
+        for (counter, tokens) in series.kinds.iter().zip(parts) {
+            counter.increment(tokens.unwrap_or(0));
+        }
+    }
+
+    fn series(&self, labels: Labels) -> Arc<CallMetrics> {
+        series(&self.calls, labels, CallMetrics::new)
+    }
+}
+
+/// The series under `labels`, made at their first use.
+fn series<K: Clone + Eq + Hash, S>(
+    known: &RwLock<HashMap<K, Arc<S>>>,
+    labels: K,
+    make: impl Fn(&K) -> S,
+) -> Arc<S> {
+    let found = known
+        .read()
+        .expect("nothing panics while it is held")
+        .get(&labels)
+        .cloned();
+    found.unwrap_or_else(|| {
+        let made = Arc::new(make(&labels));
+        known
+            .write()
+            .expect("nothing panics while it is held")
+            .entry(labels)
+            .or_insert(made)
+            .clone()
+    })
+}
+
+/// What the ledger holds, in sum.
+struct TokenMetrics {
+    kinds: [Counter; 4],
+    without_usage: Counter,
+}
+
+impl TokenMetrics {
+    fn new(model: &Arc<str>) -> Self {
+        let kind = |kind: &'static str| counter!("weir_tokens_total", "model" => model.to_string(), "kind" => kind);
+        Self {
+            kinds: ["input", "output", "cached", "reasoning"].map(kind),
+            without_usage: counter!("weir_without_usage_total", "model" => model.to_string()),
+        }
+    }
+}
+
+impl CallMetrics {
+    fn new(labels: &Labels) -> Self {
+        let (endpoint, operation) = (labels.endpoint.as_str(), labels.endpoint.operation());
+        let (model, upstream) = (labels.model.to_string(), labels.upstream.to_string());
+        let gen_ai = [
+            ("gen_ai_operation_name", operation.to_owned()),
+            ("gen_ai_request_model", model.clone()),
+            ("gen_ai_provider_name", upstream.clone()),
+        ];
+        let tokens = |kind: &str| {
+            let mut all = gen_ai.to_vec();
+            all.push(("gen_ai_token_type", kind.to_owned()));
+            histogram!(TOKEN_USAGE, &all)
+        };
+        Self {
+            requests: counter!("weir_requests_total", "endpoint" => endpoint, "model" => model.clone(),
+                "upstream" => upstream.clone(), "status" => labels.status.to_string(), "outcome" => labels.outcome.as_str()),
+            duration: histogram!(DURATION, &gen_ai),
+            first: histogram!(FIRST_TOKEN, &gen_ai),
+            per_token: histogram!(PER_TOKEN, &gen_ai),
+            input: tokens("input"),
+            output: tokens("output"),
+            chunks: counter!("weir_chunks_total", "endpoint" => endpoint, "model" => model.clone(), "upstream" => upstream.clone()),
+            bytes: counter!("weir_answer_bytes_total", "endpoint" => endpoint, "model" => model, "upstream" => upstream),
+        }
+    }
+}
+
+/// A refusal or fault of Weir's own, by its code.
+pub fn refused(code: &'static str) {
+    counter!("weir_refusals_total", "code" => code).increment(1);
+}
+
+/// A credential that was not accepted; the caller is not told why.
+pub fn unauthenticated(reason: &'static str) {
+    counter!("weir_unauthenticated_total", "reason" => reason).increment(1);
+}
+
+/// One try at an upstream.
+pub fn attempt(upstream: &str, result: &'static str) {
+    counter!("weir_attempts_total", "upstream" => upstream.to_owned(), "result" => result)
+        .increment(1);
+}
+
+/// A connection that is open.
+pub struct Open(Gauge);
+
+impl Open {
+    /// One more on this plane.
+    pub fn new(plane: &'static str) -> Self {
+        let gauge = gauge!("weir_connections", "plane" => plane);
+        gauge.increment(1);
+        Self(gauge)
+    }
+
+    /// One less.
+    pub fn closed(&self) {
+        self.0.decrement(1);
+    }
+}
+
+/// A connection that was turned away.
+pub fn connection_refused(plane: &'static str) {
+    counter!("weir_connections_refused_total", "plane" => plane).increment(1);
+}
+
+/// An event that a subscriber was too slow for.
+pub fn event_dropped() {
+    counter!("weir_events_dropped_total").increment(1);
+}
+
+/// A panic that was caught at the edge.
+pub fn panicked() {
+    counter!("weir_panics_total").increment(1);
+}
+
+/// A change of the config file that was taken up, or refused.
+pub fn reloaded(worked: bool) {
+    counter!("weir_config_reloads_total", "result" => if worked { "ok" } else { "refused" })
+        .increment(1);
+    gauge!("weir_config_last_reload_ok").set(f64::from(u8::from(worked)));
+}
+
+/// Log lines that were dropped so far.
+pub fn log_lines_dropped(dropped: u64) {
+    counter!("weir_log_lines_dropped_total").absolute(dropped);
+}
+
+fn describe() {
+    describe_gauge!("weir_build_info", "The version that runs.");
+    describe_gauge!(
+        "weir_requests_in_flight",
+        Unit::Count,
+        "Calls that have begun and not ended."
+    );
+    describe_gauge!(
+        "weir_body_memory_bytes",
+        Unit::Bytes,
+        "Bytes of request bodies that are held."
+    );
+    describe_counter!("weir_requests_total", Unit::Count, "Calls that have ended.");
+    describe_counter!(
+        "weir_chunks_total",
+        Unit::Count,
+        "Pieces of answers that went to clients."
+    );
+    describe_counter!(
+        "weir_answer_bytes_total",
+        Unit::Bytes,
+        "Bytes of answers that went to clients."
+    );
+    describe_counter!(
+        "weir_refusals_total",
+        Unit::Count,
+        "Refusals and faults of Weir's own, by code."
+    );
+    describe_counter!(
+        "weir_unauthenticated_total",
+        Unit::Count,
+        "Credentials that were not accepted, by reason."
+    );
+    describe_counter!(
+        "weir_attempts_total",
+        Unit::Count,
+        "Tries at upstreams, by result; `auth` means Weir's own credential was refused."
+    );
+    describe_counter!("weir_tokens_total", Unit::Count, "Tokens on the ledger.");
+    describe_counter!(
+        "weir_without_usage_total",
+        Unit::Count,
+        "Calls whose provider did not say what they used."
+    );
+    describe_gauge!("weir_connections", Unit::Count, "Open connections.");
+    describe_counter!(
+        "weir_connections_refused_total",
+        Unit::Count,
+        "Connections that were turned away."
+    );
+    describe_counter!(
+        "weir_events_dropped_total",
+        Unit::Count,
+        "Events that a subscriber was too slow for."
+    );
+    describe_counter!("weir_panics_total", Unit::Count, "Panics that were caught.");
+    describe_counter!(
+        "weir_config_reloads_total",
+        Unit::Count,
+        "Changes of the config file, by result."
+    );
+    describe_gauge!(
+        "weir_config_last_reload_ok",
+        "Whether the last change of the config file was taken up."
+    );
+    describe_counter!(
+        "weir_log_lines_dropped_total",
+        Unit::Count,
+        "Log lines that nobody read fast enough."
+    );
+    describe_histogram!(
+        DURATION,
+        Unit::Seconds,
+        "From the request to the end of the answer."
+    );
+    describe_histogram!(
+        FIRST_TOKEN,
+        Unit::Seconds,
+        "From the request to the first piece of the answer."
+    );
+    describe_histogram!(PER_TOKEN, Unit::Seconds, "Time per token after the first.");
+    describe_histogram!(TOKEN_USAGE, "Tokens a call.");
+}

@@ -1,0 +1,158 @@
+//! The way to the model servers: connections, and one attempt at an answer.
+//!
+//! One [`Pool`] a worker: the connections of a worker are driven by its own thread, so that a chunk never crosses
+//! from one thread to another. It knows nothing of keys, models or retries.
+
+mod connect;
+mod outgoing;
+mod simulated;
+
+pub use connect::reachable;
+pub use outgoing::{Broken, Outgoing, Upload, UploadFault};
+
+use crate::{
+    body::{self, Body},
+    config::{Provider, Timeouts, Upstream},
+    domain::Endpoint,
+    providers::simulator,
+};
+use bytes::Bytes;
+use connect::Client;
+use http_body::{Frame, SizeHint};
+use hyper::body::Incoming;
+use std::{
+    collections::HashMap,
+    pin::Pin,
+    sync::{Arc, Mutex},
+    task::{Context, Poll},
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+/// A worker's connections.
+#[derive(Default)]
+pub struct Pool {
+    clients: Mutex<HashMap<Arc<str>, Known>>,
+}
+
+/// An attempt that got no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// No connection: the request never reached the upstream.
+    #[error("no connection")]
+    Unreachable(#[source] body::Error),
+    /// The connection broke before an answer began.
+    #[error("connection broke before an answer")]
+    Broken(#[source] body::Error),
+    /// Nothing came in time.
+    #[error("no answer in time")]
+    TooSlow,
+}
+
+/// A client, and the upstream for which it was made.
+type Known = (Arc<Upstream>, Client);
+
+impl Pool {
+    /// Makes one attempt and waits for the head of the answer.
+    pub async fn send(
+        &self,
+        upstream: &Arc<Upstream>,
+        endpoint: Endpoint,
+        timeouts: &Timeouts,
+        request: http::Request<Outgoing>,
+    ) -> Result<http::Response<Source>, Failure> {
+        let answer = async {
+            match upstream.provider {
+                Provider::Simulator => Ok(simulate(upstream, endpoint, request).await),
+                Provider::OpenAi => {
+                    let client = self.client(upstream, timeouts);
+                    client
+                        .request(request)
+                        .await
+                        .map(|r| r.map(Source::Network))
+                        .map_err(connect::failure)
+                }
+            }
+        };
+        tokio::time::timeout(timeouts.first_byte, answer)
+            .await
+            .unwrap_or(Err(Failure::TooSlow))
+    }
+
+    /// The client for an upstream; made anew when the config has changed it.
+    fn client(&self, upstream: &Arc<Upstream>, timeouts: &Timeouts) -> Client {
+        let mut clients = self
+            .clients
+            .lock()
+            .expect("nothing panics while it is held");
+        if let Some((known, client)) = clients.get(&upstream.name)
+            && Arc::ptr_eq(known, upstream)
+        {
+            return client.clone();
+        }
+        let client = connect::client(timeouts.connect);
+        clients.insert(
+            upstream.name.clone(),
+            (Arc::clone(upstream), client.clone()),
+        );
+        client
+    }
+}
+
+/// Has the simulator answer what would have gone over a connection.
+async fn simulate(
+    upstream: &Upstream,
+    endpoint: Endpoint,
+    request: http::Request<Outgoing>,
+) -> http::Response<Source> {
+    let body = match request.into_body() {
+        Outgoing::Held { pieces, .. } => Vec::from(pieces).concat(),
+        // Paths that only pass through are not the simulator's; it says so itself.
+        Outgoing::Streamed(_) => Vec::new(),
+    };
+    let created = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default()
+        .as_secs();
+    let pace = simulator::Pace {
+        words_per_second: upstream.words_per_second,
+    };
+    let answer = simulator::answer(endpoint, &body, pace, created);
+    simulated::respond(answer).await.map(Source::Simulated)
+}
+
+/// An upstream's answer as it comes.
+pub enum Source {
+    /// From a connection.
+    Network(Incoming),
+    /// From the simulator.
+    Simulated(Body),
+}
+
+impl http_body::Body for Source {
+    type Data = Bytes;
+    type Error = body::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, body::Error>>> {
+        match self.get_mut() {
+            Self::Network(body) => Pin::new(body).poll_frame(cx).map_err(|error| error.into()),
+            Self::Simulated(body) => Pin::new(body).poll_frame(cx),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Network(body) => body.is_end_stream(),
+            Self::Simulated(body) => body.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Network(body) => body.size_hint(),
+            Self::Simulated(body) => body.size_hint(),
+        }
+    }
+}

@@ -1,0 +1,476 @@
+//! What an answer says about itself: usage, finish reasons, tool calls, errors.
+//!
+//! Reads chat completions, completions, embeddings and responses, whole or as events, beside the bytes as they pass.
+//! What it does not know it skips; what is not JSON it leaves unread.
+
+use super::{
+    json::{DEPTH_MAX, Lexer, Sink, Span, Text, Token},
+    sse,
+};
+use crate::domain::Usage;
+use std::ops::Range;
+
+/// What a whole answer has said so far.
+#[derive(Debug, Default)]
+pub struct Seen {
+    /// The usage it reported last.
+    pub usage: Option<Usage>,
+    /// The last reason that a choice gave for its end.
+    pub finish_reason: Option<Box<str>>,
+    /// The model that says it answered.
+    pub model: Option<Box<str>>,
+    /// A choice called a tool.
+    pub tool_calls: bool,
+    /// It carried an error.
+    pub error: bool,
+    /// It came to its own end: `[DONE]`, a finish reason, or an event that says so.
+    pub ended: bool,
+    /// `[DONE]` was its last word.
+    pub done: bool,
+    /// Something in it was not JSON.
+    pub unreadable: bool,
+}
+
+/// What one event has said.
+#[derive(Debug, Default)]
+pub struct Event {
+    /// It has data at all; a comment or a blank line has none.
+    pub has_data: bool,
+    /// It is `[DONE]`.
+    pub done: bool,
+    /// It carried a piece of the answer: text, reasoning, a refusal, part of a tool call.
+    pub content: bool,
+    /// Where to cut so that `usage: null` was never there, in bytes of the stream.
+    pub null_usage: Option<Range<usize>>,
+    /// It reports usage and nothing else, as asked for by `include_usage`.
+    pub only_usage: bool,
+}
+
+/// Reads an answer that is one JSON document.
+#[derive(Debug)]
+pub struct DocumentReader {
+    lexer: Lexer,
+    walk: Walk,
+    at: usize,
+}
+
+impl Default for DocumentReader {
+    fn default() -> Self {
+        Self {
+            lexer: Lexer::new(DEPTH_MAX),
+            walk: Walk::default(),
+            at: 0,
+        }
+    }
+}
+
+impl DocumentReader {
+    /// Reads the next piece.
+    pub fn feed(&mut self, piece: &[u8]) {
+        if !self.walk.seen.unreadable {
+            self.walk.seen.unreadable = self.lexer.feed(self.at, piece, &mut self.walk).is_err();
+        }
+        self.at += piece.len();
+    }
+
+    /// What has been read so far.
+    pub fn seen(&self) -> &Seen {
+        &self.walk.seen
+    }
+}
+
+/// Reads an answer that is a stream of events.
+#[derive(Debug)]
+pub struct EventReader {
+    scanner: sse::Scanner,
+    data: Data,
+    at: usize,
+}
+
+impl Default for EventReader {
+    fn default() -> Self {
+        let data = Data {
+            lexer: Lexer::new(DEPTH_MAX),
+            walk: Walk::default(),
+            len: 0,
+            head: [0; HEAD_BYTES],
+            broken: false,
+        };
+        Self {
+            scanner: sse::Scanner::default(),
+            data,
+            at: 0,
+        }
+    }
+}
+
+impl EventReader {
+    /// Reads the next piece; `each` sees every event that ends in it, with the place of its end in the stream.
+    pub fn feed(&mut self, piece: &[u8], each: impl FnMut(usize, Event)) {
+        self.scanner.feed(
+            self.at,
+            piece,
+            &mut Split {
+                data: &mut self.data,
+                each,
+            },
+        );
+        self.at += piece.len();
+    }
+
+    /// Ends the stream; what is left without a blank line is the last event.
+    pub fn finish(&mut self, each: impl FnMut(usize, Event)) {
+        self.scanner.finish(
+            self.at,
+            &mut Split {
+                data: &mut self.data,
+                each,
+            },
+        );
+    }
+
+    /// Bytes read so far.
+    pub fn position(&self) -> usize {
+        self.at
+    }
+
+    /// Whether the stream is between two events.
+    pub fn between_events(&self) -> bool {
+        self.scanner.between_events()
+    }
+
+    /// Whether an LF that comes next still belongs to the event that has just ended.
+    pub fn awaits_lf(&self) -> bool {
+        self.scanner.awaits_lf()
+    }
+
+    /// What has been read so far.
+    pub fn seen(&self) -> &Seen {
+        &self.data.walk.seen
+    }
+}
+
+/// Enough to tell `[DONE]` from anything longer.
+const HEAD_BYTES: usize = 8;
+
+/// The data of the event in progress.
+#[derive(Debug)]
+struct Data {
+    lexer: Lexer,
+    walk: Walk,
+    len: usize,
+    head: [u8; HEAD_BYTES],
+    broken: bool,
+}
+
+impl Data {
+    fn read(&mut self, at: usize, part: &[u8]) {
+        if let Some(room) = self.head.get_mut(self.len..) {
+            let n = room.len().min(part.len());
+            room[..n].copy_from_slice(&part[..n]);
+        }
+        self.len += part.len();
+        if !self.broken {
+            self.broken = self.lexer.feed(at, part, &mut self.walk).is_err();
+        }
+    }
+
+    fn end(&mut self) -> Event {
+        let mut event = std::mem::take(&mut self.walk.event);
+        event.has_data = self.len > 0;
+        event.done = self
+            .head
+            .get(..self.len)
+            .is_some_and(|data| data.trim_ascii() == b"[DONE]");
+        event.only_usage = self.walk.only_usage();
+        let seen = &mut self.walk.seen;
+        seen.ended |= event.done;
+        seen.done |= event.done;
+        seen.unreadable |= self.broken && !event.done;
+        self.lexer.reset();
+        self.walk.restart();
+        self.len = 0;
+        self.broken = false;
+        event
+    }
+}
+
+struct Split<'a, F> {
+    data: &'a mut Data,
+    each: F,
+}
+
+impl<F: FnMut(usize, Event)> sse::Sink for Split<'_, F> {
+    fn data(&mut self, at: usize, part: &[u8]) {
+        self.data.read(at, part);
+    }
+
+    fn data_line_end(&mut self) {
+        // Two data lines are joined by a line feed, which to JSON is a space: enough to keep two numbers apart.
+        if self.data.len > 0 && !self.data.broken {
+            self.data.broken = self.data.lexer.feed(0, b"\n", &mut self.data.walk).is_err();
+        }
+    }
+
+    fn event_end(&mut self, end: usize) {
+        (self.each)(end, self.data.end());
+    }
+}
+
+/// A place in the document that has members of interest.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Node {
+    #[default]
+    Other,
+    Root,
+    /// The object that `response.*` events wrap.
+    Response,
+    Choices,
+    Choice,
+    /// A choice's `delta` or `message`.
+    Delta,
+    ToolCalls,
+    Usage,
+    InputDetails,
+    OutputDetails,
+}
+
+/// The member whose value comes next.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Field {
+    #[default]
+    Other,
+    Choices,
+    Response,
+    Delta,
+    Content,
+    ToolCalls,
+    FinishReason,
+    Error,
+    Model,
+    Type,
+    Usage,
+    Input,
+    Output,
+    InputDetails,
+    OutputDetails,
+    Cached,
+    Reasoning,
+    Audio,
+}
+
+/// Levels above which nothing of interest lies.
+const LEVELS: usize = 8;
+
+#[derive(Debug, Default)]
+struct Walk {
+    nodes: [Node; LEVELS],
+    depth: usize,
+    field: Field,
+    seen: Seen,
+    event: Event,
+    /// `choices` was there and had nothing in it.
+    no_choices: bool,
+    reports_usage: bool,
+    /// The place of the key `usage` and of the comma before it.
+    usage_key: (usize, Option<usize>),
+    /// `usage: null` came first in its object, so the comma after it must go.
+    wants_comma: bool,
+}
+
+impl Walk {
+    fn restart(&mut self) {
+        let seen = std::mem::take(&mut self.seen);
+        *self = Self {
+            seen,
+            ..Self::default()
+        };
+    }
+
+    fn only_usage(&self) -> bool {
+        self.no_choices && self.reports_usage
+    }
+
+    fn node(&self) -> Node {
+        match self.depth {
+            0 => Node::Other,
+            depth => self.nodes.get(depth - 1).copied().unwrap_or_default(),
+        }
+    }
+
+    fn begin(&mut self, object: bool) {
+        let node = match (self.node(), self.field, object) {
+            (Node::Other, _, true) if self.depth == 0 => Node::Root,
+            (Node::Root, Field::Choices, false) => {
+                self.no_choices = true;
+                Node::Choices
+            }
+            (Node::Root, Field::Response, true) => Node::Response,
+            (Node::Root | Node::Response, Field::Usage, true) => {
+                self.seen.usage = Some(Usage::default());
+                self.reports_usage = true;
+                Node::Usage
+            }
+            (Node::Root | Node::Response, Field::Error, _) => {
+                self.seen.error = true;
+                Node::Other
+            }
+            (Node::Choices, _, true) => {
+                self.no_choices = false;
+                Node::Choice
+            }
+            (Node::Choice, Field::Delta, true) => Node::Delta,
+            (Node::Delta, Field::ToolCalls, _) => Node::ToolCalls,
+            (Node::ToolCalls, _, true) => {
+                self.saw_tool_call();
+                Node::Other
+            }
+            (Node::Usage, Field::InputDetails, true) => Node::InputDetails,
+            (Node::Usage, Field::OutputDetails, true) => Node::OutputDetails,
+            _ => Node::Other,
+        };
+        if node == Node::ToolCalls && object {
+            self.saw_tool_call(); // `function_call`, the old way
+        }
+        if let Some(place) = self.nodes.get_mut(self.depth) {
+            *place = node;
+        }
+        self.depth += 1;
+        self.field = Field::Other;
+    }
+
+    fn saw_tool_call(&mut self) {
+        self.seen.tool_calls = true;
+        self.event.content = true;
+    }
+
+    fn key(&mut self, text: Text<'_>, comma: Option<usize>, start: usize) {
+        let node = self.node();
+        if node == Node::Root
+            && std::mem::take(&mut self.wants_comma)
+            && let (Some(cut), Some(comma)) = (&mut self.event.null_usage, comma)
+        {
+            cut.end = comma + 1;
+        }
+        if node == Node::Other {
+            return;
+        }
+        self.field = match text.plain() {
+            Some(name) => field(node, name),
+            None => text
+                .decode()
+                .map_or(Field::Other, |name| field(node, name.as_bytes())),
+        };
+        if node == Node::Root && self.field == Field::Usage {
+            self.usage_key = (start, comma);
+        }
+    }
+
+    fn string(&mut self, text: Text<'_>) {
+        match (self.node(), std::mem::take(&mut self.field)) {
+            (Node::Choice | Node::Delta, Field::Content) => self.event.content |= !text.is_empty(),
+            (Node::Choice, Field::FinishReason) => {
+                self.seen.finish_reason = text.decode().map(|reason| reason.into());
+                self.seen.ended = true;
+            }
+            (Node::Root | Node::Response, Field::Model) if self.seen.model.is_none() => {
+                self.seen.model = text.decode().map(|model| model.into());
+            }
+            (Node::Root, Field::Type) => self.event_type(text.plain().unwrap_or_default()),
+            (Node::Root | Node::Response, Field::Error) => self.seen.error = true,
+            _ => {}
+        }
+    }
+
+    /// The kinds of event of the Responses API.
+    fn event_type(&mut self, kind: &[u8]) {
+        self.event.content |= kind.ends_with(b".delta");
+        match kind {
+            b"response.completed" | b"response.incomplete" => self.seen.ended = true,
+            b"response.failed" | b"error" => {
+                self.seen.ended = true;
+                self.seen.error = true;
+            }
+            _ => {}
+        }
+    }
+
+    fn number(&mut self, text: Text<'_>) {
+        let node = self.node();
+        let field = std::mem::take(&mut self.field);
+        let Some(usage) = &mut self.seen.usage else {
+            return;
+        };
+        let place = match (node, field) {
+            (Node::Usage, Field::Input) => &mut usage.input,
+            (Node::Usage, Field::Output) => &mut usage.output,
+            (Node::InputDetails, Field::Cached) => &mut usage.cached,
+            (Node::InputDetails, Field::Audio) => &mut usage.audio_input,
+            (Node::OutputDetails, Field::Reasoning) => &mut usage.reasoning,
+            (Node::OutputDetails, Field::Audio) => &mut usage.audio_output,
+            _ => return,
+        };
+        // A negative or broken figure is no figure.
+        *place = text
+            .plain()
+            .and_then(|digits| std::str::from_utf8(digits).ok()?.parse().ok());
+    }
+
+    fn null(&mut self, span: Span) {
+        if self.node() == Node::Root && self.field == Field::Usage {
+            let (start, comma) = self.usage_key;
+            self.wants_comma = comma.is_none();
+            self.event.null_usage = Some(comma.unwrap_or(start)..span.end);
+        }
+        self.field = Field::Other;
+    }
+}
+
+impl Sink for Walk {
+    fn token(&mut self, token: Token<'_>, span: Span) {
+        match token {
+            Token::BeginObject => self.begin(true),
+            Token::BeginArray => self.begin(false),
+            Token::EndObject | Token::EndArray => {
+                self.depth -= 1;
+                self.field = Field::Other;
+            }
+            Token::Key(text, comma) => self.key(text, comma, span.start),
+            Token::String(text) => self.string(text),
+            Token::Number(text) => self.number(text),
+            Token::Null => self.null(span),
+            Token::Bool(_) => self.field = Field::Other,
+        }
+    }
+}
+
+fn field(node: Node, name: &[u8]) -> Field {
+    match (node, name) {
+        (Node::Root, b"choices") => Field::Choices,
+        (Node::Root, b"response") => Field::Response,
+        (Node::Root, b"type") => Field::Type,
+        (Node::Root | Node::Response, b"usage") => Field::Usage,
+        (Node::Root | Node::Response, b"error") => Field::Error,
+        (Node::Root | Node::Response, b"model") => Field::Model,
+        (Node::Choice, b"delta" | b"message") => Field::Delta,
+        (Node::Choice, b"finish_reason") => Field::FinishReason,
+        (Node::Choice, b"text") => Field::Content,
+        (Node::Delta, b"content" | b"refusal" | b"reasoning" | b"reasoning_content") => {
+            Field::Content
+        }
+        (Node::Delta, b"tool_calls" | b"function_call") => Field::ToolCalls,
+        (Node::Usage, b"prompt_tokens" | b"input_tokens") => Field::Input,
+        (Node::Usage, b"completion_tokens" | b"output_tokens") => Field::Output,
+        (Node::Usage, b"prompt_tokens_details" | b"input_tokens_details") => Field::InputDetails,
+        (Node::Usage, b"completion_tokens_details" | b"output_tokens_details") => {
+            Field::OutputDetails
+        }
+        (Node::InputDetails, b"cached_tokens") => Field::Cached,
+        (Node::OutputDetails, b"reasoning_tokens") => Field::Reasoning,
+        (Node::InputDetails | Node::OutputDetails, b"audio_tokens") => Field::Audio,
+        _ => Field::Other,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,115 @@
+use super::*;
+
+fn read_document(text: &str) -> DocumentReader {
+    let mut reader = DocumentReader::default();
+    for piece in text.as_bytes().chunks(3) {
+        reader.feed(piece);
+    }
+    reader
+}
+
+fn read_events(text: &str) -> (Vec<Event>, EventReader) {
+    let (mut reader, mut events) = (EventReader::default(), Vec::new());
+    for piece in text.as_bytes().chunks(5) {
+        reader.feed(piece, |_, event| events.push(event));
+    }
+    reader.finish(|_, event| events.push(event));
+    (events, reader)
+}
+
+#[test]
+fn a_completion_tells_its_usage_and_end() {
+    let reader = read_document(
+        r#"{"id":"x","model":"gpt-5","choices":[{"message":{"content":"hi","tool_calls":[{"id":"t"}]},"finish_reason":"tool_calls"}],
+        "usage":{"prompt_tokens":20,"completion_tokens":7,"prompt_tokens_details":{"cached_tokens":4,"audio_tokens":1},
+        "completion_tokens_details":{"reasoning_tokens":0,"audio_tokens":-1}}}"#,
+    );
+    let seen = reader.seen();
+    let expected = Usage {
+        input: Some(20),
+        output: Some(7),
+        cached: Some(4),
+        reasoning: Some(0),
+        audio_input: Some(1),
+        audio_output: None,
+    };
+    assert_eq!(seen.usage, Some(expected));
+    assert_eq!(seen.finish_reason.as_deref(), Some("tool_calls"));
+    assert_eq!(seen.model.as_deref(), Some("gpt-5"));
+    assert!(seen.tool_calls && !seen.error && !seen.unreadable);
+}
+
+#[test]
+fn usage_of_the_responses_api_is_found_whole_and_in_events() {
+    let whole = read_document(
+        r#"{"object":"response","usage":{"input_tokens":3,"output_tokens":9,"output_tokens_details":{"reasoning_tokens":5}}}"#,
+    );
+    let (events, stream) = read_events(
+        "event: response.output_text.delta\ndata: {\"type\":\"response.output_text.delta\",\"delta\":\"a\"}\n\n\
+         event: response.completed\ndata: {\"type\":\"response.completed\",\"response\":{\"model\":\"m\",\"usage\":{\"input_tokens\":3,\"output_tokens\":9,\"output_tokens_details\":{\"reasoning_tokens\":5}}}}\n\n",
+    );
+    let expected = Usage {
+        input: Some(3),
+        output: Some(9),
+        reasoning: Some(5),
+        ..Usage::default()
+    };
+    assert_eq!(whole.seen().usage, Some(expected));
+    assert_eq!(stream.seen().usage, Some(expected));
+    assert!(stream.seen().ended && events[0].content && !events[1].content);
+}
+
+#[test]
+fn events_say_what_they_carry() {
+    let (events, reader) = read_events(
+        "data: {\"choices\":[{\"delta\":{\"role\":\"assistant\",\"content\":\"\"},\"finish_reason\":null}],\"usage\":null}\n\n\
+         : comment\n\n\
+         data: {\"choices\":[{\"delta\":{\"content\":\"a\"}}]}\n\n\
+         data: {\"choices\":[{\"delta\":{\"tool_calls\":[{\"index\":0}]}}]}\n\n\
+         data: {\"choices\":[{\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n\
+         data: {\"choices\":[],\"usage\":{\"prompt_tokens\":1}}\n\n\
+         data: [DONE]\n\n",
+    );
+    let content: Vec<_> = events.iter().map(|event| event.content).collect();
+    assert_eq!(content, [false, false, true, true, false, false, false]);
+    let usage: Vec<_> = events.iter().map(|event| event.only_usage).collect();
+    assert_eq!(usage, [false, false, false, false, false, true, false]);
+    assert!(events[6].done && !events[1].has_data && events[0].null_usage.is_some());
+    assert!(!reader.seen().unreadable && reader.seen().ended);
+}
+
+#[test]
+fn null_usage_is_cut_with_its_comma_wherever_it_stands() {
+    for (before, after) in [
+        (r#"{"a":1,"usage":null}"#, r#"{"a":1}"#),
+        (r#"{"a":1 , "usage" : null , "b":2}"#, r#"{"a":1  , "b":2}"#),
+        (r#"{"usage":null,"b":2}"#, r#"{"b":2}"#),
+        (r#"{"usage":null}"#, r#"{}"#),
+        ("{\"a\":1,\ndata: \"usage\":null}", "{\"a\":1}"),
+    ] {
+        let text = format!("data: {before}\n\n");
+        let (events, _) = read_events(&text);
+        let cut = events[0].null_usage.clone().expect(before);
+        let left = [&text[..cut.start], &text[cut.end..]].concat();
+        assert_eq!(left, format!("data: {after}\n\n"));
+    }
+}
+
+#[test]
+fn an_error_is_seen_and_a_null_error_is_none() {
+    assert!(
+        read_events("data: {\"error\":{\"message\":\"x\"}}\n\n")
+            .1
+            .seen()
+            .error
+    );
+    assert!(read_document(r#"{"error":"x"}"#).seen().error);
+    assert!(!read_document(r#"{"error":null}"#).seen().error);
+}
+
+#[test]
+fn what_is_not_json_is_left_unread() {
+    let (events, reader) = read_events("data: {oops\n\ndata: {\"choices\":[{\"text\":\"a\"}]}\n\n");
+    assert!(reader.seen().unreadable && events[1].content);
+    assert!(read_document("<html>").seen().unreadable);
+}

@@ -1,0 +1,10 @@
+//! OpenAI's wire formats: bytes in, meaning and places out. No I/O, no clock, nothing that allocates per event.
+//!
+//! Nothing here builds a document in memory: requests and answers are read where they lie, so that what Weir passes
+//! on stays the bytes that it was given.
+
+pub mod answer;
+pub mod error;
+pub mod json;
+pub mod request;
+pub mod sse;

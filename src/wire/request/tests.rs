@@ -1,0 +1,163 @@
+use super::*;
+use proptest::prelude::*;
+
+fn read(endpoint: Endpoint, body: &str) -> Result<Facts, Mistake> {
+    let mut reader = Reader::new(128);
+    reader.feed(body.as_bytes())?;
+    reader.finish(body.as_bytes(), endpoint)
+}
+
+fn chat(members: &str) -> Result<Facts, Mistake> {
+    read(
+        Endpoint::Chat,
+        &format!(r#"{{"model":"m","messages":[]{members}}}"#),
+    )
+}
+
+fn asking(body: &str) -> String {
+    let facts = read(Endpoint::Chat, body).unwrap();
+    let AskedUsage::No(edit) = facts.usage else {
+        panic!("{body} asks already")
+    };
+    String::from_utf8(splice(&Bytes::copy_from_slice(body.as_bytes()), vec![edit]).concat())
+        .unwrap()
+}
+
+#[test]
+fn asking_for_usage_changes_nothing_else() {
+    let cases = [
+        (
+            r#"{"model":"m","messages":[], "temperature":0.9 }"#,
+            r#"{"model":"m","messages":[], "temperature":0.9 ,"stream_options":{"include_usage":true}}"#,
+        ),
+        (
+            "{\"model\":\"m\",\"messages\":[],\"stream_options\":null}\n",
+            "{\"model\":\"m\",\"messages\":[],\"stream_options\":{\"include_usage\":true}}\n",
+        ),
+        (
+            r#"{"model":"m","messages":[],"stream_options":{ }}"#,
+            r#"{"model":"m","messages":[],"stream_options":{"include_usage":true }}"#,
+        ),
+        (
+            r#"{"model":"m","stream_options":{"x":1},"messages":[]}"#,
+            r#"{"model":"m","stream_options":{"include_usage":true,"x":1},"messages":[]}"#,
+        ),
+        (
+            r#"{"model":"m","messages":[],"stream_options":{"x":1,"include_usage" : false}}"#,
+            r#"{"model":"m","messages":[],"stream_options":{"x":1,"include_usage" : true}}"#,
+        ),
+    ];
+    for (before, after) in cases {
+        assert_eq!(asking(before), after);
+        assert_eq!(read(Endpoint::Chat, after).unwrap().usage, AskedUsage::Yes);
+    }
+}
+
+#[test]
+fn options_of_no_known_shape_are_left_alone() {
+    assert_eq!(
+        chat(r#","stream_options":[1]"#).unwrap().usage,
+        AskedUsage::Unclear
+    );
+    assert_eq!(
+        chat(r#","stream_options":{"include_usage":"yes"}"#)
+            .unwrap()
+            .usage,
+        AskedUsage::Unclear
+    );
+}
+
+#[test]
+fn only_members_of_the_request_itself_count() {
+    let facts = chat(
+        r#","tools":[{"model":"x","stream":true}],"metadata":{"model":"y","include_usage":true}"#,
+    )
+    .unwrap();
+    assert_eq!((facts.model.as_str(), facts.stream), ("m", false));
+    assert!(matches!(facts.usage, AskedUsage::No(_)));
+}
+
+#[test]
+fn the_model_is_found_and_can_be_replaced_in_place() {
+    let body = Bytes::from_static(br#"{"messages":[],"model" : "gpt-\u0035","seed":1e400}"#);
+    let facts = read(Endpoint::Chat, std::str::from_utf8(&body).unwrap()).unwrap();
+    assert_eq!(facts.model, "gpt-5");
+    let edit = Edit {
+        at: facts.model_at,
+        with: Bytes::from_static(b"\"other\""),
+    };
+    assert_eq!(
+        splice(&body, vec![edit]).concat(),
+        br#"{"messages":[],"model" : "other","seed":1e400}"#
+    );
+}
+
+#[test]
+fn mistakes_name_the_member() {
+    assert_eq!(
+        read(Endpoint::Chat, r#"{"messages":[]}"#),
+        Err(Mistake::Missing("model"))
+    );
+    assert_eq!(
+        read(Endpoint::Chat, r#"{"model":"m"}"#),
+        Err(Mistake::Missing("messages"))
+    );
+    assert_eq!(
+        read(Endpoint::Chat, r#"{"model":5,"messages":[]}"#),
+        Err(Mistake::Mistyped("model", "a string"))
+    );
+    assert_eq!(
+        read(Endpoint::Chat, r#"{"model":"m","messages":{}}"#),
+        Err(Mistake::Mistyped("messages", "an array"))
+    );
+    assert_eq!(
+        read(Endpoint::Embeddings, r#"{"model":"m"}"#),
+        Err(Mistake::Missing("input"))
+    );
+    assert_eq!(
+        chat(r#","stream":"yes""#),
+        Err(Mistake::Mistyped("stream", "a boolean"))
+    );
+    assert_eq!(read(Endpoint::Completions, "[]"), Err(Mistake::NotAnObject));
+    assert!(matches!(
+        read(Endpoint::Chat, ""),
+        Err(Mistake::Syntax(Fault { at: 0, .. }))
+    ));
+}
+
+#[test]
+fn a_member_that_decides_may_not_be_there_twice() {
+    assert_eq!(chat(r#","model":"other""#), Err(Mistake::Twice("model")));
+    assert_eq!(
+        chat(r#","mod\u0065l":"other""#),
+        Err(Mistake::Twice("model"))
+    );
+    assert_eq!(
+        chat(r#","stream":true,"stream":false"#),
+        Err(Mistake::Twice("stream"))
+    );
+    assert!(chat(r#","seed":1,"seed":2"#).is_ok());
+}
+
+#[test]
+fn a_body_that_is_not_utf8_is_refused_at_its_byte() {
+    let body = b"{\"model\":\"m\",\"messages\":[\"\xff\"]}";
+    let mut reader = Reader::new(128);
+    reader.feed(body).unwrap();
+    assert_eq!(
+        reader.finish(body, Endpoint::Chat),
+        Err(Mistake::Encoding(26))
+    );
+}
+
+proptest! {
+    #[test]
+    fn reading_in_pieces_changes_nothing(cut in 0usize..120, extra in r#"(,"[a-z]{1,6}":(true|null|"x"|\{\}|1\.5)){0,3}"#) {
+        let body = format!(r#"{{"model":"m","messages":[{{"content":"héé"}}],"stream":true{extra}}}"#);
+        let cut = cut.min(body.len());
+        let mut reader = Reader::new(128);
+        let (head, tail) = body.as_bytes().split_at(cut);
+        let pieces = reader.feed(head).and_then(|()| reader.feed(tail)).and_then(|()| reader.finish(body.as_bytes(), Endpoint::Chat));
+        prop_assert_eq!(pieces, read(Endpoint::Chat, &body));
+    }
+}
