@@ -7,7 +7,7 @@ use crate::{
     providers,
     upstream::Outgoing,
 };
-use http::{HeaderMap, Method, Request};
+use http::{HeaderMap, Request, Uri};
 use http_body_util::{BodyExt, Limited};
 use serde::Deserialize;
 use std::{
@@ -87,9 +87,10 @@ impl Catalog {
 
 async fn ask(worker: &Worker, upstream: &Arc<Upstream>) -> Result<Vec<Entry>, &'static str> {
     let id = RequestId::new(0, 0);
-    let head = providers::openai::head(upstream, Method::GET, "/models", &HeaderMap::new(), &id)
-        .ok_or("bad URL")?;
-    let request = Request::from_parts(head, Outgoing::held([]));
+    let headers = providers::openai::headers(upstream, &HeaderMap::new(), &id).ok_or("bad key")?;
+    let mut request = Request::new(Outgoing::held([]));
+    *request.uri_mut() = Uri::from_static("/models");
+    *request.headers_mut() = headers;
     let answer = worker
         .pool
         .send(upstream, Endpoint::Forward, &upstream.timeouts, request);

@@ -11,7 +11,7 @@ use crate::{
     pipeline::{self, Call, Payload},
     upstream::Upload,
 };
-use http::Response;
+use http::{Response, Uri};
 use std::sync::Arc;
 
 /// The resources that OpenAI serves below `/v1` and that Weir passes on without being told to.
@@ -65,12 +65,13 @@ pub async fn pass(
     }
     let (upload, fault) = Upload::new(body, bounds.upload_max_bytes, bounds.body_timeout);
     let below = head.uri.path_and_query().map_or("", |path| path.as_str());
+    let below = Uri::try_from(below.strip_prefix("/v1").unwrap_or(below));
     let call = Call {
         id: arrival.id.clone(),
         caller,
         endpoint: Endpoint::Forward,
         method: head.method,
-        path: below.strip_prefix("/v1").unwrap_or(below).to_owned(),
+        path: below.map_err(|_| Error::NoSuchPath)?,
         headers: head.headers,
         label: "other".into(),
         model: "other".into(),

@@ -13,7 +13,7 @@ use crate::{
     wire::request::{Facts, Reader},
 };
 use bytes::{Bytes, BytesMut};
-use http::{HeaderMap, Response, header::CONTENT_TYPE};
+use http::{HeaderMap, Response, Uri, header::CONTENT_TYPE};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use std::sync::Arc;
@@ -43,17 +43,18 @@ pub async fn create(
         .into_iter()
         .cloned()
         .collect();
-    let query = head
-        .uri
-        .query()
-        .map(|query| format!("?{query}"))
-        .unwrap_or_default();
+    let path = match head.uri.query() {
+        None => Uri::from_static(endpoint.path()),
+        Some(query) => {
+            Uri::try_from(format!("{}?{query}", endpoint.path())).map_err(|_| Error::NoSuchPath)?
+        }
+    };
     let call = Call {
         id: arrival.id.clone(),
         caller,
         endpoint,
         method: head.method,
-        path: format!("{}{query}", endpoint.path()),
+        path,
         headers: head.headers,
         label: Arc::clone(&entry.name),
         model,

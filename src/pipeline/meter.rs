@@ -166,7 +166,7 @@ impl Meter {
             key: arrival.key,
             client: arrival.client,
             method: &arrival.method,
-            path: arrival.uri.path(),
+            path: &arrival.path,
             model: (self.info.endpoint != Endpoint::Forward).then_some(&*self.info.model),
             upstream: self.upstream.as_deref(),
             status: self.status.as_u16(),

@@ -30,8 +30,6 @@ use tokio::{
 const HANDSHAKE: Duration = Duration::from_secs(10);
 /// Streams that one HTTP/2 connection may have open.
 const STREAMS_MAX: u32 = 256;
-/// Headers in one request.
-const HEADERS_MAX: usize = 128;
 
 /// What a connection is served with.
 pub(super) struct Served {
@@ -51,12 +49,17 @@ pub(super) async fn serve(
         tracing::debug!(%error, "a connection was lost at once");
         return;
     }
-    let Some(certificate) = certificate else {
-        return http1(served, stream).await;
-    };
+    match certificate {
+        None => http1(served, stream).await,
+        // Boxed, so that a connection without TLS does not take the room of one with it.
+        Some(certificate) => Box::pin(tls(served, stream, certificate)).await,
+    }
+}
+
+async fn tls(served: Served, stream: TcpStream, certificate: Arc<Certificate>) {
     match tokio::time::timeout(HANDSHAKE, certificate.acceptor().accept(stream)).await {
         Ok(Ok(stream)) if stream.get_ref().1.alpn_protocol() == Some(b"h2") => {
-            http2(served, stream).await
+            http2(served, stream).await;
         }
         Ok(Ok(stream)) => http1(served, stream).await,
         Ok(Err(error)) => tracing::debug!(%error, "no TLS handshake"),
@@ -77,7 +80,6 @@ async fn http1<I: AsyncRead + AsyncWrite + Unpin + Send + 'static>(served: Serve
     let io = TokioIo::new(Watched::new(stream, activity.clone()));
     let mut builder = http1::Builder::new();
     builder
-        .max_headers(HEADERS_MAX)
         .max_header_size(bounds.header_max_bytes)
         .max_buf_size(bounds.header_max_bytes.max(MIN_BUFFER_BYTES));
     let service = service_fn(service(&served, &activity));
@@ -116,7 +118,7 @@ async fn http1<I: AsyncRead + AsyncWrite + Unpin + Send + 'static>(served: Serve
     })
     .await;
     if let Some(Lapse::Head) = lapse {
-        time_out(connection.into_parts().io.into_inner()).await;
+        Box::pin(time_out(connection.into_parts().io.into_inner())).await;
     }
     drop(served.counted);
 }

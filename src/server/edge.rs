@@ -112,7 +112,7 @@ impl Open {
             started: Instant::now(),
             client,
             method: request.method().clone(),
-            uri: request.uri().clone(),
+            path: request.uri().path().into(),
             key: None,
             model: None,
             metered: false,
@@ -141,8 +141,7 @@ impl Open {
         if !headers.contains_key(PROCESSING_MS) {
             headers.insert(PROCESSING_MS, (elapsed.as_millis() as u64).into());
         }
-        let seconds = HeaderValue::try_from(format!("{:.6}", elapsed.as_secs_f64()));
-        headers.insert(PROCESS_TIME, seconds.expect("digits and a point"));
+        headers.insert(PROCESS_TIME, seconds(elapsed));
         if !headers.contains_key(OPENAI_VERSION) {
             headers.insert(OPENAI_VERSION, VERSION);
         }
@@ -168,7 +167,7 @@ impl Open {
             key: arrival.key,
             client: arrival.client,
             method: &arrival.method,
-            path: arrival.uri.path(),
+            path: &arrival.path,
             model: arrival.model.as_deref(),
             upstream: None,
             status,
@@ -230,6 +229,18 @@ impl http_body::Body for Answer {
     fn size_hint(&self) -> SizeHint {
         self.body.size_hint()
     }
+}
+
+/// A time in seconds, to the microsecond.
+fn seconds(time: Duration) -> HeaderValue {
+    let mut text = *b"00000000.000000";
+    let mut rest = time.as_micros();
+    for digit in text.iter_mut().rev().filter(|digit| **digit != b'.') {
+        *digit = b'0' + (rest % 10) as u8;
+        rest /= 10;
+    }
+    let zeros = text[..7].iter().take_while(|digit| **digit == b'0').count();
+    HeaderValue::from_bytes(&text[zeros..]).expect("digits and a point")
 }
 
 /// A new request id.
@@ -343,6 +354,14 @@ mod tests {
         assert_eq!(hops(&forwarded), [ip("1.2.3.4"), ip("2001:db8::1"), None]);
         let plain = headers(&[("x-forwarded-for", "1.2.3.4, 5.6.7.8:90")]);
         assert_eq!(hops(&plain), [ip("1.2.3.4"), ip("5.6.7.8")]);
+    }
+
+    #[test]
+    fn a_time_is_written_in_seconds() {
+        let written = |micros| seconds(Duration::from_micros(micros));
+        assert_eq!(written(0), "0.000000");
+        assert_eq!(written(1_234), "0.001234");
+        assert_eq!(written(61_000_002), "61.000002");
     }
 
     #[test]

@@ -1,45 +1,70 @@
 //! Opening connections: TCP without delay, TLS with the public roots, HTTP/2 where the upstream offers it.
 
-use super::{Failure, Outgoing};
-use crate::{body, config::Upstream};
+use super::Outgoing;
+use crate::{body, config::Upstream, tasks};
 use http::Uri;
-use hyper_rustls::{HttpsConnectorBuilder, MaybeHttpsStream};
+use hyper::client::conn::{http1, http2};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::{
-    client::legacy::{self, connect::HttpConnector},
-    rt::{TokioExecutor, TokioIo, TokioTimer},
+    client::legacy::connect::{Connection as _, HttpConnector},
+    rt::{TokioExecutor, TokioTimer},
 };
-use std::{error::Error, sync::OnceLock, time::Duration};
+use std::{sync::OnceLock, time::Duration};
 use tokio::net::TcpStream;
-use tower::{
-    BoxError,
-    timeout::{Timeout, error::Elapsed},
-    util::BoxCloneSyncService,
-};
+use tower::Service;
 
-/// Connections that are kept for the next request, an upstream and worker.
-const IDLE_MAX: usize = 4096;
-/// How long one is kept: less than the time after which servers commonly close theirs.
-const IDLE_TIMEOUT: Duration = Duration::from_secs(55);
+/// The system asks a silent peer so often whether it is still there.
+const KEEPALIVE: Duration = Duration::from_secs(60);
 
-type Connector = BoxCloneSyncService<Uri, MaybeHttpsStream<TokioIo<TcpStream>>, BoxError>;
-pub(super) type Client = legacy::Client<Connector, Outgoing>;
+/// Opens connections.
+pub(super) struct Connector(HttpsConnector<HttpConnector>);
 
-/// A client whose connections are opened within `timeout`.
-pub(super) fn client(timeout: Duration) -> Client {
-    let mut tcp = HttpConnector::new();
-    tcp.set_nodelay(true);
-    tcp.enforce_http(false);
-    tcp.set_keepalive(Some(Duration::from_secs(60)));
-    let https = HttpsConnectorBuilder::new()
-        .with_tls_config(tls().clone())
-        .https_or_http()
-        .enable_all_versions()
-        .wrap_connector(tcp);
-    legacy::Client::builder(TokioExecutor::new())
-        .pool_timer(TokioTimer::new())
-        .pool_idle_timeout(IDLE_TIMEOUT)
-        .pool_max_idle_per_host(IDLE_MAX)
-        .build(BoxCloneSyncService::new(Timeout::new(https, timeout)))
+/// A connection that is ready for a request.
+pub(super) enum Sender {
+    /// For one request at a time.
+    Http1(http1::SendRequest<Outgoing>),
+    /// For many.
+    Http2(http2::SendRequest<Outgoing>),
+}
+
+impl Connector {
+    pub(super) fn new() -> Self {
+        let mut tcp = HttpConnector::new();
+        tcp.set_nodelay(true);
+        tcp.enforce_http(false);
+        tcp.set_keepalive(Some(KEEPALIVE));
+        let https = HttpsConnectorBuilder::new()
+            .with_tls_config(tls().clone())
+            .https_or_http()
+            .enable_all_versions()
+            .wrap_connector(tcp);
+        Self(https)
+    }
+
+    /// Opens a connection to `origin`; it is driven by a task of this thread until it closes.
+    pub(super) async fn open(&self, origin: Uri) -> Result<Sender, body::Error> {
+        let mut connector = self.0.clone();
+        std::future::poll_fn(|cx| connector.poll_ready(cx)).await?;
+        let stream = connector.call(origin).await?;
+        if stream.connected().is_negotiated_h2() {
+            let mut builder = http2::Builder::new(TokioExecutor::new());
+            builder
+                .timer(TokioTimer::new())
+                .keep_alive_interval(KEEPALIVE);
+            let (sender, connection) = builder.handshake(stream).await?;
+            tasks::spawn(async { closed(connection.await) });
+            return Ok(Sender::Http2(sender));
+        }
+        let (sender, connection) = http1::handshake(stream).await?;
+        tasks::spawn(async { closed(connection.await) });
+        Ok(Sender::Http1(sender))
+    }
+}
+
+fn closed(outcome: hyper::Result<()>) {
+    if let Err(error) = outcome {
+        tracing::debug!(%error, "an upstream's connection broke");
+    }
 }
 
 fn tls() -> &'static rustls::ClientConfig {
@@ -56,32 +81,12 @@ fn tls() -> &'static rustls::ClientConfig {
     })
 }
 
-/// What a client's error means for the next try.
-pub(super) fn failure(error: legacy::Error) -> Failure {
-    let mut cause: Option<&(dyn Error + 'static)> = Some(&error);
-    while let Some(inner) = cause {
-        if inner.is::<Elapsed>() {
-            return Failure::Unreachable("no connection in time".into());
-        }
-        cause = inner.source();
-    }
-    if error.is_connect() {
-        return Failure::Unreachable(error.into());
-    }
-    Failure::Broken(error.into())
-}
-
 /// Whether a connection to the upstream can be opened now.
 pub async fn reachable(upstream: &Upstream) -> Result<(), body::Error> {
     let uri: Uri = upstream.base_url.parse()?;
     let host = uri.host().ok_or("no host")?.trim_matches(['[', ']']);
-    let port = uri
-        .port_u16()
-        .unwrap_or(if uri.scheme_str() == Some("https") {
-            443
-        } else {
-            80
-        });
-    tokio::net::TcpStream::connect((host, port)).await?;
+    let https = uri.scheme_str() == Some("https");
+    let port = uri.port_u16().unwrap_or(if https { 443 } else { 80 });
+    TcpStream::connect((host, port)).await?;
     Ok(())
 }
