@@ -88,7 +88,7 @@ impl Catalog {
 async fn ask(worker: &Worker, upstream: &Arc<Upstream>) -> Result<Vec<Entry>, &'static str> {
     let id = RequestId::new(0, 0);
     let headers = providers::openai::headers(upstream, &HeaderMap::new(), &id).ok_or("bad key")?;
-    let mut request = Request::new(Outgoing::held([]));
+    let mut request = Box::new(Request::new(Outgoing::held([])));
     *request.uri_mut() = Uri::from_static("/models");
     *request.headers_mut() = headers;
     let answer = worker

@@ -54,7 +54,7 @@ pub enum Payload {
 
 impl Call {
     /// The request to `target`, and whether the usage in its stream is to be kept from the client.
-    pub fn request(&mut self, target: &Target) -> Result<(Request<Outgoing>, bool), Error> {
+    pub fn request(&mut self, target: &Target) -> Result<(Box<Request<Outgoing>>, bool), Error> {
         let upstream = &target.upstream;
         let headers = providers::openai::headers(upstream, &self.headers, &self.id);
         let mut head = Request::new(()).into_parts().0;
@@ -70,7 +70,7 @@ impl Call {
                     splice(body, edits)
                 };
                 Ok((
-                    Request::from_parts(head, Outgoing::held(pieces)),
+                    Box::new(Request::from_parts(head, Outgoing::held(pieces))),
                     hide_usage,
                 ))
             }
@@ -81,7 +81,10 @@ impl Call {
                         .insert(http::header::CONTENT_LENGTH, len.into());
                 }
                 Ok((
-                    Request::from_parts(head, Outgoing::Streamed(Box::new(upload))),
+                    Box::new(Request::from_parts(
+                        head,
+                        Outgoing::Streamed(Box::new(upload)),
+                    )),
                     false,
                 ))
             }

@@ -9,7 +9,12 @@ use hyper_util::{
     client::legacy::connect::{Connection as _, HttpConnector},
     rt::{TokioExecutor, TokioTimer},
 };
-use std::{sync::OnceLock, time::Duration};
+use std::{
+    pin::Pin,
+    sync::OnceLock,
+    task::{Context, Poll},
+    time::Duration,
+};
 use tokio::net::TcpStream;
 use tower::Service;
 
@@ -52,18 +57,27 @@ impl Connector {
                 .timer(TokioTimer::new())
                 .keep_alive_interval(KEEPALIVE);
             let (sender, connection) = builder.handshake(stream).await?;
-            tasks::spawn(async { closed(connection.await) });
+            tasks::spawn(Driven(connection));
             return Ok(Sender::Http2(sender));
         }
         let (sender, connection) = http1::handshake(stream).await?;
-        tasks::spawn(async { closed(connection.await) });
+        tasks::spawn(Driven(connection));
         Ok(Sender::Http1(sender))
     }
 }
 
-fn closed(outcome: hyper::Result<()>) {
-    if let Err(error) = outcome {
-        tracing::debug!(%error, "an upstream's connection broke");
+/// A connection until it closes. By hand: an `async` block would keep room for the connection twice.
+struct Driven<C>(C);
+
+impl<C: Future<Output = hyper::Result<()>> + Unpin> Future for Driven<C> {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        Pin::new(&mut self.0).poll(cx).map(|outcome| {
+            if let Err(error) = outcome {
+                tracing::debug!(%error, "an upstream's connection broke");
+            }
+        })
     }
 }
 

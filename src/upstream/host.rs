@@ -72,7 +72,7 @@ impl Host {
     /// Sends `request`, whose path is relative to the upstream's base URL, and waits for the head of the answer.
     pub(super) async fn exchange(
         self: &Arc<Self>,
-        mut request: Request<Outgoing>,
+        mut request: Box<Request<Outgoing>>,
         connect: Duration,
     ) -> Result<Response<Answer>, Failure> {
         let path = format!("{}{}", self.prefix, request.uri());
@@ -81,35 +81,44 @@ impl Host {
             .map_err(|error| Failure::Unreachable(error.into()))?
             .into();
         request.headers_mut().insert(HOST, self.authority.clone());
-        // A kept connection may have been closed while the request was on its way to it; then the next one serves.
-        while let Some(sender) = self.take_kept() {
+        loop {
+            let kept = self.take_kept();
+            let is_kept = kept.is_some();
+            let sender = match kept {
+                Some(sender) => sender,
+                // Boxed: a request that waits for its answer holds nothing of what opening a connection takes.
+                None => Box::pin(self.open(connect)).await?,
+            };
             match self.send(sender, request).await {
-                Err(Unsent::NeverLeft(same)) => request = *same,
-                Err(Unsent::Broken(error)) => return Err(Failure::Broken(error.into())),
                 Ok(response) => return Ok(response),
+                // A kept connection may have been closed while the request was on its way to it.
+                Err(Unsent::NeverLeft(same)) if is_kept => request = same,
+                Err(Unsent::NeverLeft(_)) => {
+                    return Err(Failure::Unreachable("closed at once".into()));
+                }
+                Err(Unsent::Broken(error)) => return Err(Failure::Broken(error.into())),
             }
         }
-        let sender = tokio::time::timeout(connect, self.connector.open(self.origin.clone())).await;
-        let sender = sender.unwrap_or_else(|_| Err("no connection in time".into()));
+    }
+
+    async fn open(&self, connect: Duration) -> Result<Sender, Failure> {
+        let open = tokio::time::timeout(connect, self.connector.open(self.origin.clone())).await;
+        let sender = open.unwrap_or_else(|_| Err("no connection in time".into()));
         let sender = sender.map_err(Failure::Unreachable)?;
         if let Sender::Http2(sender) = &sender {
             self.kept().http2 = Some(sender.clone());
         }
-        match self.send(sender, request).await {
-            Ok(response) => Ok(response),
-            Err(Unsent::NeverLeft(_)) => Err(Failure::Unreachable("closed at once".into())),
-            Err(Unsent::Broken(error)) => Err(Failure::Broken(error.into())),
-        }
+        Ok(sender)
     }
 
     async fn send(
         self: &Arc<Self>,
         sender: Sender,
-        request: Request<Outgoing>,
+        request: Box<Request<Outgoing>>,
     ) -> Result<Response<Answer>, Unsent> {
         match sender {
             Sender::Http1(mut sender) => {
-                let response = sender.try_send_request(request).await?;
+                let response = sender.try_send_request(*request).await?;
                 let lease = Lease {
                     host: Arc::clone(self),
                     sender,
@@ -117,7 +126,7 @@ impl Host {
                 Ok(response.map(|body| Answer::new(body, Some(lease))))
             }
             Sender::Http2(mut sender) => {
-                let request = self.absolute(request);
+                let request = self.absolute(*request);
                 let response = sender.try_send_request(request).await?;
                 Ok(response.map(|body| Answer::new(body, None)))
             }

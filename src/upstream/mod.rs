@@ -55,7 +55,7 @@ impl Pool {
         upstream: &Arc<Upstream>,
         endpoint: Endpoint,
         timeouts: &Timeouts,
-        request: http::Request<Outgoing>,
+        request: Box<http::Request<Outgoing>>,
     ) -> Result<http::Response<Source>, Failure> {
         let answer = async {
             match upstream.provider {
@@ -92,7 +92,7 @@ impl Pool {
 async fn simulate(
     upstream: &Upstream,
     endpoint: Endpoint,
-    request: http::Request<Outgoing>,
+    request: Box<http::Request<Outgoing>>,
 ) -> http::Response<Source> {
     let body = match request.into_body() {
         Outgoing::Held { pieces, .. } => Vec::from(pieces).concat(),
