@@ -2,7 +2,7 @@
 
 use super::{
     Counted, Plane, edge,
-    io::{Activity, Doing, Watched, time_out},
+    io::{Activity, Doing, Watched, linger, time_out},
     tls::Certificate,
 };
 use crate::app::Worker;
@@ -117,8 +117,12 @@ async fn http1<I: AsyncRead + AsyncWrite + Unpin + Send + 'static>(served: Serve
         }
     })
     .await;
-    if let Some(Lapse::Head) = lapse {
-        Box::pin(time_out(connection.into_parts().io.into_inner())).await;
+    match lapse {
+        Some(Lapse::Head) => Box::pin(time_out(connection.into_parts().io.into_inner())).await,
+        None if activity.refused_early() => {
+            Box::pin(linger(connection.into_parts().io.into_inner())).await
+        }
+        _ => {}
     }
     drop(served.counted);
 }
