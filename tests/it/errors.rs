@@ -38,6 +38,8 @@ async fn unknown_models_paths_and_methods_are_told_apart() {
         "/v1/",
         "/v1/nothing",
         "/v2/chat/completions",
+        "/v2/files",
+        "/files",
         "/metrics",
         "/admin/events",
         "/readyz",

@@ -236,6 +236,17 @@ impl Gateway {
         request(self.control, "GET", path, &[]).await
     }
 
+    /// Gets a path of the control plane with a credential.
+    pub async fn control_with(&self, path: &str, authorization: &str) -> Response {
+        request(
+            self.control,
+            "GET",
+            path,
+            &[("authorization", authorization)],
+        )
+        .await
+    }
+
     /// All metrics.
     pub async fn metrics(&self) -> String {
         self.control("/metrics").await.text()
@@ -303,6 +314,13 @@ impl Gateway {
         .await
         .code();
         (code, self.log())
+    }
+
+    /// Kills it and hands over its directory.
+    pub fn killed(mut self) -> TempDir {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+        std::mem::replace(&mut self.dir, tempfile::tempdir().unwrap())
     }
 
     /// Its resident memory in KiB.
