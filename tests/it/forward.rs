@@ -1,6 +1,6 @@
 //! Paths that Weir does not read: passed on whole, both bodies as streams, and only where they may go.
 
-use crate::support::{Conn, FakeUpstream, Gateway, Reply, event};
+use crate::support::{Conn, FakeUpstream, Gateway, Reply, chat, event};
 use std::sync::atomic::Ordering;
 
 #[tokio::test]
@@ -288,4 +288,48 @@ async fn a_key_for_certain_models_cannot_take_the_way_around() {
 async fn a_path_without_an_upstream_says_so() {
     let gateway = Gateway::setup().start().await;
     gateway.get("/v1/files").await.refused(404, "not_served");
+}
+
+#[tokio::test]
+async fn connections_to_upstreams_are_used_again() {
+    let upstream = FakeUpstream::with([Reply::json(200, "{}")]).await;
+    let gateway = Gateway::before(&upstream).await;
+    for _ in 0..5 {
+        assert_eq!(gateway.chat(chat("up")).await.status(), 200);
+        assert_eq!(gateway.get("/v1/files").await.status(), 200);
+    }
+    assert_eq!(upstream.connections(), 1);
+}
+
+#[tokio::test]
+async fn an_upstream_that_closes_after_each_answer_is_no_trouble() {
+    let whole = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 2\r\n";
+    for reply in [
+        Reply::raw(format!("{whole}connection: close\r\n\r\n{{}}")).then_closes(),
+        Reply::raw(format!("{whole}\r\n{{}}")).then_closes(),
+        Reply::raw("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n\r\n{}").then_closes(),
+        Reply::raw("HTTP/1.0 200 OK\r\ncontent-type: application/json\r\n\r\n{}").then_closes(),
+    ] {
+        let upstream = FakeUpstream::with([reply]).await;
+        let gateway = Gateway::before(&upstream).await;
+        for _ in 0..20 {
+            let response = gateway.chat(chat("up")).await;
+            assert_eq!((response.status(), response.text().as_str()), (200, "{}"));
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_answer_to_a_request_that_was_given_up_is_given_to_nobody_else() {
+    let (reply, feed) = Reply::fed_as(&[("content-type", "application/json")]);
+    let upstream = FakeUpstream::with([reply, Reply::json(200, "{\"mine\":1}")]).await;
+    let gateway = Gateway::before(&upstream).await;
+    let mut conn = Conn::open(gateway.data).await;
+    conn.post("/v1/chat/completions", &gateway.key, chat("up").to_string())
+        .await;
+    let mut given_up = upstream.request().await;
+    drop(conn);
+    given_up.closed().await;
+    drop(feed);
+    assert_eq!(gateway.chat(chat("up")).await.text(), "{\"mine\":1}");
 }

@@ -652,7 +652,7 @@ async fn a_hang_up_in_a_stream_that_began_early_ends_the_upstreams_work() {
 
 #[tokio::test]
 async fn a_compressed_stream_passes_untouched() {
-    let bytes: Vec<u8> = (0..5000u32).map(|i| (i * 7919 >> 3) as u8).collect();
+    let bytes: Vec<u8> = (0..5000u32).map(|i| ((i * 7919) >> 3) as u8).collect();
     let headers = [
         ("content-type", "text/event-stream"),
         ("content-encoding", "gzip"),

@@ -5,8 +5,8 @@ mod gateway;
 mod upstream;
 
 pub use client::{Conn, Head, Response};
-pub use gateway::{Exit, Gateway, Key, Setup, free_port, weir};
-pub use upstream::{FakeUpstream, Feed, Received, Reply};
+pub use gateway::{Gateway, Key, free_port, weir};
+pub use upstream::{FakeUpstream, Feed, Reply};
 
 use serde_json::Value;
 use std::{future::Future, time::Duration};
