@@ -90,7 +90,7 @@ impl Meter {
         let outcome = match error {
             Error::UpstreamTimeout | Error::TooSlow => Outcome::TimedOut,
             Error::UpstreamUnreachable | Error::UpstreamAuth => Outcome::UpstreamFailed,
-            Error::Internal => Outcome::Interrupted,
+            Error::Internal | Error::Draining => Outcome::Interrupted,
             _ => Outcome::Rejected,
         };
         self.settle(outcome, None, &Passed::default());

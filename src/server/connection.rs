@@ -2,7 +2,7 @@
 
 use super::{
     Counted, Plane, edge,
-    io::{Activity, Doing, Watched, time_out},
+    io::{Activity, Doing, Watched, linger, time_out},
     tls::Certificate,
 };
 use crate::app::Worker;
@@ -89,7 +89,8 @@ async fn http1<I: AsyncRead + AsyncWrite + Unpin + Send + 'static>(served: Serve
     let mut timer: Option<Pin<Box<Sleep>>> = None;
     let lapse = std::future::poll_fn(|cx| {
         drains.get_or_insert_with(|| drain.register(cx.waker()));
-        if drain.is_raised() {
+        // While clients are sent away, operators still want to see how that goes.
+        if drain.is_raised() && served.plane == Plane::Data {
             Pin::new(&mut connection).graceful_shutdown();
         }
         if let Poll::Ready(result) = Pin::new(&mut connection).poll(cx) {
@@ -117,8 +118,12 @@ async fn http1<I: AsyncRead + AsyncWrite + Unpin + Send + 'static>(served: Serve
         }
     })
     .await;
-    if let Some(Lapse::Head) = lapse {
-        Box::pin(time_out(connection.into_parts().io.into_inner())).await;
+    match lapse {
+        Some(Lapse::Head) => Box::pin(time_out(connection.into_parts().io.into_inner())).await,
+        None if activity.refused_early() => {
+            Box::pin(linger(connection.into_parts().io.into_inner())).await
+        }
+        _ => {}
     }
     drop(served.counted);
 }
@@ -139,7 +144,7 @@ async fn http2<I: AsyncRead + AsyncWrite + Unpin + Send + 'static>(served: Serve
     let service = service_fn(service(&served, &activity));
     let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
     let drain = &served.worker.app.drain;
-    let mut told = false;
+    let mut told = served.plane == Plane::Control;
     loop {
         let due = match activity.doing() {
             Doing::Idle(since) | Doing::Receiving(since) => since + bounds.idle_timeout,

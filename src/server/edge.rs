@@ -48,6 +48,7 @@ pub(super) fn handle(
     Box::pin(async move {
         let mut open = Open::new(worker, plane, peer, &request);
         let cors = cors::Asked::of(request.headers());
+        let has_body = !http_body::Body::is_end_stream(request.body());
         let outcome = match cors.preflight(&request, plane) {
             true => Ok(cors::preflight()),
             false => {
@@ -60,7 +61,12 @@ pub(super) fn handle(
                 .await
             }
         };
-        let mut response = outcome.unwrap_or_else(|error| open.refuse(&error));
+        let mut response = outcome.unwrap_or_else(|error| {
+            if has_body {
+                answering.refuse_early();
+            }
+            open.refuse(&error)
+        });
         open.finish(&mut response);
         if plane == Plane::Data {
             cors.allow(
