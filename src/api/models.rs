@@ -9,6 +9,7 @@ use crate::{
     domain::{Arrival, Caller, matches},
     error::Error,
     providers::simulator,
+    wire::percent,
 };
 use http::{HeaderValue, Response, header::CONTENT_TYPE};
 use serde::Serialize;
@@ -55,7 +56,7 @@ pub async fn retrieve(
 ) -> Result<Response<Body>, Error> {
     let caller = authenticate(worker, request.headers(), arrival)?;
     let snapshot = worker.app.snapshot.load_full();
-    let name = decode(name).ok_or(Error::NoSuchPath)?;
+    let name = percent::decode(name).ok_or(Error::NoSuchPath)?;
     let model = known(worker, &snapshot, &caller).await.remove(&name);
     model
         .map(|model| json(&model))
@@ -140,41 +141,4 @@ fn json(value: &impl Serialize) -> Response<Body> {
         .headers_mut()
         .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response
-}
-
-/// Resolves percent-encoding: libraries write `simulator%2Ffast` where the name has a slash.
-fn decode(text: &str) -> Option<String> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((&byte, tail)) = rest.split_first() {
-        if byte == b'%' {
-            let (digits, tail) = tail.split_at_checked(2)?;
-            let digits = std::str::from_utf8(digits)
-                .ok()
-                .filter(|d| d.bytes().all(|b| b.is_ascii_hexdigit()))?;
-            bytes.push(u8::from_str_radix(digits, 16).ok()?);
-            rest = tail;
-        } else {
-            bytes.push(byte);
-            rest = tail;
-        }
-    }
-    String::from_utf8(bytes).ok()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::decode;
-
-    #[test]
-    fn names_are_decoded_and_broken_ones_refused() {
-        assert_eq!(
-            decode("simulator%2Ffast").as_deref(),
-            Some("simulator/fast")
-        );
-        assert_eq!(decode("gpt-5").as_deref(), Some("gpt-5"));
-        for bad in ["%", "%2", "%zz", "%+1", "%ff"] {
-            assert_eq!(decode(bad), None, "{bad}");
-        }
-    }
 }

@@ -6,6 +6,7 @@ use crate::{
     body::{self, Body},
     error::Error,
     events::{Event, Kinds, What},
+    wire::percent,
 };
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Response, header};
@@ -31,9 +32,10 @@ pub fn watch(app: &App, headers: &HeaderMap, query: Option<&str>) -> Result<Resp
             .split('&')
             .find_map(|pair| pair.strip_prefix("kinds="))
     });
-    let kinds =
-        Kinds::parse(asked.unwrap_or("request.*,attempt.*,stream.started,stream.completed"));
-    let kinds = kinds.map_err(|_| Error::BadRequest("Unknown kind of event in `kinds`."))?;
+    let asked = asked.unwrap_or("request.*,attempt.*,stream.started,stream.completed");
+    // Libraries encode the comma, and some the star.
+    let kinds = percent::decode(asked).and_then(|list| Kinds::parse(&list).ok());
+    let kinds = kinds.ok_or(Error::BadRequest("Unknown kind of event in `kinds`."))?;
     let follow = Follow {
         events: app.events.subscribe(kinds, WAITING_MAX),
         begun: false,

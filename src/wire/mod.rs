@@ -6,5 +6,6 @@
 pub mod answer;
 pub mod error;
 pub mod json;
+pub mod percent;
 pub mod request;
 pub mod sse;
