@@ -333,3 +333,93 @@ async fn an_answer_to_a_request_that_was_given_up_is_given_to_nobody_else() {
     drop(feed);
     assert_eq!(gateway.chat(chat("up")).await.text(), "{\"mine\":1}");
 }
+
+#[tokio::test]
+async fn what_an_upstream_says_unasked_is_nobodys_answer() {
+    let answer = |body: &str| {
+        let len = body.len();
+        format!(
+            "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {len}\r\n\r\n{body}"
+        )
+    };
+    let twice = answer("{\"n\":1}") + &answer("{\"forged\":1}");
+    let upstream = FakeUpstream::with([Reply::raw(twice), Reply::json(200, "{\"n\":2}")]).await;
+    let gateway = Gateway::before(&upstream).await;
+    assert_eq!(gateway.chat(chat("up")).await.text(), "{\"n\":1}");
+    assert_eq!(gateway.chat(chat("up")).await.text(), "{\"n\":2}");
+}
+
+#[tokio::test]
+async fn answers_of_every_form_pass_as_what_they_are() {
+    let early = "HTTP/1.1 103 Early Hints\r\nlink: </x>\r\n\r\nHTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}";
+    let upstream = FakeUpstream::start().await;
+    let gateway = Gateway::before(&upstream).await;
+    for (reply, status, body) in [
+        (Reply::raw("HTTP/1.1 204 No Content\r\n\r\n"), 204, ""),
+        (
+            Reply::raw("HTTP/1.1 304 Not Modified\r\netag: x\r\n\r\n"),
+            304,
+            "",
+        ),
+        (
+            Reply::raw("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n"),
+            200,
+            "",
+        ),
+        (
+            Reply::raw("HTTP/1.1 302 Found\r\nlocation: /x\r\ncontent-length: 1\r\n\r\nx"),
+            302,
+            "x",
+        ),
+        (Reply::raw(early), 200, "{}"),
+    ] {
+        upstream.now([reply]);
+        let response = gateway.get("/v1/files/f").await;
+        assert_eq!(
+            (response.status(), response.text().as_str()),
+            (status, body)
+        );
+    }
+    upstream.now([Reply::raw("HTTP/1.1 200 OK\r\ncontent-length: 99\r\n\r\n")]);
+    let head = gateway.send("HEAD", "/v1/files/f", &[]).await;
+    assert_eq!(
+        (head.status(), head.header("content-length")),
+        (200, Some("99"))
+    );
+    upstream.now([Reply::json(200, "{}")]);
+    assert_eq!(gateway.get("/v1/files/f").await.text(), "{}");
+}
+
+#[tokio::test]
+async fn an_answer_that_is_no_http_is_a_502() {
+    for answer in [
+        "HTTP/1.1 200 OK\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\n{}",
+        "HTTP/1.1 999999 OK\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nbad header\r\n\r\n",
+        "nonsense\r\n\r\n",
+    ] {
+        let upstream = FakeUpstream::with([Reply::raw(answer).then_closes()]).await;
+        let gateway = Gateway::before(&upstream).await;
+        let response = gateway.get("/v1/files/f").await;
+        response.refused(502, "upstream_unreachable");
+    }
+}
+
+#[tokio::test]
+async fn an_upload_that_the_upstream_refuses_early_hears_it() {
+    let refusal = Reply::with(413, &[("connection", "close")], "{\"error\":{}}");
+    let upstream =
+        FakeUpstream::with([refusal.at_once().then_hangs(), Reply::json(200, "{}")]).await;
+    let gateway = Gateway::before(&upstream).await;
+    let key = &gateway.key;
+    let mut conn = Conn::open(gateway.data).await;
+    conn.send(format!("POST /v1/files HTTP/1.1\r\nhost: w\r\nauthorization: Bearer {key}\r\ncontent-length: 100000\r\n\r\nabc")).await;
+    let response = conn.response().await;
+    assert_eq!(
+        (response.status(), response.text().as_str()),
+        (413, "{\"error\":{}}")
+    );
+    assert_eq!(response.header("x-weir-origin"), Some("upstream"));
+    drop(conn);
+    assert_eq!(gateway.get("/v1/files").await.status(), 200);
+}
