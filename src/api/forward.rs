@@ -9,6 +9,7 @@ use crate::{
     domain::{Arrival, Endpoint, ModelRule},
     error::Error,
     pipeline::{self, Call, Payload},
+    providers,
     upstream::Upload,
 };
 use http::{Response, Uri};
@@ -76,7 +77,7 @@ pub async fn pass(
         endpoint: Endpoint::Forward,
         method: head.method,
         path: below.map_err(|_| Error::NoSuchPath)?,
-        headers: head.headers,
+        headers: providers::openai::of_client(&head.headers),
         label: "other".into(),
         model: "other".into(),
         stream: false,

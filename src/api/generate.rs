@@ -9,7 +9,7 @@ use crate::{
     domain::{Arrival, Endpoint},
     error::Error,
     pipeline::{self, Call, Payload},
-    route,
+    providers, route,
     wire::request::{Facts, Reader},
 };
 use bytes::{Bytes, BytesMut};
@@ -17,6 +17,9 @@ use http::{HeaderMap, Response, Uri, header::CONTENT_TYPE};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use std::sync::Arc;
+
+/// Bodies up to this size leave the buffer that they came in.
+const COPIED_MAX_BYTES: usize = 4 << 10;
 
 /// Answers a request for tokens.
 pub async fn create(
@@ -55,7 +58,7 @@ pub async fn create(
         endpoint,
         method: head.method,
         path,
-        headers: head.headers,
+        headers: providers::openai::of_client(&head.headers),
         label: Arc::clone(&entry.name),
         model,
         stream: facts.stream,
@@ -129,5 +132,11 @@ async fn read(
         whole.freeze()
     };
     let facts = reader.finish(&body, endpoint)?;
+    // A short body is copied, so that it does not keep the connection's buffer while the upstream thinks.
+    let body = if body.len() <= COPIED_MAX_BYTES {
+        Bytes::copy_from_slice(&body)
+    } else {
+        body
+    };
     Ok((body, facts, reserved))
 }

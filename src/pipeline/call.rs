@@ -25,7 +25,7 @@ pub struct Call {
     pub method: Method,
     /// Path and query below the upstream's base URL.
     pub path: Uri,
-    /// The client's headers, all of them.
+    /// The client's headers that are an upstream's business.
     pub headers: HeaderMap,
     /// The config's name for the model, which bounds labels; `other` where no model is read.
     pub label: Arc<str>,

@@ -1,23 +1,40 @@
 //! OpenAI's own dialect: what goes over is what the client wrote, under another address and credential.
 
 use crate::{config::Upstream, domain::RequestId};
+use bytes::BytesMut;
 use http::{
     HeaderMap, HeaderName, HeaderValue,
     header::{ACCEPT_ENCODING, AUTHORIZATION, CONNECTION},
 };
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// Headers that Weir adds to a request: encoding, id, credential, host.
+const ADDED: usize = 4;
 const UPSTREAM_REQUEST_ID: HeaderName = HeaderName::from_static("x-weir-upstream-request-id");
 
-/// The headers of a request to `upstream`, made of those of the client.
-pub fn headers(upstream: &Upstream, client: &HeaderMap, id: &RequestId) -> Option<HeaderMap> {
+/// The client's headers that are an upstream's business.
+///
+/// Their values are copied: as slices they would keep the buffer of the client's connection for as long as an
+/// upstream thinks.
+pub fn of_client(client: &HeaderMap) -> HeaderMap {
     let named = named_by_connection(client);
-    let mut headers = HeaderMap::with_capacity(client.len() + 4);
-    for (name, value) in client {
-        if !is_hop_by_hop(name) && !is_clients_own(name) && !named.contains(name) {
-            headers.append(name, value.clone());
-        }
+    let is_meant =
+        |name: &HeaderName| !is_hop_by_hop(name) && !is_clients_own(name) && !named.contains(name);
+    let meant = || client.iter().filter(|(name, _)| is_meant(name));
+    let mut values = BytesMut::with_capacity(meant().map(|(_, value)| value.len()).sum());
+    meant().for_each(|(_, value)| values.extend_from_slice(value.as_bytes()));
+    let mut values = values.freeze();
+    let mut headers = HeaderMap::with_capacity(meant().count() + ADDED);
+    for (name, value) in meant() {
+        let copy = HeaderValue::from_maybe_shared(values.split_to(value.len()));
+        headers.append(name, copy.expect("it was a value before"));
     }
+    headers
+}
+
+/// The headers of a request to `upstream`, made of what a client's request has for it.
+pub fn headers(upstream: &Upstream, client: &HeaderMap, id: &RequestId) -> Option<HeaderMap> {
+    let mut headers = client.clone();
     // The tap reads what comes back, and a client's library can read what was never encoded.
     headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     headers.insert(X_REQUEST_ID, id.header());

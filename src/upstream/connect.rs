@@ -2,11 +2,14 @@
 
 use super::Outgoing;
 use crate::{body, config::Upstream, tasks};
-use http::Uri;
-use hyper::client::conn::{http1, http2};
+use http::{Uri, uri::Scheme};
+use hyper::{
+    client::conn::{http1, http2},
+    rt::{Read, Write},
+};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::{
-    client::legacy::connect::{Connection as _, HttpConnector},
+    client::legacy::connect::{Connection, HttpConnector},
     rt::{TokioExecutor, TokioTimer},
 };
 use std::{
@@ -21,8 +24,11 @@ use tower::Service;
 /// The system asks a silent peer so often whether it is still there.
 const KEEPALIVE: Duration = Duration::from_secs(60);
 
-/// Opens connections.
-pub(super) struct Connector(HttpsConnector<HttpConnector>);
+/// Opens connections. Two ways, since one that could do both would give every plain connection the room of a TLS one.
+pub(super) struct Connector {
+    plain: HttpConnector,
+    tls: HttpsConnector<HttpConnector>,
+}
 
 /// A connection that is ready for a request.
 pub(super) enum Sender {
@@ -34,36 +40,56 @@ pub(super) enum Sender {
 
 impl Connector {
     pub(super) fn new() -> Self {
-        let mut tcp = HttpConnector::new();
-        tcp.set_nodelay(true);
-        tcp.enforce_http(false);
-        tcp.set_keepalive(Some(KEEPALIVE));
-        let https = HttpsConnectorBuilder::new()
+        let mut plain = HttpConnector::new();
+        plain.set_nodelay(true);
+        plain.enforce_http(false);
+        plain.set_keepalive(Some(KEEPALIVE));
+        let tls = HttpsConnectorBuilder::new()
             .with_tls_config(tls().clone())
-            .https_or_http()
+            .https_only()
             .enable_all_versions()
-            .wrap_connector(tcp);
-        Self(https)
+            .wrap_connector(plain.clone());
+        Self { plain, tls }
     }
 
     /// Opens a connection to `origin`; it is driven by a task of this thread until it closes.
     pub(super) async fn open(&self, origin: Uri) -> Result<Sender, body::Error> {
-        let mut connector = self.0.clone();
-        std::future::poll_fn(|cx| connector.poll_ready(cx)).await?;
-        let stream = connector.call(origin).await?;
-        if stream.connected().is_negotiated_h2() {
-            let mut builder = http2::Builder::new(TokioExecutor::new());
-            builder
-                .timer(TokioTimer::new())
-                .keep_alive_interval(KEEPALIVE);
-            let (sender, connection) = builder.handshake(stream).await?;
-            tasks::spawn(Driven(connection));
-            return Ok(Sender::Http2(sender));
+        if origin.scheme() == Some(&Scheme::HTTPS) {
+            start(connect(self.tls.clone(), origin).await?).await
+        } else {
+            start(connect(self.plain.clone(), origin).await?).await
         }
-        let (sender, connection) = http1::handshake(stream).await?;
-        tasks::spawn(Driven(connection));
-        Ok(Sender::Http1(sender))
     }
+}
+
+async fn connect<S>(mut connector: S, origin: Uri) -> Result<S::Response, body::Error>
+where
+    S: Service<Uri>,
+    S::Error: Into<body::Error>,
+{
+    std::future::poll_fn(|cx| connector.poll_ready(cx))
+        .await
+        .map_err(Into::into)?;
+    connector.call(origin).await.map_err(Into::into)
+}
+
+/// Speaks the version of HTTP that was agreed on.
+async fn start<I>(stream: I) -> Result<Sender, body::Error>
+where
+    I: Read + Write + Connection + Unpin + Send + 'static,
+{
+    if stream.connected().is_negotiated_h2() {
+        let mut builder = http2::Builder::new(TokioExecutor::new());
+        builder
+            .timer(TokioTimer::new())
+            .keep_alive_interval(KEEPALIVE);
+        let (sender, connection) = builder.handshake(stream).await?;
+        tasks::spawn(Driven(connection));
+        return Ok(Sender::Http2(sender));
+    }
+    let (sender, connection) = http1::handshake(stream).await?;
+    tasks::spawn(Driven(connection));
+    Ok(Sender::Http1(sender))
 }
 
 /// A connection until it closes. By hand: an `async` block would keep room for the connection twice.
