@@ -56,10 +56,15 @@ impl Events {
         !self.open
     }
 
+    /// Whether an event has just ended in a CR, and nothing of the next has been seen.
+    fn lies_between(&self) -> bool {
+        self.reader.awaits_lf() && self.held.is_empty() && !self.open
+    }
+
     /// Takes in what the upstream sent; returns how many events with content it completed.
     pub(super) fn feed(&mut self, piece: Bytes, ready: &mut VecDeque<Bytes>) -> u64 {
         let mut piece = piece;
-        if self.reader.awaits_lf() && self.dropped_last && piece.first() == Some(&b'\n') {
+        if self.dropped_last && self.lies_between() && piece.first() == Some(&b'\n') {
             self.read(&piece.split_to(1));
         }
         let read = self.read(&piece);
@@ -180,4 +185,24 @@ fn without(bytes: &Bytes, base: usize, cuts: &[Range<usize>]) -> Bytes {
     }
     left.extend_from_slice(&bytes[from..]);
     left.freeze()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_lf_of_the_dropped_event_goes_with_it() {
+        let usage = "data: {\"choices\":[],\"usage\":{}}\r\n\r\n";
+        let rest = "data: [DONE]\r\n\r\n";
+        let stream = Bytes::from([usage, rest].concat());
+        for cut in 0..stream.len() {
+            let (mut events, mut ready) = (Events::new(true, false), VecDeque::new());
+            for piece in [stream.slice(..cut), stream.slice(cut..)] {
+                events.feed(piece, &mut ready);
+            }
+            events.finish(&mut ready);
+            assert_eq!(Vec::from(ready).concat(), rest.as_bytes(), "cut at {cut}");
+        }
+    }
 }
