@@ -16,7 +16,7 @@ pub(super) fn run(flags: &Flags) -> Result<(), Ending> {
         |path| path.display().to_string(),
     );
     say(&format!(
-        "{source}: good ({} upstreams, {} models)",
+        "{source}: good (upstreams: {}, models: {})",
         loaded.config.upstreams.len(),
         loaded.config.models.len()
     ));

@@ -67,8 +67,13 @@ pub(super) fn run(flags: &Flags, action: Action) -> Result<(), Ending> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .build()
         .context("no runtime")?;
-    let db = Db::open(&store.sqlite)
-        .with_context(|| format!("the store {} cannot be opened", store.sqlite.display()))?;
+    let db = Db::open(&store.sqlite).map_err(|error| {
+        let error = anyhow::Error::new(error);
+        Ending::Mistake(format!(
+            "the store {} cannot be used: {error:#}",
+            store.sqlite.display()
+        ))
+    })?;
     runtime.block_on(async {
         let keys = Keys::open(db).await.context("the keys cannot be read")?;
         act(&keys, action).await

@@ -232,14 +232,14 @@ fn announce(
             keys.file.display()
         ));
     }
-    let simulated = snapshot
-        .config
-        .models
-        .iter()
-        .find(|model| model.to[0].upstream.provider == Provider::Simulator);
-    let model = simulated
-        .or(snapshot.config.models.first())
-        .map_or("MODEL", |model| &*model.name);
+    // A name that can be sent as it stands, and that needs no account if there is one.
+    let named = || {
+        let models = snapshot.config.models.iter();
+        models.filter(|model| !model.name.contains('*'))
+    };
+    let simulated = named().find(|model| model.to[0].upstream.provider == Provider::Simulator);
+    let model = simulated.or_else(|| named().next());
+    let model = model.map_or("MODEL", |model| &*model.name);
     // In double quotes, so that the shell fills in the variable where there is no key to show.
     let key = first.map_or("$WEIR_API_KEY", |keys| keys.api.expose());
     say(&format!(

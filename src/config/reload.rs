@@ -73,15 +73,14 @@ pub fn needs_restart(old: &Config, new: &Config) -> Vec<&'static str> {
         ),
         ("server.workers", before.workers != after.workers),
         ("server.data_dir", before.data_dir != after.data_dir),
-        (
-            "server.tls_cert",
-            before.tls.is_some() != after.tls.is_some(),
-        ),
+        ("server.tls_cert", before.tls != after.tls),
         (
             "server.control_tls_cert",
-            before.control_tls.is_some() != after.control_tls.is_some(),
+            before.control_tls != after.control_tls,
         ),
         ("store.url", old.store != new.store),
+        ("log.level", old.log.level != new.log.level),
+        ("log.format", old.log.format != new.log.format),
     ];
     let differing = keys.into_iter().filter(|(_, differs)| *differs);
     differing.map(|(key, _)| key).collect()

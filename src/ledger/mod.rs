@@ -21,6 +21,8 @@ pub struct Entry {
     pub model: Arc<str>,
     /// How it ended.
     pub outcome: Outcome,
+    /// Whether the provider gave an answer, so that there is something to bill.
+    pub answered: bool,
     /// What the provider said was used, if it said.
     pub usage: Option<Usage>,
 }
@@ -38,6 +40,8 @@ impl Ledger {
 
     /// Takes an entry. Never waits: it runs when a stream is dropped, and a hang-up must not lose a charge.
     pub fn record(&self, entry: &Entry) {
-        self.metrics.tokens(&entry.model, entry.usage.as_ref());
+        if entry.answered || entry.usage.is_some() {
+            self.metrics.tokens(&entry.model, entry.usage.as_ref());
+        }
     }
 }

@@ -76,7 +76,8 @@ impl Call {
             }
             Payload::Streamed(upload, ..) => {
                 let upload = upload.take().ok_or(Error::Internal)?;
-                if let Some(len) = upload.length() {
+                // None for a body that is empty: a GET has no length.
+                if let Some(len) = upload.length().filter(|len| *len > 0) {
                     head.headers
                         .insert(http::header::CONTENT_LENGTH, len.into());
                 }

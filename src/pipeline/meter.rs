@@ -108,6 +108,7 @@ impl Meter {
             endpoint: self.info.endpoint,
             model: Arc::clone(&self.label),
             outcome,
+            answered: self.upstream.is_some() && self.status.is_success(),
             usage,
         });
         let used = usage.unwrap_or_default();

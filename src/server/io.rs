@@ -246,9 +246,14 @@ fn refusal(status: StatusCode) -> Vec<u8> {
     };
     let body = ErrorBody::new(message, kind, None, Some(code)).to_json();
     let id = super::edge::new_id();
+    // The others would only be refused again.
+    let retry = match status {
+        StatusCode::REQUEST_TIMEOUT | StatusCode::SERVICE_UNAVAILABLE => "retry-after: 1\r\n",
+        _ => "",
+    };
     format!(
         "HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {}\r\nx-request-id: {id}\r\n\
-         x-weir-origin: gateway\r\nretry-after: 1\r\nconnection: close\r\n\r\n{body}",
+         x-weir-origin: gateway\r\n{retry}connection: close\r\n\r\n{body}",
         body.len()
     )
     .into_bytes()

@@ -126,6 +126,7 @@ pub fn install() -> Result<Metrics, metrics_exporter_prometheus::BuildError> {
     let handle = builder.install_recorder()?;
     describe();
     gauge!("weir_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);
+    gauge!("weir_config_last_reload_ok").set(1.0);
     Ok(Metrics {
         handle,
         calls: RwLock::default(),

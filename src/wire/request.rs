@@ -9,7 +9,7 @@ use bytes::Bytes;
 use std::ops::Range;
 
 /// The longest name a model may have.
-const MODEL_MAX_BYTES: usize = 200;
+const MODEL_MAX_BYTES: usize = 256;
 
 /// What a request says, as far as Weir cares.
 #[derive(Debug, PartialEq, Eq)]
