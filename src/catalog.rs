@@ -1,13 +1,12 @@
 //! What upstreams say they offer, asked when a client wants a list and remembered for a minute.
 
 use crate::{
-    app::Worker,
     config::Upstream,
     domain::{Endpoint, RequestId},
     providers,
-    upstream::Outgoing,
+    upstream::{Outgoing, Pool},
 };
-use http::{HeaderMap, Method, Request};
+use http::{HeaderMap, Request, Uri};
 use http_body_util::{BodyExt, Limited};
 use serde::Deserialize;
 use std::{
@@ -49,27 +48,26 @@ struct List {
     data: Vec<Entry>,
 }
 
-/// The models that an upstream offers; none if it does not say.
-pub async fn of(worker: &Worker, upstream: &Arc<Upstream>) -> Arc<[Entry]> {
-    let known = worker.app.catalog.get(&upstream.name);
-    if let Some(list) = known {
-        return list;
-    }
-    let list = match tokio::time::timeout(PATIENCE, ask(worker, upstream)).await {
-        Ok(Ok(list)) => list,
-        Ok(Err(why)) => {
-            tracing::warn!(upstream.name = %upstream.name, why, "no list of models");
-            Vec::new()
-        }
-        Err(_) => {
-            tracing::warn!(upstream.name = %upstream.name, "no list of models in time");
-            Vec::new()
-        }
-    };
-    worker.app.catalog.put(&upstream.name, list.into())
-}
-
 impl Catalog {
+    /// The models that an upstream offers; none if it does not say.
+    pub async fn of(&self, pool: &Pool, upstream: &Arc<Upstream>) -> Arc<[Entry]> {
+        if let Some(list) = self.get(&upstream.name) {
+            return list;
+        }
+        let list = match tokio::time::timeout(PATIENCE, ask(pool, upstream)).await {
+            Ok(Ok(list)) => list,
+            Ok(Err(why)) => {
+                tracing::warn!(upstream.name = %upstream.name, why, "no list of models");
+                Vec::new()
+            }
+            Err(_) => {
+                tracing::warn!(upstream.name = %upstream.name, "no list of models in time");
+                Vec::new()
+            }
+        };
+        self.put(&upstream.name, list.into())
+    }
+
     fn get(&self, upstream: &Arc<str>) -> Option<Arc<[Entry]>> {
         let lists = self.lists.lock().expect("nothing panics while it is held");
         lists
@@ -85,14 +83,13 @@ impl Catalog {
     }
 }
 
-async fn ask(worker: &Worker, upstream: &Arc<Upstream>) -> Result<Vec<Entry>, &'static str> {
+async fn ask(pool: &Pool, upstream: &Arc<Upstream>) -> Result<Vec<Entry>, &'static str> {
     let id = RequestId::new(0, 0);
-    let head = providers::openai::head(upstream, Method::GET, "/models", &HeaderMap::new(), &id)
-        .ok_or("bad URL")?;
-    let request = Request::from_parts(head, Outgoing::held([]));
-    let answer = worker
-        .pool
-        .send(upstream, Endpoint::Forward, &upstream.timeouts, request);
+    let headers = providers::openai::headers(upstream, &HeaderMap::new(), &id).ok_or("bad key")?;
+    let mut request = Box::new(Request::new(Outgoing::held([])));
+    *request.uri_mut() = Uri::from_static("/models");
+    *request.headers_mut() = headers;
+    let answer = pool.send(upstream, Endpoint::Forward, &upstream.timeouts, request);
     let answer = answer.await.map_err(|_| "no answer")?;
     if !answer.status().is_success() {
         return Err("refused");

@@ -9,18 +9,21 @@ use crate::{
     domain::{Arrival, Endpoint, ModelRule},
     error::Error,
     pipeline::{self, Call, Payload},
+    providers,
     upstream::Upload,
 };
-use http::Response;
+use http::{Response, Uri};
 use std::sync::Arc;
 
 /// The resources that OpenAI serves below `/v1` and that Weir passes on without being told to.
 ///
+/// Of `chat` and `models`, what is left of them here: stored completions, and the deletion of a model.
 /// Not among them: `organization` and `projects`, which are the control plane's.
-const RESOURCES: [&str; 19] = [
+const RESOURCES: [&str; 21] = [
     "assistants",
     "audio",
     "batches",
+    "chat",
     "chatkit",
     "containers",
     "content_provenance_checks",
@@ -29,6 +32,7 @@ const RESOURCES: [&str; 19] = [
     "files",
     "fine_tuning",
     "images",
+    "models",
     "moderations",
     "realtime",
     "responses",
@@ -47,7 +51,8 @@ pub async fn pass(
 ) -> Result<Response<Body>, Error> {
     let snapshot = worker.app.snapshot.load_full();
     let path = request.uri().path();
-    let resource = path.split('/').nth(2).unwrap_or_default();
+    let below = path.strip_prefix("/v1/").ok_or(Error::NoSuchPath)?;
+    let resource = below.split('/').next().unwrap_or_default();
     let is_known = RESOURCES.contains(&resource) || snapshot.routes.names(path);
     if !is_sound(path) || !is_known || matches!(resource, "organization" | "projects") {
         return Err(Error::NoSuchPath);
@@ -65,13 +70,14 @@ pub async fn pass(
     }
     let (upload, fault) = Upload::new(body, bounds.upload_max_bytes, bounds.body_timeout);
     let below = head.uri.path_and_query().map_or("", |path| path.as_str());
+    let below = Uri::try_from(below.strip_prefix("/v1").unwrap_or(below));
     let call = Call {
         id: arrival.id.clone(),
         caller,
         endpoint: Endpoint::Forward,
         method: head.method,
-        path: below.strip_prefix("/v1").unwrap_or(below).to_owned(),
-        headers: head.headers,
+        path: below.map_err(|_| Error::NoSuchPath)?,
+        headers: providers::openai::of_client(&head.headers),
         label: "other".into(),
         model: "other".into(),
         stream: false,

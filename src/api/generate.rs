@@ -9,14 +9,17 @@ use crate::{
     domain::{Arrival, Endpoint},
     error::Error,
     pipeline::{self, Call, Payload},
-    route,
+    providers, route,
     wire::request::{Facts, Reader},
 };
 use bytes::{Bytes, BytesMut};
-use http::{HeaderMap, Response, header::CONTENT_TYPE};
+use http::{HeaderMap, Response, Uri, header::CONTENT_TYPE};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use std::sync::Arc;
+
+/// Bodies up to this size leave the buffer that they came in.
+const COPIED_MAX_BYTES: usize = 4 << 10;
 
 /// Answers a request for tokens.
 pub async fn create(
@@ -43,18 +46,19 @@ pub async fn create(
         .into_iter()
         .cloned()
         .collect();
-    let query = head
-        .uri
-        .query()
-        .map(|query| format!("?{query}"))
-        .unwrap_or_default();
+    let path = match head.uri.query() {
+        None => Uri::from_static(endpoint.path()),
+        Some(query) => {
+            Uri::try_from(format!("{}?{query}", endpoint.path())).map_err(|_| Error::NoSuchPath)?
+        }
+    };
     let call = Call {
         id: arrival.id.clone(),
         caller,
         endpoint,
         method: head.method,
-        path: format!("{}{query}", endpoint.path()),
-        headers: head.headers,
+        path,
+        headers: providers::openai::of_client(&head.headers),
         label: Arc::clone(&entry.name),
         model,
         stream: facts.stream,
@@ -128,5 +132,11 @@ async fn read(
         whole.freeze()
     };
     let facts = reader.finish(&body, endpoint)?;
+    // A short body is copied, so that it does not keep the connection's buffer while the upstream thinks.
+    let body = if body.len() <= COPIED_MAX_BYTES {
+        Bytes::copy_from_slice(&body)
+    } else {
+        body
+    };
     Ok((body, facts, reserved))
 }

@@ -4,7 +4,7 @@ use super::{Request, authenticate};
 use crate::{
     app::{Snapshot, Worker},
     body::{self, Body},
-    catalog::{self, Entry},
+    catalog::Entry,
     config::Provider,
     domain::{Arrival, Caller, matches},
     error::Error,
@@ -90,7 +90,7 @@ async fn known(
         }
         let offered = match first.upstream.provider {
             Provider::Simulator => simulated(started),
-            Provider::OpenAi => catalog::of(worker, &first.upstream).await,
+            Provider::OpenAi => worker.app.catalog.of(&worker.pool, &first.upstream).await,
         };
         for model in offered
             .iter()

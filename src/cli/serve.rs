@@ -22,7 +22,10 @@ use std::{
     sync::Arc,
     time::{Duration, SystemTime},
 };
-use tokio::{net::TcpListener, signal::unix::SignalKind};
+use tokio::{
+    net::TcpListener,
+    signal::unix::{Signal as Signals, SignalKind, signal},
+};
 
 /// Where to listen.
 #[derive(Args)]
@@ -88,6 +91,9 @@ async fn serve(flags: Flags, loaded: Loaded, log: Log) -> Result<(), Ending> {
     let workers = app.snapshot.load().config.server.workers;
     let workers = Workers::start(&app, workers, certificates[0].as_ref())
         .context("no threads to serve with")?;
+    // From here on a signal is an instruction: one that comes as soon as Weir is announced must not kill it.
+    let mut stop = Stop::listen().context("signals cannot be heard")?;
+    let follow_config = follow_config(flags, source, Arc::clone(&app));
     announce(&app, &data, &control, &certificates, first.as_ref())?;
     let own = Arc::new(Worker {
         app: Arc::clone(&app),
@@ -106,13 +112,13 @@ async fn serve(flags: Flags, loaded: Loaded, log: Log) -> Result<(), Ending> {
         .for_each(|certificate| tasks::spawn(certificate.follow()));
     tasks::spawn(app.keys.clone().follow());
     tasks::spawn(upkeep(Arc::clone(&app)));
-    tasks::spawn(follow_config(flags, source, Arc::clone(&app)));
+    tasks::spawn(follow_config);
 
     tokio::select! {
         () = workers.accept(&app, data, &connections) => {}
-        () = asked_to_stop() => {}
+        () = stop.asked() => {}
     }
-    drain(&app, &connections).await;
+    drain(&app, &connections, &mut stop).await;
     Ok(())
 }
 
@@ -251,8 +257,12 @@ async fn upkeep(app: Arc<App>) {
     }
 }
 
-async fn follow_config(flags: Flags, source: Option<std::path::PathBuf>, app: Arc<App>) {
-    reload::watch(flags, source, |outcome| take_up(&app, outcome)).await;
+fn follow_config(
+    flags: Flags,
+    source: Option<std::path::PathBuf>,
+    app: Arc<App>,
+) -> impl Future<Output = ()> {
+    reload::watch(flags, source, move |outcome| take_up(&app, outcome))
 }
 
 /// Puts a changed configuration in force, whole, or says why not.
@@ -278,24 +288,31 @@ fn take_up(app: &App, outcome: Result<Loaded, Problems>) {
     }
 }
 
-async fn asked_to_stop() {
-    let wait = |kind| async move {
-        match tokio::signal::unix::signal(kind) {
-            Ok(mut signal) => drop(signal.recv().await),
-            Err(error) => {
-                tracing::warn!(%error, "a signal cannot be heard");
-                std::future::pending().await
-            }
+/// The signals that ask Weir to end.
+struct Stop {
+    terminate: Signals,
+    interrupt: Signals,
+}
+
+impl Stop {
+    /// Hears them from now on.
+    fn listen() -> std::io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+
+    async fn asked(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
         }
-    };
-    tokio::select! {
-        () = wait(SignalKind::terminate()) => {}
-        () = wait(SignalKind::interrupt()) => {}
     }
 }
 
 /// Takes no new work, waits for what runs, then ends it. A second signal ends it at once.
-async fn drain(app: &Arc<App>, connections: &Arc<Connections>) {
+async fn drain(app: &Arc<App>, connections: &Arc<Connections>, stop: &mut Stop) {
     let grace = app.snapshot.load().config.server.shutdown_grace;
     tracing::info!(
         connections = connections.of_clients(),
@@ -306,7 +323,7 @@ async fn drain(app: &Arc<App>, connections: &Arc<Connections>) {
     tokio::select! {
         () = all_closed(connections) => {}
         () = tokio::time::sleep(grace) => {}
-        () = asked_to_stop() => {}
+        () = stop.asked() => {}
     }
     app.cut.raise();
     let _ = tokio::time::timeout(LAST_WORDS, all_closed(connections)).await;

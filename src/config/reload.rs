@@ -22,18 +22,28 @@ const POLL: Duration = Duration::from_secs(1); // an operator who saves a file w
 ///
 /// `source` is the file that the configuration in force came from. It is taken up again even if it was found and not
 /// named: a file that is gone must not read as an operator who wants the defaults.
-pub async fn watch(
+///
+/// It looks at the file and listens for the signal from the call on, before the first poll.
+pub fn watch(
     flags: Flags,
     source: Option<PathBuf>,
-    mut publish: impl FnMut(Result<Loaded, Problems>),
-) {
-    let mut hangups = signal(SignalKind::hangup());
+    publish: impl FnMut(Result<Loaded, Problems>),
+) -> impl Future<Output = ()> {
+    let hangups = signal(SignalKind::hangup());
     if let Err(error) = &hangups {
         tracing::warn!(%error, "SIGHUP will not reload the configuration");
     }
+    follow(flags, hangups, Watched::new(source), publish)
+}
+
+async fn follow(
+    flags: Flags,
+    mut hangups: io::Result<Signal>,
+    mut file: Watched,
+    mut publish: impl FnMut(Result<Loaded, Problems>),
+) {
     let mut ticks = interval(POLL);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut file = Watched::new(source);
     loop {
         select! {
             () = next(&mut hangups) => file.accept(),

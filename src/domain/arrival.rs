@@ -1,7 +1,7 @@
 //! A request as it came in, and what becomes known of it.
 
 use super::{KeyId, RequestId};
-use http::{Method, Uri};
+use http::Method;
 use std::{net::IpAddr, sync::Arc};
 use tokio::time::Instant;
 
@@ -16,8 +16,8 @@ pub struct Arrival {
     pub client: IpAddr,
     /// Its method.
     pub method: Method,
-    /// Its path and query.
-    pub uri: Uri,
+    /// Its path, without the query. A copy: a slice would keep the connection's read buffer for as long as a stream.
+    pub path: Box<str>,
     /// Whose key it showed.
     pub key: Option<KeyId>,
     /// The model that it asked for.

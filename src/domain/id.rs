@@ -49,7 +49,9 @@ impl RequestId {
         let bytes = value.as_bytes();
         let sane = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b':');
         let fits = (1..=Self::MAX_BYTES).contains(&bytes.len());
-        (fits && bytes.iter().all(sane)).then(|| Self(value.clone()))
+        let sane = fits && bytes.iter().all(sane);
+        // A copy: a slice would keep the connection's read buffer for as long as a stream.
+        sane.then(|| Self(http::HeaderValue::from_bytes(bytes).expect("it was one")))
     }
 
     /// A new id: `req_` and 32 hex digits, which begin with the milliseconds since 1970, so that ids sort by time.

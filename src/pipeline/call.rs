@@ -10,7 +10,7 @@ use crate::{
     wire::request::{AskedUsage, Edit, Facts, splice},
 };
 use bytes::Bytes;
-use http::{HeaderMap, Method, Request};
+use http::{HeaderMap, Method, Request, Uri};
 use std::sync::Arc;
 
 /// A call on its way to an upstream.
@@ -24,8 +24,8 @@ pub struct Call {
     /// Its method.
     pub method: Method,
     /// Path and query below the upstream's base URL.
-    pub path: String,
-    /// The client's headers, all of them.
+    pub path: Uri,
+    /// The client's headers that are an upstream's business.
     pub headers: HeaderMap,
     /// The config's name for the model, which bounds labels; `other` where no model is read.
     pub label: Arc<str>,
@@ -54,16 +54,13 @@ pub enum Payload {
 
 impl Call {
     /// The request to `target`, and whether the usage in its stream is to be kept from the client.
-    pub fn request(&mut self, target: &Target) -> Result<(Request<Outgoing>, bool), Error> {
+    pub fn request(&mut self, target: &Target) -> Result<(Box<Request<Outgoing>>, bool), Error> {
         let upstream = &target.upstream;
-        let head = providers::openai::head(
-            upstream,
-            self.method.clone(),
-            &self.path,
-            &self.headers,
-            &self.id,
-        );
-        let mut head = head.ok_or(Error::NoSuchPath)?;
+        let headers = providers::openai::headers(upstream, &self.headers, &self.id);
+        let mut head = Request::new(()).into_parts().0;
+        head.method = self.method.clone();
+        head.uri = self.path.clone();
+        head.headers = headers.ok_or(Error::Internal)?;
         match &mut self.payload {
             Payload::Held { body, facts, .. } => {
                 let (edits, hide_usage) = edits(facts, target);
@@ -73,7 +70,7 @@ impl Call {
                     splice(body, edits)
                 };
                 Ok((
-                    Request::from_parts(head, Outgoing::held(pieces)),
+                    Box::new(Request::from_parts(head, Outgoing::held(pieces))),
                     hide_usage,
                 ))
             }
@@ -84,7 +81,10 @@ impl Call {
                         .insert(http::header::CONTENT_LENGTH, len.into());
                 }
                 Ok((
-                    Request::from_parts(head, Outgoing::Streamed(Box::new(upload))),
+                    Box::new(Request::from_parts(
+                        head,
+                        Outgoing::Streamed(Box::new(upload)),
+                    )),
                     false,
                 ))
             }

@@ -37,7 +37,13 @@ pub(super) async fn dispatch(
     let mut failure = Error::UpstreamUnreachable;
     for (i, target) in targets.iter().enumerate() {
         let is_last = i + 1 == targets.len() || !call.can_repeat();
-        match try_target(&worker, &mut call, target, is_last, &meter).await {
+        let attempt = try_target(&worker, &mut call, target, is_last, &meter);
+        let outcome = tokio::select! {
+            biased;
+            outcome = attempt => outcome,
+            () = worker.app.cut.raised() => return (Err(Error::Draining), meter),
+        };
+        match outcome {
             Ok(answer) => return (Ok(answer), meter),
             Err(error) => failure = error,
         }

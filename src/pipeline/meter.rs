@@ -90,7 +90,7 @@ impl Meter {
         let outcome = match error {
             Error::UpstreamTimeout | Error::TooSlow => Outcome::TimedOut,
             Error::UpstreamUnreachable | Error::UpstreamAuth => Outcome::UpstreamFailed,
-            Error::Internal => Outcome::Interrupted,
+            Error::Internal | Error::Draining => Outcome::Interrupted,
             _ => Outcome::Rejected,
         };
         self.settle(outcome, None, &Passed::default());
@@ -166,7 +166,7 @@ impl Meter {
             key: arrival.key,
             client: arrival.client,
             method: &arrival.method,
-            path: arrival.uri.path(),
+            path: &arrival.path,
             model: (self.info.endpoint != Endpoint::Forward).then_some(&*self.info.model),
             upstream: self.upstream.as_deref(),
             status: self.status.as_u16(),

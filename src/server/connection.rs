@@ -2,7 +2,7 @@
 
 use super::{
     Counted, Plane, edge,
-    io::{Activity, Doing, Watched, time_out},
+    io::{Activity, Doing, Watched, linger, time_out},
     tls::Certificate,
 };
 use crate::app::Worker;
@@ -30,8 +30,6 @@ use tokio::{
 const HANDSHAKE: Duration = Duration::from_secs(10);
 /// Streams that one HTTP/2 connection may have open.
 const STREAMS_MAX: u32 = 256;
-/// Headers in one request.
-const HEADERS_MAX: usize = 128;
 
 /// What a connection is served with.
 pub(super) struct Served {
@@ -51,12 +49,17 @@ pub(super) async fn serve(
         tracing::debug!(%error, "a connection was lost at once");
         return;
     }
-    let Some(certificate) = certificate else {
-        return http1(served, stream).await;
-    };
+    match certificate {
+        None => http1(served, stream).await,
+        // Boxed, so that a connection without TLS does not take the room of one with it.
+        Some(certificate) => Box::pin(tls(served, stream, certificate)).await,
+    }
+}
+
+async fn tls(served: Served, stream: TcpStream, certificate: Arc<Certificate>) {
     match tokio::time::timeout(HANDSHAKE, certificate.acceptor().accept(stream)).await {
         Ok(Ok(stream)) if stream.get_ref().1.alpn_protocol() == Some(b"h2") => {
-            http2(served, stream).await
+            http2(served, stream).await;
         }
         Ok(Ok(stream)) => http1(served, stream).await,
         Ok(Err(error)) => tracing::debug!(%error, "no TLS handshake"),
@@ -77,7 +80,6 @@ async fn http1<I: AsyncRead + AsyncWrite + Unpin + Send + 'static>(served: Serve
     let io = TokioIo::new(Watched::new(stream, activity.clone()));
     let mut builder = http1::Builder::new();
     builder
-        .max_headers(HEADERS_MAX)
         .max_header_size(bounds.header_max_bytes)
         .max_buf_size(bounds.header_max_bytes.max(MIN_BUFFER_BYTES));
     let service = service_fn(service(&served, &activity));
@@ -87,7 +89,8 @@ async fn http1<I: AsyncRead + AsyncWrite + Unpin + Send + 'static>(served: Serve
     let mut timer: Option<Pin<Box<Sleep>>> = None;
     let lapse = std::future::poll_fn(|cx| {
         drains.get_or_insert_with(|| drain.register(cx.waker()));
-        if drain.is_raised() {
+        // While clients are sent away, operators still want to see how that goes.
+        if drain.is_raised() && served.plane == Plane::Data {
             Pin::new(&mut connection).graceful_shutdown();
         }
         if let Poll::Ready(result) = Pin::new(&mut connection).poll(cx) {
@@ -115,8 +118,12 @@ async fn http1<I: AsyncRead + AsyncWrite + Unpin + Send + 'static>(served: Serve
         }
     })
     .await;
-    if let Some(Lapse::Head) = lapse {
-        time_out(connection.into_parts().io.into_inner()).await;
+    match lapse {
+        Some(Lapse::Head) => Box::pin(time_out(connection.into_parts().io.into_inner())).await,
+        None if activity.refused_early() => {
+            Box::pin(linger(connection.into_parts().io.into_inner())).await
+        }
+        _ => {}
     }
     drop(served.counted);
 }
@@ -137,7 +144,7 @@ async fn http2<I: AsyncRead + AsyncWrite + Unpin + Send + 'static>(served: Serve
     let service = service_fn(service(&served, &activity));
     let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
     let drain = &served.worker.app.drain;
-    let mut told = false;
+    let mut told = served.plane == Plane::Control;
     loop {
         let due = match activity.doing() {
             Doing::Idle(since) | Doing::Receiving(since) => since + bounds.idle_timeout,

@@ -25,6 +25,7 @@ pub(super) async fn route(
     if worker.app.drain.is_raised() && uri.path() != "/healthz" {
         return Err(Error::Draining);
     }
+    // The rare ones are boxed, so that the usual request does not take the room of the largest.
     match (uri.path(), &method) {
         ("/v1/chat/completions", &Method::POST) => {
             generate::create(worker, Endpoint::Chat, request, arrival).await
@@ -39,17 +40,17 @@ pub(super) async fn route(
             allow_only(POST, &method)
         }
         ("/v1/models", &Method::GET | &Method::HEAD) => {
-            models::list(worker, request, arrival).await
+            Box::pin(models::list(worker, request, arrival)).await
         }
         ("/v1/models", _) => allow_only(GET, &method),
         ("/healthz", &Method::GET | &Method::HEAD) => Ok(health::healthz()),
         ("/healthz", _) => allow_only(GET, &method),
         (path, _) => match path.strip_prefix("/v1/models/") {
             Some(name) if matches!(method, Method::GET | Method::HEAD) => {
-                models::retrieve(worker, name, request, arrival).await
+                Box::pin(models::retrieve(worker, name, request, arrival)).await
             }
             Some(_) if method != Method::DELETE => allow_only(GET, &method),
-            _ => forward::pass(worker, request, arrival).await,
+            _ => Box::pin(forward::pass(worker, request, arrival)).await,
         },
     }
 }

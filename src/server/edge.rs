@@ -48,6 +48,7 @@ pub(super) fn handle(
     Box::pin(async move {
         let mut open = Open::new(worker, plane, peer, &request);
         let cors = cors::Asked::of(request.headers());
+        let has_body = !http_body::Body::is_end_stream(request.body());
         let outcome = match cors.preflight(&request, plane) {
             true => Ok(cors::preflight()),
             false => {
@@ -60,7 +61,12 @@ pub(super) fn handle(
                 .await
             }
         };
-        let mut response = outcome.unwrap_or_else(|error| open.refuse(&error));
+        let mut response = outcome.unwrap_or_else(|error| {
+            if has_body {
+                answering.refuse_early();
+            }
+            open.refuse(&error)
+        });
         open.finish(&mut response);
         if plane == Plane::Data {
             cors.allow(
@@ -83,7 +89,7 @@ async fn route(
 ) -> Result<Response<Body>, Error> {
     match plane {
         Plane::Data => data::route(worker, request, arrival).await,
-        Plane::Control => control::route(&worker.app, request).await,
+        Plane::Control => Box::pin(control::route(&worker.app, request)).await,
     }
 }
 
@@ -112,7 +118,7 @@ impl Open {
             started: Instant::now(),
             client,
             method: request.method().clone(),
-            uri: request.uri().clone(),
+            path: request.uri().path().into(),
             key: None,
             model: None,
             metered: false,
@@ -141,8 +147,7 @@ impl Open {
         if !headers.contains_key(PROCESSING_MS) {
             headers.insert(PROCESSING_MS, (elapsed.as_millis() as u64).into());
         }
-        let seconds = HeaderValue::try_from(format!("{:.6}", elapsed.as_secs_f64()));
-        headers.insert(PROCESS_TIME, seconds.expect("digits and a point"));
+        headers.insert(PROCESS_TIME, seconds(elapsed));
         if !headers.contains_key(OPENAI_VERSION) {
             headers.insert(OPENAI_VERSION, VERSION);
         }
@@ -168,7 +173,7 @@ impl Open {
             key: arrival.key,
             client: arrival.client,
             method: &arrival.method,
-            path: arrival.uri.path(),
+            path: &arrival.path,
             model: arrival.model.as_deref(),
             upstream: None,
             status,
@@ -230,6 +235,18 @@ impl http_body::Body for Answer {
     fn size_hint(&self) -> SizeHint {
         self.body.size_hint()
     }
+}
+
+/// A time in seconds, to the microsecond.
+fn seconds(time: Duration) -> HeaderValue {
+    let mut text = *b"00000000.000000";
+    let mut rest = time.as_micros();
+    for digit in text.iter_mut().rev().filter(|digit| **digit != b'.') {
+        *digit = b'0' + (rest % 10) as u8;
+        rest /= 10;
+    }
+    let zeros = text[..7].iter().take_while(|digit| **digit == b'0').count();
+    HeaderValue::from_bytes(&text[zeros..]).expect("digits and a point")
 }
 
 /// A new request id.
@@ -343,6 +360,14 @@ mod tests {
         assert_eq!(hops(&forwarded), [ip("1.2.3.4"), ip("2001:db8::1"), None]);
         let plain = headers(&[("x-forwarded-for", "1.2.3.4, 5.6.7.8:90")]);
         assert_eq!(hops(&plain), [ip("1.2.3.4"), ip("5.6.7.8")]);
+    }
+
+    #[test]
+    fn a_time_is_written_in_seconds() {
+        let written = |micros| seconds(Duration::from_micros(micros));
+        assert_eq!(written(0), "0.000000");
+        assert_eq!(written(1_234), "0.001234");
+        assert_eq!(written(61_000_002), "61.000002");
     }
 
     #[test]

@@ -9,7 +9,7 @@ use std::{
     pin::Pin,
     sync::{
         Arc,
-        atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed},
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed},
     },
     task::{Context, Poll, ready},
     time::Duration,
@@ -32,6 +32,8 @@ struct Inner {
     idle_since: AtomicU64,
     /// Milliseconds after `began` when the first bytes of the next request came, or `NOTHING`.
     head_since: AtomicU64,
+    /// A request was refused before all of its body was there.
+    refused_early: AtomicBool,
 }
 
 const NOTHING: u64 = u64::MAX;
@@ -54,6 +56,7 @@ impl Activity {
             answering: AtomicUsize::new(0),
             idle_since: AtomicU64::new(0),
             head_since: AtomicU64::new(NOTHING),
+            refused_early: AtomicBool::new(false),
         };
         Self(Arc::new(inner))
     }
@@ -77,6 +80,11 @@ impl Activity {
         Answering(self.clone())
     }
 
+    /// Whether the client may still be sending what nobody is going to read.
+    pub(super) fn refused_early(&self) -> bool {
+        self.0.refused_early.load(Relaxed)
+    }
+
     fn received(&self) {
         if self.0.answering.load(Relaxed) == 0 && self.0.head_since.load(Relaxed) == NOTHING {
             self.0.head_since.store(self.now(), Relaxed);
@@ -90,6 +98,13 @@ impl Activity {
 
 /// A request that is being answered.
 pub(super) struct Answering(Activity);
+
+impl Answering {
+    /// The answer is a refusal that did not wait for the request's body.
+    pub(super) fn refuse_early(&self) {
+        self.0.0.refused_early.store(true, Relaxed);
+    }
+}
 
 impl Drop for Answering {
     fn drop(&mut self) {
@@ -250,6 +265,21 @@ pub(super) async fn time_out(mut stream: impl AsyncRead + AsyncWrite + Unpin) {
 /// Says 503 on a connection that there is no room for.
 pub(super) async fn turn_away(mut stream: TcpStream) {
     part(&mut stream, &refusal(StatusCode::SERVICE_UNAVAILABLE)).await;
+}
+
+/// How long somebody who was refused may go on sending before that costs the answer.
+const LINGER: Duration = Duration::from_secs(5);
+
+/// Reads what a client still sends after its refusal. Most clients look for an answer only once they have sent
+/// everything, and closing before that would reset the connection and take the answer with it.
+pub(super) async fn linger(mut stream: impl AsyncRead + AsyncWrite + Unpin) {
+    let rest = async {
+        let mut rest = vec![0; 16 << 10];
+        while stream.read(&mut rest).await? > 0 {}
+        Result::Ok(())
+    };
+    // Whether it was heard makes no difference any more.
+    let _ = tokio::time::timeout(LINGER, rest).await;
 }
 
 /// Last words: what the client still sends is read, for a reset would take them from it.

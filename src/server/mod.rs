@@ -27,7 +27,6 @@ use std::{
         Arc,
         atomic::{AtomicUsize, Ordering},
     },
-    thread::JoinHandle,
     time::Duration,
 };
 use tls::Certificate;
@@ -138,10 +137,9 @@ struct Handed {
     counted: Counted,
 }
 
-/// The threads that serve the data plane.
+/// The threads that serve the data plane; they end with the process.
 pub struct Workers {
     lanes: Vec<Lane>,
-    threads: Vec<JoinHandle<()>>,
 }
 
 struct Lane {
@@ -156,10 +154,7 @@ impl Workers {
         count: usize,
         certificate: Option<&Arc<Certificate>>,
     ) -> Result<Self, Error> {
-        let mut workers = Self {
-            lanes: Vec::new(),
-            threads: Vec::new(),
-        };
+        let mut lanes = Vec::new();
         for i in 0..count {
             let (sender, receiver) = mpsc::unbounded_channel();
             let runtime = tokio::runtime::Builder::new_current_thread()
@@ -171,27 +166,15 @@ impl Workers {
             });
             let certificate = certificate.cloned();
             let serve = move || runtime.block_on(work(worker, certificate, receiver));
-            workers.threads.push(
-                std::thread::Builder::new()
-                    .name(format!("weir-worker-{i}"))
-                    .spawn(serve)?,
-            );
-            workers.lanes.push(Lane {
+            std::thread::Builder::new()
+                .name(format!("weir-worker-{i}"))
+                .spawn(serve)?;
+            lanes.push(Lane {
                 connections: sender,
                 load: Arc::default(),
             });
         }
-        Ok(workers)
-    }
-
-    /// Ends the threads once the connections they serve are closed, or not at all.
-    pub fn stop(self) {
-        drop(self.lanes);
-        for thread in self.threads {
-            if thread.join().is_err() {
-                tracing::error!("a worker panicked");
-            }
-        }
+        Ok(Self { lanes })
     }
 
     /// Accepts connections until the gateway drains, and hands each to the worker with the fewest.
@@ -221,23 +204,29 @@ async fn work(
     certificate: Option<Arc<Certificate>>,
     mut connections: mpsc::UnboundedReceiver<Handed>,
 ) {
-    let mut running = tokio::task::JoinSet::new();
-    loop {
-        tokio::select! {
-            handed = connections.recv() => {
-                let Some(Handed { stream, peer, counted }) = handed else { break };
-                match TcpStream::from_std(stream) {
-                    Ok(stream) => {
-                        let served = Served { worker: Arc::clone(&worker), plane: Plane::Data, peer, counted };
-                        running.spawn(connection::serve(served, stream, certificate.clone()));
-                    }
-                    Err(error) => tracing::debug!(%error, "a connection was lost at once"),
-                }
+    while let Some(Handed {
+        stream,
+        peer,
+        counted,
+    }) = connections.recv().await
+    {
+        let stream = match TcpStream::from_std(stream) {
+            Ok(stream) => stream,
+            Err(error) => {
+                tracing::debug!(%error, "a connection was lost at once");
+                continue;
             }
-            Some(_) = running.join_next() => {}
-        }
+        };
+        let served = Served {
+            worker: Arc::clone(&worker),
+            plane: Plane::Data,
+            peer,
+            counted,
+        };
+        tasks::spawn(connection::serve(served, stream, certificate.clone()));
     }
-    running.join_all().await;
+    // Nobody accepts any more: what is served goes on until the process ends.
+    std::future::pending().await
 }
 
 /// Serves the control plane on this runtime until the process ends.

@@ -20,6 +20,8 @@ const POLL: Duration = Duration::from_secs(2);
 /// A certificate and the acceptor that shows it.
 pub struct Certificate {
     files: Tls,
+    /// When the files were written that were read first.
+    read: [Option<SystemTime>; 2],
     current: Arc<Current>,
     acceptor: TlsAcceptor,
 }
@@ -47,6 +49,8 @@ pub enum Error {
 impl Certificate {
     /// Reads the files.
     pub fn load(files: &Tls) -> Result<Arc<Self>, Error> {
+        // Before they are read: what changes from here on is new.
+        let modified = modified(files);
         let current = Arc::new(Current(ArcSwap::new(read(files)?)));
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let mut config = ServerConfig::builder_with_provider(provider)
@@ -56,6 +60,7 @@ impl Certificate {
         config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
         Ok(Arc::new(Self {
             files: files.clone(),
+            read: modified,
             current,
             acceptor: TlsAcceptor::from(Arc::new(config)),
         }))
@@ -69,11 +74,11 @@ impl Certificate {
     /// Takes the files up again when they change, for as long as it is polled. A pair that cannot be used changes
     /// nothing.
     pub async fn follow(self: Arc<Self>) {
-        let mut seen = self.modified();
+        let mut seen = self.read;
         let mut ticks = tokio::time::interval(POLL);
         loop {
             ticks.tick().await;
-            let now = self.modified();
+            let now = modified(&self.files);
             if now == seen {
                 continue;
             }
@@ -90,14 +95,14 @@ impl Certificate {
             }
         }
     }
+}
 
-    fn modified(&self) -> [Option<SystemTime>; 2] {
-        [&self.files.cert, &self.files.key].map(|file| {
-            std::fs::metadata(file)
-                .and_then(|data| data.modified())
-                .ok()
-        })
-    }
+fn modified(files: &Tls) -> [Option<SystemTime>; 2] {
+    [&files.cert, &files.key].map(|file| {
+        std::fs::metadata(file)
+            .and_then(|data| data.modified())
+            .ok()
+    })
 }
 
 fn read(files: &Tls) -> Result<Arc<CertifiedKey>, Error> {

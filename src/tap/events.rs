@@ -55,6 +55,12 @@ impl Events {
         self.reader.awaits_lf() && self.held.is_empty() && !self.open
     }
 
+    /// Whether the client's reader is between two events, so that Weir may add the last one. An LF that a CR was
+    /// still waiting for comes no more.
+    pub(super) fn can_end(&self) -> bool {
+        !self.open
+    }
+
     /// Takes in what the upstream sent; returns how many events with content it completed.
     pub(super) fn feed(&mut self, piece: Bytes, ready: &mut VecDeque<Bytes>) -> u64 {
         let mut piece = piece;

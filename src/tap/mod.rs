@@ -200,7 +200,7 @@ where
             Reader::Events(events) if events.is_done() => {
                 return self.end(Outcome::Completed, State::Ended);
             }
-            Reader::Events(events) if events.can_interject() => {
+            Reader::Events(events) if events.can_end() => {
                 let event = ErrorBody::new(why, "server_error", None, Some(code)).to_event();
                 self.ready.push_back(event.into());
                 State::Ended

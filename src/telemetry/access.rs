@@ -162,7 +162,7 @@ impl Fields<'_> {
 
     fn number(&mut self, name: &str, value: u64) {
         self.name(name);
-        let _ = write!(self.line, "{value}");
+        push_number(self.line, value, 1);
     }
 }
 
@@ -171,14 +171,32 @@ fn write_time(line: &mut String, now: SystemTime) {
     let since = now.duration_since(UNIX_EPOCH).unwrap_or_default();
     let (days, second) = ((since.as_secs() / 86_400) as i64, since.as_secs() % 86_400);
     let (year, month, day) = civil(days);
-    let _ = write!(
-        line,
-        "{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}.{:06}Z",
-        second / 3600,
-        second / 60 % 60,
-        second % 60,
-        since.subsec_micros()
-    );
+    let parts = [
+        (year as u64, 4, "-"),
+        (month as u64, 2, "-"),
+        (day as u64, 2, "T"),
+        (second / 3600, 2, ":"),
+        (second / 60 % 60, 2, ":"),
+        (second % 60, 2, "."),
+        (since.subsec_micros().into(), 6, "Z"),
+    ];
+    for (number, digits, after) in parts {
+        push_number(line, number, digits);
+        line.push_str(after);
+    }
+}
+
+/// Writes a number with at least so many digits; the formatting machinery would cost more than all the rest.
+fn push_number(line: &mut String, number: u64, digits_min: usize) {
+    let mut digits = [b'0'; 20];
+    let mut rest = number;
+    let mut from = digits.len();
+    while rest > 0 || digits.len() - from < digits_min {
+        from -= 1;
+        digits[from] = b'0' + (rest % 10) as u8;
+        rest /= 10;
+    }
+    line.push_str(std::str::from_utf8(&digits[from..]).expect("digits are ASCII"));
 }
 
 /// The date that lies `days` after 1970-01-01, by counting in eras of 400 years that begin in March.

@@ -1,45 +1,110 @@
 //! Opening connections: TCP without delay, TLS with the public roots, HTTP/2 where the upstream offers it.
 
-use super::{Failure, Outgoing};
-use crate::{body, config::Upstream};
-use http::Uri;
-use hyper_rustls::{HttpsConnectorBuilder, MaybeHttpsStream};
+use super::Outgoing;
+use crate::{body, config::Upstream, tasks};
+use http::{Uri, uri::Scheme};
+use hyper::{
+    client::conn::{http1, http2},
+    rt::{Read, Write},
+};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::{
-    client::legacy::{self, connect::HttpConnector},
-    rt::{TokioExecutor, TokioIo, TokioTimer},
+    client::legacy::connect::{Connection, HttpConnector},
+    rt::{TokioExecutor, TokioTimer},
 };
-use std::{error::Error, sync::OnceLock, time::Duration};
+use std::{
+    pin::Pin,
+    sync::OnceLock,
+    task::{Context, Poll},
+    time::Duration,
+};
 use tokio::net::TcpStream;
-use tower::{
-    BoxError,
-    timeout::{Timeout, error::Elapsed},
-    util::BoxCloneSyncService,
-};
+use tower::Service;
 
-/// Connections that are kept for the next request, an upstream and worker.
-const IDLE_MAX: usize = 4096;
-/// How long one is kept: less than the time after which servers commonly close theirs.
-const IDLE_TIMEOUT: Duration = Duration::from_secs(55);
+/// The system asks a silent peer so often whether it is still there.
+const KEEPALIVE: Duration = Duration::from_secs(60);
 
-type Connector = BoxCloneSyncService<Uri, MaybeHttpsStream<TokioIo<TcpStream>>, BoxError>;
-pub(super) type Client = legacy::Client<Connector, Outgoing>;
+/// Opens connections. Two ways, since one that could do both would give every plain connection the room of a TLS one.
+pub(super) struct Connector {
+    plain: HttpConnector,
+    tls: HttpsConnector<HttpConnector>,
+}
 
-/// A client whose connections are opened within `timeout`.
-pub(super) fn client(timeout: Duration) -> Client {
-    let mut tcp = HttpConnector::new();
-    tcp.set_nodelay(true);
-    tcp.enforce_http(false);
-    tcp.set_keepalive(Some(Duration::from_secs(60)));
-    let https = HttpsConnectorBuilder::new()
-        .with_tls_config(tls().clone())
-        .https_or_http()
-        .enable_all_versions()
-        .wrap_connector(tcp);
-    legacy::Client::builder(TokioExecutor::new())
-        .pool_timer(TokioTimer::new())
-        .pool_idle_timeout(IDLE_TIMEOUT)
-        .pool_max_idle_per_host(IDLE_MAX)
-        .build(BoxCloneSyncService::new(Timeout::new(https, timeout)))
+/// A connection that is ready for a request.
+pub(super) enum Sender {
+    /// For one request at a time.
+    Http1(http1::SendRequest<Outgoing>),
+    /// For many.
+    Http2(http2::SendRequest<Outgoing>),
+}
+
+impl Connector {
+    pub(super) fn new() -> Self {
+        let mut plain = HttpConnector::new();
+        plain.set_nodelay(true);
+        plain.enforce_http(false);
+        plain.set_keepalive(Some(KEEPALIVE));
+        let tls = HttpsConnectorBuilder::new()
+            .with_tls_config(tls().clone())
+            .https_only()
+            .enable_all_versions()
+            .wrap_connector(plain.clone());
+        Self { plain, tls }
+    }
+
+    /// Opens a connection to `origin`; it is driven by a task of this thread until it closes.
+    pub(super) async fn open(&self, origin: Uri) -> Result<Sender, body::Error> {
+        if origin.scheme() == Some(&Scheme::HTTPS) {
+            start(connect(self.tls.clone(), origin).await?).await
+        } else {
+            start(connect(self.plain.clone(), origin).await?).await
+        }
+    }
+}
+
+async fn connect<S>(mut connector: S, origin: Uri) -> Result<S::Response, body::Error>
+where
+    S: Service<Uri>,
+    S::Error: Into<body::Error>,
+{
+    std::future::poll_fn(|cx| connector.poll_ready(cx))
+        .await
+        .map_err(Into::into)?;
+    connector.call(origin).await.map_err(Into::into)
+}
+
+/// Speaks the version of HTTP that was agreed on.
+async fn start<I>(stream: I) -> Result<Sender, body::Error>
+where
+    I: Read + Write + Connection + Unpin + Send + 'static,
+{
+    if stream.connected().is_negotiated_h2() {
+        let mut builder = http2::Builder::new(TokioExecutor::new());
+        builder
+            .timer(TokioTimer::new())
+            .keep_alive_interval(KEEPALIVE);
+        let (sender, connection) = builder.handshake(stream).await?;
+        tasks::spawn(Driven(connection));
+        return Ok(Sender::Http2(sender));
+    }
+    let (sender, connection) = http1::handshake(stream).await?;
+    tasks::spawn(Driven(connection));
+    Ok(Sender::Http1(sender))
+}
+
+/// A connection until it closes. By hand: an `async` block would keep room for the connection twice.
+struct Driven<C>(C);
+
+impl<C: Future<Output = hyper::Result<()>> + Unpin> Future for Driven<C> {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        Pin::new(&mut self.0).poll(cx).map(|outcome| {
+            if let Err(error) = outcome {
+                tracing::debug!(%error, "an upstream's connection broke");
+            }
+        })
+    }
 }
 
 fn tls() -> &'static rustls::ClientConfig {
@@ -56,32 +121,12 @@ fn tls() -> &'static rustls::ClientConfig {
     })
 }
 
-/// What a client's error means for the next try.
-pub(super) fn failure(error: legacy::Error) -> Failure {
-    let mut cause: Option<&(dyn Error + 'static)> = Some(&error);
-    while let Some(inner) = cause {
-        if inner.is::<Elapsed>() {
-            return Failure::Unreachable("no connection in time".into());
-        }
-        cause = inner.source();
-    }
-    if error.is_connect() {
-        return Failure::Unreachable(error.into());
-    }
-    Failure::Broken(error.into())
-}
-
 /// Whether a connection to the upstream can be opened now.
 pub async fn reachable(upstream: &Upstream) -> Result<(), body::Error> {
     let uri: Uri = upstream.base_url.parse()?;
     let host = uri.host().ok_or("no host")?.trim_matches(['[', ']']);
-    let port = uri
-        .port_u16()
-        .unwrap_or(if uri.scheme_str() == Some("https") {
-            443
-        } else {
-            80
-        });
-    tokio::net::TcpStream::connect((host, port)).await?;
+    let https = uri.scheme_str() == Some("https");
+    let port = uri.port_u16().unwrap_or(if https { 443 } else { 80 });
+    TcpStream::connect((host, port)).await?;
     Ok(())
 }

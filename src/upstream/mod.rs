@@ -4,6 +4,7 @@
 //! from one thread to another. It knows nothing of keys, models or retries.
 
 mod connect;
+mod host;
 mod outgoing;
 mod simulated;
 
@@ -17,9 +18,8 @@ use crate::{
     providers::simulator,
 };
 use bytes::Bytes;
-use connect::Client;
+use host::Host;
 use http_body::{Frame, SizeHint};
-use hyper::body::Incoming;
 use std::{
     collections::HashMap,
     pin::Pin,
@@ -31,7 +31,7 @@ use std::{
 /// A worker's connections.
 #[derive(Default)]
 pub struct Pool {
-    clients: Mutex<HashMap<Arc<str>, Known>>,
+    hosts: Mutex<HashMap<Arc<str>, Arc<Host>>>,
 }
 
 /// An attempt that got no answer.
@@ -48,9 +48,6 @@ pub enum Failure {
     TooSlow,
 }
 
-/// A client, and the upstream for which it was made.
-type Known = (Arc<Upstream>, Client);
-
 impl Pool {
     /// Makes one attempt and waits for the head of the answer.
     pub async fn send(
@@ -58,18 +55,16 @@ impl Pool {
         upstream: &Arc<Upstream>,
         endpoint: Endpoint,
         timeouts: &Timeouts,
-        request: http::Request<Outgoing>,
+        request: Box<http::Request<Outgoing>>,
     ) -> Result<http::Response<Source>, Failure> {
         let answer = async {
             match upstream.provider {
-                Provider::Simulator => Ok(simulate(upstream, endpoint, request).await),
+                Provider::Simulator => Ok(Box::pin(simulate(upstream, endpoint, request)).await),
                 Provider::OpenAi => {
-                    let client = self.client(upstream, timeouts);
-                    client
-                        .request(request)
+                    let host = self.host(upstream)?;
+                    host.exchange(request, timeouts.connect)
                         .await
-                        .map(|r| r.map(Source::Network))
-                        .map_err(connect::failure)
+                        .map(|response| response.map(Source::Network))
                 }
             }
         };
@@ -78,23 +73,18 @@ impl Pool {
             .unwrap_or(Err(Failure::TooSlow))
     }
 
-    /// The client for an upstream; made anew when the config has changed it.
-    fn client(&self, upstream: &Arc<Upstream>, timeouts: &Timeouts) -> Client {
-        let mut clients = self
-            .clients
-            .lock()
-            .expect("nothing panics while it is held");
-        if let Some((known, client)) = clients.get(&upstream.name)
-            && Arc::ptr_eq(known, upstream)
+    /// The connections to an upstream; made anew when the config has changed it.
+    fn host(&self, upstream: &Arc<Upstream>) -> Result<Arc<Host>, Failure> {
+        let mut hosts = self.hosts.lock().expect("nothing panics while it is held");
+        if let Some(host) = hosts
+            .get(&upstream.name)
+            .filter(|host| host.is_for(upstream))
         {
-            return client.clone();
+            return Ok(Arc::clone(host));
         }
-        let client = connect::client(timeouts.connect);
-        clients.insert(
-            upstream.name.clone(),
-            (Arc::clone(upstream), client.clone()),
-        );
-        client
+        let host = Host::new(upstream)?;
+        hosts.insert(Arc::clone(&upstream.name), Arc::clone(&host));
+        Ok(host)
     }
 }
 
@@ -102,7 +92,7 @@ impl Pool {
 async fn simulate(
     upstream: &Upstream,
     endpoint: Endpoint,
-    request: http::Request<Outgoing>,
+    request: Box<http::Request<Outgoing>>,
 ) -> http::Response<Source> {
     let body = match request.into_body() {
         Outgoing::Held { pieces, .. } => Vec::from(pieces).concat(),
@@ -123,7 +113,7 @@ async fn simulate(
 /// An upstream's answer as it comes.
 pub enum Source {
     /// From a connection.
-    Network(Incoming),
+    Network(host::Answer),
     /// From the simulator.
     Simulated(Body),
 }

@@ -52,6 +52,16 @@ pub struct Text<'a> {
 }
 
 impl<'a> Text<'a> {
+    /// A text without escapes, all of it at hand.
+    fn of(raw: &'a [u8]) -> Self {
+        let cut = raw.len() > TEXT_MAX_BYTES;
+        Self {
+            raw: &raw[..raw.len().min(TEXT_MAX_BYTES)],
+            escaped: false,
+            cut,
+        }
+    }
+
     /// Whether nothing is in it.
     pub fn is_empty(&self) -> bool {
         self.raw.is_empty()
@@ -141,6 +151,14 @@ impl Literal {
             Self::Null => b"null",
         }
     }
+
+    fn token(self) -> Token<'static> {
+        match self {
+            Self::True => Token::Bool(true),
+            Self::False => Token::Bool(false),
+            Self::Null => Token::Null,
+        }
+    }
 }
 
 /// The lexer's place in a text.
@@ -192,10 +210,85 @@ impl Lexer {
         let mut i = 0;
         // Where in this piece the text of the token in progress begins.
         let mut text_from = 0;
-        while i < piece.len() {
-            let byte = piece[i];
+        while let Some(&byte) = piece.get(i) {
             let fault = |what| Err(Fault { at: at + i, what });
             match self.state {
+                // Between tokens, a token that ends in this piece is read at once.
+                State::AfterValue => match byte {
+                    b',' => {
+                        self.comma = Some(at + i);
+                        self.state = if self.in_object() {
+                            State::NextKey
+                        } else {
+                            State::Value
+                        };
+                    }
+                    b'}' | b']' => self.close(byte, at + i, sink)?,
+                    _ if is_space(byte) => {}
+                    _ => return fault("expected `,` or a closing bracket"),
+                },
+                State::FirstKey | State::NextKey => match byte {
+                    b'"' => {
+                        let end = plain_run(piece, i + 1);
+                        if piece.get(end) == Some(&b'"') {
+                            let span = Span {
+                                start: at + i,
+                                end: at + end + 1,
+                            };
+                            sink.token(Token::Key(Text::of(&piece[i + 1..end]), self.comma), span);
+                            let colon = piece.get(end + 1) == Some(&b':');
+                            self.state = if colon { State::Value } else { State::Colon };
+                            i = end + usize::from(colon);
+                        } else {
+                            self.begin(State::String, at + i);
+                            self.is_key = true;
+                            text_from = i + 1;
+                        }
+                    }
+                    b'}' if self.state == State::FirstKey => self.close(byte, at + i, sink)?,
+                    _ if is_space(byte) => {}
+                    _ => return fault("expected a member's name"),
+                },
+                State::Value | State::FirstElement => match byte {
+                    b'"' => {
+                        let end = plain_run(piece, i + 1);
+                        if piece.get(end) == Some(&b'"') {
+                            let span = Span {
+                                start: at + i,
+                                end: at + end + 1,
+                            };
+                            sink.token(Token::String(Text::of(&piece[i + 1..end])), span);
+                            self.after_value();
+                            i = end;
+                        } else {
+                            self.begin(State::String, at + i);
+                            text_from = i + 1;
+                        }
+                    }
+                    b'{' => self.open(true, at + i, sink)?,
+                    b'[' => self.open(false, at + i, sink)?,
+                    b']' if self.state == State::FirstElement => self.close(byte, at + i, sink)?,
+                    b't' => self.begin(State::Literal(Literal::True, 1), at + i),
+                    b'f' => self.begin(State::Literal(Literal::False, 1), at + i),
+                    b'n' => self.begin(State::Literal(Literal::Null, 1), at + i),
+                    b'-' | b'0'..=b'9' => {
+                        let number = match byte {
+                            b'-' => Number::Minus,
+                            b'0' => Number::Zero,
+                            _ => Number::Digits,
+                        };
+                        self.begin(State::Number(number), at + i);
+                        text_from = i;
+                    }
+                    _ if is_space(byte) => {}
+                    _ => return fault("expected a value"),
+                },
+                State::Colon => match byte {
+                    b':' => self.state = State::Value,
+                    _ if is_space(byte) => {}
+                    _ => return fault("expected `:`"),
+                },
+                // Inside a token: it was begun in an earlier piece, has escapes, or is short.
                 State::String => {
                     i = plain_run(piece, i);
                     let Some(&byte) = piece.get(i) else { break };
@@ -221,7 +314,7 @@ impl Lexer {
                 }
                 State::Escape => match byte {
                     b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => {
-                        self.state = State::String
+                        self.state = State::String;
                     }
                     b'u' => self.state = State::Unicode(4),
                     _ => return fault("unknown escape in a string"),
@@ -230,10 +323,9 @@ impl Lexer {
                     if !byte.is_ascii_hexdigit() {
                         return fault("`\\u` wants four hex digits");
                     }
-                    self.state = if left == 1 {
-                        State::String
-                    } else {
-                        State::Unicode(left - 1)
+                    self.state = match left {
+                        1 => State::String,
+                        _ => State::Unicode(left - 1),
                     };
                 }
                 State::Number(number) => match next_in_number(number, byte) {
@@ -244,65 +336,31 @@ impl Lexer {
                     }
                 },
                 State::Literal(literal, seen) => {
-                    let letters = literal.letters();
-                    if letters[seen as usize] != byte {
-                        return fault("unknown word");
+                    let rest = &literal.letters()[seen as usize..];
+                    let same = piece[i..]
+                        .iter()
+                        .zip(rest)
+                        .take_while(|(a, b)| a == b)
+                        .count();
+                    if same < rest.len() && i + same < piece.len() {
+                        return Err(Fault {
+                            at: at + i + same,
+                            what: "unknown word",
+                        });
                     }
-                    if seen as usize + 1 == letters.len() {
-                        let token = match literal {
-                            Literal::True => Token::Bool(true),
-                            Literal::False => Token::Bool(false),
-                            Literal::Null => Token::Null,
+                    i += same - 1;
+                    if same == rest.len() {
+                        let span = Span {
+                            start: self.start,
+                            end: at + i + 1,
                         };
-                        sink.token(
-                            token,
-                            Span {
-                                start: self.start,
-                                end: at + i + 1,
-                            },
-                        );
+                        sink.token(literal.token(), span);
                         self.after_value();
                     } else {
-                        self.state = State::Literal(literal, seen + 1);
+                        self.state = State::Literal(literal, seen + same as u8);
                     }
                 }
-                _ if matches!(byte, b' ' | b'\n' | b'\r' | b'\t') => {}
-                State::Colon => match byte {
-                    b':' => self.state = State::Value,
-                    _ => return fault("expected `:`"),
-                },
-                State::AfterValue => self.after_value_byte(byte, at + i, sink)?,
-                State::FirstKey | State::NextKey => match byte {
-                    b'"' => {
-                        self.begin(State::String, at + i);
-                        self.is_key = true;
-                        text_from = i + 1;
-                    }
-                    b'}' if self.state == State::FirstKey => self.close(byte, at + i, sink)?,
-                    _ => return fault("expected a member's name"),
-                },
-                State::Value | State::FirstElement => match byte {
-                    b'"' => {
-                        self.begin(State::String, at + i);
-                        text_from = i + 1;
-                    }
-                    b'{' => self.open(true, at + i, sink)?,
-                    b'[' => self.open(false, at + i, sink)?,
-                    b']' if self.state == State::FirstElement => self.close(byte, at + i, sink)?,
-                    b't' => self.begin(State::Literal(Literal::True, 1), at + i),
-                    b'f' => self.begin(State::Literal(Literal::False, 1), at + i),
-                    b'n' => self.begin(State::Literal(Literal::Null, 1), at + i),
-                    b'-' | b'0'..=b'9' => {
-                        let number = match byte {
-                            b'-' => Number::Minus,
-                            b'0' => Number::Zero,
-                            _ => Number::Digits,
-                        };
-                        self.begin(State::Number(number), at + i);
-                        text_from = i;
-                    }
-                    _ => return fault("expected a value"),
-                },
+                State::Done if is_space(byte) => {}
                 State::Done => return fault("text after the end of the value"),
             }
             i += 1;
@@ -403,25 +461,6 @@ impl Lexer {
         };
     }
 
-    fn after_value_byte(&mut self, byte: u8, at: usize, sink: &mut impl Sink) -> Result<(), Fault> {
-        match byte {
-            b',' => {
-                self.comma = Some(at);
-                self.state = if self.in_object() {
-                    State::NextKey
-                } else {
-                    State::Value
-                };
-                Ok(())
-            }
-            b'}' | b']' => self.close(byte, at, sink),
-            _ => Err(Fault {
-                at,
-                what: "expected `,` or a closing bracket",
-            }),
-        }
-    }
-
     fn end_string(&mut self, tail: &[u8], span: Span, sink: &mut impl Sink) {
         let (is_key, escaped, comma) = (self.is_key, self.escaped, self.comma);
         let (raw, cut) = self.take(tail);
@@ -489,6 +528,11 @@ impl Lexer {
     }
 }
 
+fn is_space(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\n' | b'\r' | b'\t')
+}
+
+#[inline]
 fn next_in_number(number: Number, byte: u8) -> Option<Number> {
     use Number::{Digits, Exponent, ExponentDigits, ExponentSign, Fraction, Minus, Point, Zero};
     Some(match (number, byte) {
@@ -506,6 +550,7 @@ fn next_in_number(number: Number, byte: u8) -> Option<Number> {
 /// The index of the first quote, backslash or control character at or after `from`, or the length.
 ///
 /// Looks at eight bytes at a time: string contents are most of what Weir ever reads.
+#[inline]
 fn plain_run(bytes: &[u8], from: usize) -> usize {
     const ONES: u64 = 0x0101_0101_0101_0101;
     const HIGH: u64 = 0x8080_8080_8080_8080;

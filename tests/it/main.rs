@@ -1,1 +1,25 @@
-fn main() {}
+//! Drives the real `weir` over sockets, as its clients and its upstreams see it.
+//!
+//! Each test starts a gateway of its own on ports of the system's choosing, before an upstream that it scripts to the
+//! byte. Nothing here sleeps to be in step: a test waits for bytes, for a line, or for a state with a deadline.
+
+#![allow(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    unreachable_pub,
+    reason = "tests spawn, measure and fail by panicking, and nothing outside can reach them"
+)]
+
+mod architecture;
+mod config;
+mod control;
+mod docs;
+mod errors;
+mod forward;
+mod keys;
+mod protocol;
+mod requests;
+mod shutdown;
+mod simulator;
+mod streaming;
+mod support;
