@@ -50,22 +50,27 @@ impl Events {
         !self.open && !self.reader.awaits_lf()
     }
 
+    /// Whether an event has just ended in a CR, and nothing of the next has been seen.
+    fn lies_between(&self) -> bool {
+        self.reader.awaits_lf() && self.held.is_empty() && !self.open
+    }
+
     /// Whether the client's reader is between two events, so that Weir may add the last one. An LF that a CR was
     /// still waiting for comes no more.
     pub(super) fn can_end(&self) -> bool {
         !self.open
     }
 
-    /// Whether an event has just ended in a CR, and nothing of the next has been seen.
-    fn lies_between(&self) -> bool {
-        self.reader.awaits_lf() && self.held.is_empty() && !self.open
-    }
-
     /// Takes in what the upstream sent; returns how many events with content it completed.
     pub(super) fn feed(&mut self, piece: Bytes, ready: &mut VecDeque<Bytes>) -> u64 {
         let mut piece = piece;
-        if self.dropped_last && self.lies_between() && piece.first() == Some(&b'\n') {
-            self.read(&piece.split_to(1));
+        if self.lies_between() && piece.first() == Some(&b'\n') {
+            // It belongs to the event before, and shares its fate.
+            let line_feed = piece.split_to(1);
+            self.read(&line_feed);
+            if !self.dropped_last {
+                ready.push_back(line_feed);
+            }
         }
         let read = self.read(&piece);
         self.pass(piece, &read, ready);
@@ -192,17 +197,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_the_lf_of_the_dropped_event_goes_with_it() {
+    fn a_line_feed_shares_the_fate_of_its_event() {
+        let event = "data: {\"choices\":[{}]}\r\n\r\n";
         let usage = "data: {\"choices\":[],\"usage\":{}}\r\n\r\n";
-        let rest = "data: [DONE]\r\n\r\n";
-        let stream = Bytes::from([usage, rest].concat());
+        let done = "data: [DONE]\r\n\r\n";
+        let stream = Bytes::from([event, usage, done].concat());
         for cut in 0..stream.len() {
             let (mut events, mut ready) = (Events::new(true, false), VecDeque::new());
             for piece in [stream.slice(..cut), stream.slice(cut..)] {
                 events.feed(piece, &mut ready);
             }
             events.finish(&mut ready);
-            assert_eq!(Vec::from(ready).concat(), rest.as_bytes(), "cut at {cut}");
+            let passed = Vec::from(ready).concat();
+            assert_eq!(passed, [event, done].concat().as_bytes(), "cut at {cut}");
         }
     }
 }
