@@ -42,9 +42,13 @@ impl Script {
             rest: None,
         }
     }
+}
+
+impl Iterator for Script {
+    type Item = Piece;
 
     /// The next piece; an event is stamped with the time at which it is made.
-    pub fn next(&mut self) -> Option<Piece> {
+    fn next(&mut self) -> Option<Piece> {
         if let Some(bytes) = self.rest.take() {
             return Some(Piece {
                 bytes,
@@ -66,7 +70,9 @@ impl Script {
             then: self.pause(),
         })
     }
+}
 
+impl Script {
     /// After each word but the last.
     fn pause(&self) -> Duration {
         match self.step {
@@ -198,15 +204,12 @@ mod tests {
     const GAP: Duration = Duration::from_millis(10);
 
     fn play(shape: Shape, usage: bool) -> (Vec<u8>, Duration) {
-        let mut script = Script::new(
-            Order {
-                words: 8,
-                gap: GAP,
-                shape,
-            },
-            usage,
-        );
-        let pieces: Vec<Piece> = std::iter::from_fn(|| script.next()).collect();
+        let order = Order {
+            words: 8,
+            gap: GAP,
+            shape,
+        };
+        let pieces: Vec<Piece> = Script::new(order, usage).collect();
         (
             pieces
                 .iter()

@@ -40,9 +40,9 @@ struct Args {
     /// Times as long for each measurement
     #[arg(long, default_value_t = 1.0)]
     longer: f64,
-    /// Measure again what others disturbed, up to five times: for a machine that is shared
-    #[arg(long)]
-    patient: bool,
+    /// Seconds that may go, in all, into measuring again what others disturbed: for a machine that is shared
+    #[arg(long, default_value_t = 0.0, value_name = "SECONDS")]
+    patience: f64,
     /// Write every single measurement to a file
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,

@@ -10,10 +10,11 @@ use crate::{
 use anyhow::{Context, ensure};
 use serde::Serialize;
 use std::{
+    cell::Cell,
     net::SocketAddr,
     process::{Command, Stdio},
     thread::sleep,
-    time::Duration,
+    time::{Duration, Instant},
 };
 use weir_benches::{process, report::Report};
 
@@ -24,7 +25,8 @@ pub(crate) struct Bench {
     pub(crate) ports: Ports,
     pub(crate) upstream_address: SocketAddr,
     longer: f64,
-    is_patient: bool,
+    /// What is left of it.
+    patience: Cell<Duration>,
     _upstream: Running,
     pub(crate) place: Place,
 }
@@ -48,8 +50,8 @@ const STARTS: usize = 5;
 const SETTLE: Duration = Duration::from_millis(200);
 /// How busy others may be in a quiet measurement, in cores: what a desktop or a virtual machine does anyway.
 const QUIET_CORES: f64 = 0.15;
-/// How often a patient run tries again.
-const TRIES: usize = 6;
+/// How often one measurement is repeated, so that patience is left for the others.
+const REPEATS_MAX: usize = 4;
 
 impl Bench {
     pub(crate) fn new(tools: Tools, args: &Args) -> anyhow::Result<Self> {
@@ -63,23 +65,26 @@ impl Bench {
             ports,
             upstream_address,
             longer: args.longer,
-            is_patient: args.patient,
+            patience: Cell::new(Duration::from_secs_f64(args.patience)),
             _upstream: upstream,
             place,
         })
     }
 
-    /// Measures once; a patient run tries again while others are busy, and keeps the quietest.
+    /// Measures once, or again while others are busy and there is patience left; keeps the quietest.
     pub(crate) fn measure(&self, scenario: &Scenario, target: &Target) -> anyhow::Result<Sample> {
         let mut best = self.once(scenario, target)?;
-        for _ in 1..if self.is_patient { TRIES } else { 1 } {
-            if best.others <= QUIET_CORES {
+        for _ in 0..REPEATS_MAX {
+            if best.others <= QUIET_CORES || self.patience.get().is_zero() {
                 break;
             }
+            let begun = Instant::now();
             let next = self.once(scenario, target)?;
             if next.others < best.others {
                 best = next;
             }
+            self.patience
+                .set(self.patience.get().saturating_sub(begun.elapsed()));
         }
         Ok(best)
     }
