@@ -5,7 +5,7 @@ use super::{
     io::{Activity, Doing, Watched, linger, time_out},
     tls::Certificate,
 };
-use crate::app::Worker;
+use crate::{app::Worker, tasks};
 use hyper::{
     Request,
     body::Incoming,
@@ -39,20 +39,15 @@ pub(super) struct Served {
     pub(super) counted: Counted,
 }
 
-/// Serves a connection until it closes.
-pub(super) async fn serve(
-    served: Served,
-    stream: TcpStream,
-    certificate: Option<Arc<Certificate>>,
-) {
+/// Serves a connection until it closes, in a task of its own.
+pub(super) fn serve(served: Served, stream: TcpStream, certificate: Option<Arc<Certificate>>) {
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "a connection was lost at once");
         return;
     }
     match certificate {
-        None => http1(served, stream).await,
-        // Boxed, so that a connection without TLS does not take the room of one with it.
-        Some(certificate) => Box::pin(tls(served, stream, certificate)).await,
+        None => tasks::spawn(http1(served, stream)),
+        Some(certificate) => tasks::spawn(tls(served, stream, certificate)),
     }
 }
 
@@ -73,59 +68,66 @@ enum Lapse {
     Head,
 }
 
-async fn http1<I: AsyncRead + AsyncWrite + Unpin + Send + 'static>(served: Served, stream: I) {
+/// Not an `async fn`, which would keep the room of its arguments and of all that only prepares: there is one of these
+/// for each connection, for as long as it is open.
+fn http1<I>(served: Served, stream: I) -> impl Future<Output = ()> + Send
+where
+    I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
     let snapshot = served.worker.app.snapshot.load_full();
     let bounds = &snapshot.config.server;
     let activity = Activity::new();
     let io = TokioIo::new(Watched::new(stream, activity.clone()));
-    let mut builder = http1::Builder::new();
-    builder
-        .max_header_size(bounds.header_max_bytes)
-        .max_buf_size(bounds.header_max_bytes.max(MIN_BUFFER_BYTES));
     let service = service_fn(service(&served, &activity));
-    let mut connection = builder.serve_connection(io, service);
+    let mut connection = http1::Builder::new()
+        .max_header_size(bounds.header_max_bytes)
+        .max_buf_size(bounds.header_max_bytes.max(MIN_BUFFER_BYTES))
+        .serve_connection(io, service);
     let drain = served.worker.app.drain.clone();
-    let mut drains = None;
-    let mut timer: Option<Pin<Box<Sleep>>> = None;
-    let lapse = std::future::poll_fn(|cx| {
-        drains.get_or_insert_with(|| drain.register(cx.waker()));
-        // While clients are sent away, operators still want to see how that goes.
-        if drain.is_raised() && served.plane == Plane::Data {
-            Pin::new(&mut connection).graceful_shutdown();
-        }
-        if let Poll::Ready(result) = Pin::new(&mut connection).poll(cx) {
-            if let Err(error) = result {
-                tracing::debug!(%error, "a connection broke");
+    let Served { plane, counted, .. } = served;
+    async move {
+        let bounds = &snapshot.config.server;
+        let mut drains = None;
+        let mut timer: Option<Pin<Box<Sleep>>> = None;
+        let lapse = std::future::poll_fn(|cx| {
+            drains.get_or_insert_with(|| drain.register(cx.waker()));
+            // While clients are sent away, operators still want to see how that goes.
+            if drain.is_raised() && plane == Plane::Data {
+                Pin::new(&mut connection).graceful_shutdown();
             }
-            return Poll::Ready(None);
-        }
-        loop {
-            let (due, lapse) = match activity.doing() {
-                Doing::Idle(since) => (since + bounds.idle_timeout, Some(Lapse::Idle)),
-                Doing::Receiving(since) => (since + bounds.header_timeout, Some(Lapse::Head)),
-                // The answer has limits of its own.
-                Doing::Answering => return Poll::Pending,
-            };
-            let timer = timer.get_or_insert_with(|| Box::pin(sleep_until(due)));
-            if timer.deadline() > due {
+            if let Poll::Ready(result) = Pin::new(&mut connection).poll(cx) {
+                if let Err(error) = result {
+                    tracing::debug!(%error, "a connection broke");
+                }
+                return Poll::Ready(None);
+            }
+            loop {
+                let (due, lapse) = match activity.doing() {
+                    Doing::Idle(since) => (since + bounds.idle_timeout, Some(Lapse::Idle)),
+                    Doing::Receiving(since) => (since + bounds.header_timeout, Some(Lapse::Head)),
+                    // The answer has limits of its own.
+                    Doing::Answering => return Poll::Pending,
+                };
+                let timer = timer.get_or_insert_with(|| Box::pin(sleep_until(due)));
+                if timer.deadline() > due {
+                    timer.as_mut().reset(due);
+                }
+                std::task::ready!(timer.as_mut().poll(cx));
+                if Instant::now() >= due {
+                    return Poll::Ready(lapse);
+                }
                 timer.as_mut().reset(due);
             }
-            std::task::ready!(timer.as_mut().poll(cx));
-            if Instant::now() >= due {
-                return Poll::Ready(lapse);
-            }
-            timer.as_mut().reset(due);
+        })
+        .await;
+        let stream = || connection.into_parts().io.into_inner();
+        match lapse {
+            Some(Lapse::Head) => Box::pin(time_out(stream())).await,
+            None if activity.refused_early() => Box::pin(linger(stream())).await,
+            _ => {}
         }
-    })
-    .await;
-    match lapse {
-        Some(Lapse::Head) => Box::pin(time_out(connection.into_parts().io.into_inner())).await,
-        None if activity.refused_early() => {
-            Box::pin(linger(connection.into_parts().io.into_inner())).await
-        }
-        _ => {}
+        drop(counted);
     }
-    drop(served.counted);
 }
 
 /// hyper's smallest.

@@ -223,7 +223,7 @@ async fn work(
             peer,
             counted,
         };
-        tasks::spawn(connection::serve(served, stream, certificate.clone()));
+        connection::serve(served, stream, certificate.clone());
     }
     // Nobody accepts any more: what is served goes on until the process ends.
     std::future::pending().await
@@ -249,7 +249,7 @@ pub async fn control(
             peer,
             counted,
         };
-        tasks::spawn(connection::serve(served, stream, certificate.clone()));
+        connection::serve(served, stream, certificate.clone());
     }
 }
 

@@ -93,7 +93,7 @@ pub struct Tap<B, W: Watch> {
 }
 
 enum Reader {
-    Opaque(Seen),
+    Opaque(Box<Seen>),
     Document(Box<DocumentReader>),
     Events(Box<Events>),
 }
@@ -124,7 +124,7 @@ where
     /// Taps `source`.
     pub fn new(source: B, manner: Manner, cut: Signal, watch: W) -> Self {
         let reader = match manner.content {
-            Content::Opaque => Reader::Opaque(Seen::default()),
+            Content::Opaque => Reader::Opaque(Box::default()),
             Content::Document => Reader::Document(Box::default()),
             Content::Events {
                 hide_usage,
@@ -137,7 +137,8 @@ where
             pace: Pace::new(&manner),
             cut,
             watch,
-            ready: VecDeque::new(),
+            // One piece at a time is the rule; room that grows by itself begins with four.
+            ready: VecDeque::with_capacity(1),
             chunks: 0,
             bytes: 0,
             passed: None,
