@@ -88,7 +88,7 @@ impl Events {
             .finish(|end, event| read.event(end, &event, hide));
         // Half an event at the end of a stream that broke off is no event.
         if self.is_complete() {
-            let rest = without(&self.held.split().freeze(), read.start, &read.cuts);
+            let rest = without(self.held.split().freeze(), read.start, &read.cuts);
             if !rest.is_empty() {
                 ready.push_back(rest);
             }
@@ -125,7 +125,7 @@ impl Events {
             self.held.extend_from_slice(&piece);
             self.held.split().freeze()
         };
-        let whole = without(&whole, base, &read.cuts);
+        let whole = without(whole, base, &read.cuts);
         if !whole.is_empty() {
             ready.push_back(whole);
         }
@@ -178,18 +178,19 @@ impl Read {
 }
 
 /// `bytes`, which begin at `base` in the stream, without the cuts. Nothing is copied if nothing is cut.
-fn without(bytes: &Bytes, base: usize, cuts: &[Range<usize>]) -> Bytes {
+fn without(bytes: Bytes, base: usize, cuts: &[Range<usize>]) -> Bytes {
     if cuts.is_empty() {
-        return bytes.clone();
+        return bytes;
     }
-    let mut left = BytesMut::with_capacity(bytes.len());
+    // To the byte, so that it becomes `Bytes` as it is.
+    let mut left = Vec::with_capacity(bytes.len() - cuts.iter().map(Range::len).sum::<usize>());
     let mut from = 0;
     for cut in cuts {
         left.extend_from_slice(&bytes[from..cut.start - base]);
         from = cut.end - base;
     }
     left.extend_from_slice(&bytes[from..]);
-    left.freeze()
+    left.into()
 }
 
 #[cfg(test)]

@@ -94,6 +94,7 @@ impl Default for EventReader {
             walk: Walk::default(),
             len: 0,
             head: [0; HEAD_BYTES],
+            line_ended: false,
             broken: false,
         };
         Self {
@@ -160,16 +161,26 @@ struct Data {
     walk: Walk,
     len: usize,
     head: [u8; HEAD_BYTES],
+    /// A line has ended; if another follows in the same event, a line feed stands between them.
+    line_ended: bool,
     broken: bool,
 }
 
 impl Data {
     fn read(&mut self, at: usize, part: &[u8]) {
+        if std::mem::take(&mut self.line_ended) {
+            // To JSON it is a space: enough to keep two numbers apart.
+            self.lex(at, b"\n");
+        }
         if let Some(room) = self.head.get_mut(self.len..) {
             let n = room.len().min(part.len());
             room[..n].copy_from_slice(&part[..n]);
         }
         self.len += part.len();
+        self.lex(at, part);
+    }
+
+    fn lex(&mut self, at: usize, part: &[u8]) {
         if !self.broken {
             self.broken = self.lexer.feed(at, part, &mut self.walk).is_err();
         }
@@ -190,6 +201,7 @@ impl Data {
         self.lexer.reset();
         self.walk.restart();
         self.len = 0;
+        self.line_ended = false;
         self.broken = false;
         event
     }
@@ -206,10 +218,7 @@ impl<F: FnMut(usize, Event)> sse::Sink for Split<'_, F> {
     }
 
     fn data_line_end(&mut self) {
-        // Two data lines are joined by a line feed, which to JSON is a space: enough to keep two numbers apart.
-        if self.data.len > 0 && !self.data.broken {
-            self.data.broken = self.data.lexer.feed(0, b"\n", &mut self.data.walk).is_err();
-        }
+        self.data.line_ended = self.data.len > 0;
     }
 
     fn event_end(&mut self, end: usize) {
@@ -279,12 +288,13 @@ struct Walk {
 }
 
 impl Walk {
+    /// Makes ready for another document of the same answer. The nodes of the last one are not looked at any more.
     fn restart(&mut self) {
-        let seen = std::mem::take(&mut self.seen);
-        *self = Self {
-            seen,
-            ..Self::default()
-        };
+        self.depth = 0;
+        self.field = Field::Other;
+        self.no_choices = false;
+        self.reports_usage = false;
+        self.wants_comma = false;
     }
 
     fn only_usage(&self) -> bool {
@@ -351,9 +361,6 @@ impl Walk {
             && let (Some(cut), Some(comma)) = (&mut self.event.null_usage, comma)
         {
             cut.end = comma + 1;
-        }
-        if node == Node::Other {
-            return;
         }
         self.field = match text.plain() {
             Some(name) => field(node, name),
@@ -427,6 +434,8 @@ impl Walk {
 }
 
 impl Sink for Walk {
+    // A caller knows which token it has, so that of this match only one arm is left there.
+    #[inline(always)]
     fn token(&mut self, token: Token<'_>, span: Span) {
         match token {
             Token::BeginObject => self.begin(true),
@@ -441,6 +450,10 @@ impl Sink for Walk {
             Token::Null => self.null(span),
             Token::Bool(_) => self.field = Field::Other,
         }
+    }
+
+    fn wants_inside(&self) -> bool {
+        self.node() != Node::Other
     }
 }
 

@@ -91,6 +91,20 @@ impl<'a> Text<'a> {
 pub trait Sink {
     /// Sees one token.
     fn token(&mut self, token: Token<'_>, span: Span);
+
+    /// Whether it wants the tokens inside the array or object that it has just seen begin. Where it does not, the
+    /// next one that it sees is the end of it; the text between is checked all the same.
+    fn wants_inside(&self) -> bool {
+        true
+    }
+}
+
+/// Stands in for a sink that does not want what is inside.
+struct Nobody;
+
+impl Sink for Nobody {
+    #[inline(always)]
+    fn token(&mut self, _: Token<'_>, _: Span) {}
 }
 
 /// Why a text is not JSON, and where that shows.
@@ -136,6 +150,17 @@ enum Number {
     ExponentDigits,
 }
 
+impl Number {
+    /// The state past a first byte that is a minus or a digit.
+    fn first(byte: u8) -> Self {
+        match byte {
+            b'-' => Self::Minus,
+            b'0' => Self::Zero,
+            _ => Self::Digits,
+        }
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Literal {
     True,
@@ -144,6 +169,15 @@ enum Literal {
 }
 
 impl Literal {
+    /// The word that begins with `letter`, which is one of three.
+    fn of(letter: u8) -> Self {
+        match letter {
+            b't' => Self::True,
+            b'f' => Self::False,
+            _ => Self::Null,
+        }
+    }
+
     fn letters(self) -> &'static [u8] {
         match self {
             Self::True => b"true",
@@ -169,6 +203,8 @@ pub struct Lexer {
     objects: u128,
     depth: u8,
     depth_max: u8,
+    /// The depth inside the array or object that the sink does not want; zero while it wants everything.
+    unwanted: u8,
     /// The string in progress is a member's name.
     is_key: bool,
     escaped: bool,
@@ -188,6 +224,7 @@ impl Lexer {
             objects: 0,
             depth: 0,
             depth_max: depth_max.min(DEPTH_MAX) as u8,
+            unwanted: 0,
             is_key: false,
             escaped: false,
             start: 0,
@@ -208,8 +245,27 @@ impl Lexer {
     /// Reads the next piece, which lies at `at` in the whole text.
     pub fn feed(&mut self, at: usize, piece: &[u8], sink: &mut impl Sink) -> Result<(), Fault> {
         let mut i = 0;
+        while i < piece.len() {
+            i = if self.unwanted == 0 {
+                self.read(at, piece, i, sink)?
+            } else {
+                self.read(at, piece, i, &mut Nobody)?
+            };
+        }
+        Ok(())
+    }
+
+    /// Reads on from byte `i` of a piece, until it is over or begins or ceases to be of interest; returns how far it
+    /// came.
+    fn read(
+        &mut self,
+        at: usize,
+        piece: &[u8],
+        mut i: usize,
+        sink: &mut impl Sink,
+    ) -> Result<usize, Fault> {
         // Where in this piece the text of the token in progress begins.
-        let mut text_from = 0;
+        let mut text_from = i;
         while let Some(&byte) = piece.get(i) {
             let fault = |what| Err(Fault { at: at + i, what });
             match self.state {
@@ -223,6 +279,10 @@ impl Lexer {
                             State::Value
                         };
                     }
+                    b'}' | b']' if self.depth == self.unwanted => {
+                        self.unwanted = 0;
+                        return Ok(i);
+                    }
                     b'}' | b']' => self.close(byte, at + i, sink)?,
                     _ if is_space(byte) => {}
                     _ => return fault("expected `,` or a closing bracket"),
@@ -231,11 +291,8 @@ impl Lexer {
                     b'"' => {
                         let end = plain_run(piece, i + 1);
                         if piece.get(end) == Some(&b'"') {
-                            let span = Span {
-                                start: at + i,
-                                end: at + end + 1,
-                            };
-                            sink.token(Token::Key(Text::of(&piece[i + 1..end]), self.comma), span);
+                            let text = Text::of(&piece[i + 1..end]);
+                            sink.token(Token::Key(text, self.comma), span(at, i, end + 1));
                             let colon = piece.get(end + 1) == Some(&b':');
                             self.state = if colon { State::Value } else { State::Colon };
                             i = end + usize::from(colon);
@@ -245,7 +302,13 @@ impl Lexer {
                             text_from = i + 1;
                         }
                     }
-                    b'}' if self.state == State::FirstKey => self.close(byte, at + i, sink)?,
+                    b'}' if self.state == State::FirstKey => {
+                        if self.depth == self.unwanted {
+                            self.unwanted = 0;
+                            return Ok(i);
+                        }
+                        self.close(byte, at + i, sink)?;
+                    }
                     _ if is_space(byte) => {}
                     _ => return fault("expected a member's name"),
                 },
@@ -253,11 +316,8 @@ impl Lexer {
                     b'"' => {
                         let end = plain_run(piece, i + 1);
                         if piece.get(end) == Some(&b'"') {
-                            let span = Span {
-                                start: at + i,
-                                end: at + end + 1,
-                            };
-                            sink.token(Token::String(Text::of(&piece[i + 1..end])), span);
+                            let text = Text::of(&piece[i + 1..end]);
+                            sink.token(Token::String(text), span(at, i, end + 1));
                             self.after_value();
                             i = end;
                         } else {
@@ -265,21 +325,44 @@ impl Lexer {
                             text_from = i + 1;
                         }
                     }
-                    b'{' => self.open(true, at + i, sink)?,
-                    b'[' => self.open(false, at + i, sink)?,
-                    b']' if self.state == State::FirstElement => self.close(byte, at + i, sink)?,
-                    b't' => self.begin(State::Literal(Literal::True, 1), at + i),
-                    b'f' => self.begin(State::Literal(Literal::False, 1), at + i),
-                    b'n' => self.begin(State::Literal(Literal::Null, 1), at + i),
-                    b'-' | b'0'..=b'9' => {
-                        let number = match byte {
-                            b'-' => Number::Minus,
-                            b'0' => Number::Zero,
-                            _ => Number::Digits,
-                        };
-                        self.begin(State::Number(number), at + i);
-                        text_from = i;
+                    b'{' | b'[' => {
+                        self.open(byte == b'{', at + i, sink)?;
+                        if !sink.wants_inside() {
+                            self.unwanted = self.depth;
+                            return Ok(i + 1);
+                        }
                     }
+                    b']' if self.state == State::FirstElement => {
+                        if self.depth == self.unwanted {
+                            self.unwanted = 0;
+                            return Ok(i);
+                        }
+                        self.close(byte, at + i, sink)?;
+                    }
+                    b't' | b'f' | b'n' => {
+                        let literal = Literal::of(byte);
+                        let letters = literal.letters();
+                        if piece[i..].starts_with(letters) {
+                            let end = i + letters.len();
+                            sink.token(literal.token(), span(at, i, end));
+                            self.after_value();
+                            i = end - 1;
+                        } else {
+                            self.begin(State::Literal(literal, 1), at + i);
+                        }
+                    }
+                    b'-' | b'0'..=b'9' => match integer_end(piece, i) {
+                        Some(end) => {
+                            let text = Text::of(&piece[i..end]);
+                            sink.token(Token::Number(text), span(at, i, end));
+                            self.after_value();
+                            i = end - 1;
+                        }
+                        None => {
+                            self.begin(State::Number(Number::first(byte)), at + i);
+                            text_from = i;
+                        }
+                    },
                     _ if is_space(byte) => {}
                     _ => return fault("expected a value"),
                 },
@@ -288,7 +371,7 @@ impl Lexer {
                     _ if is_space(byte) => {}
                     _ => return fault("expected `:`"),
                 },
-                // Inside a token: it was begun in an earlier piece, has escapes, or is short.
+                // Inside a token: it was begun in an earlier piece, has escapes, or is an unusual number.
                 State::String => {
                     i = plain_run(piece, i);
                     let Some(&byte) = piece.get(i) else { break };
@@ -336,28 +419,17 @@ impl Lexer {
                     }
                 },
                 State::Literal(literal, seen) => {
-                    let rest = &literal.letters()[seen as usize..];
-                    let same = piece[i..]
-                        .iter()
-                        .zip(rest)
-                        .take_while(|(a, b)| a == b)
-                        .count();
-                    if same < rest.len() && i + same < piece.len() {
-                        return Err(Fault {
-                            at: at + i + same,
-                            what: "unknown word",
-                        });
+                    if literal.letters().get(seen as usize) != Some(&byte) {
+                        return fault("unknown word");
                     }
-                    i += same - 1;
-                    if same == rest.len() {
+                    self.state = State::Literal(literal, seen + 1);
+                    if seen as usize + 1 == literal.letters().len() {
                         let span = Span {
                             start: self.start,
                             end: at + i + 1,
                         };
                         sink.token(literal.token(), span);
                         self.after_value();
-                    } else {
-                        self.state = State::Literal(literal, seen + same as u8);
                     }
                 }
                 State::Done if is_space(byte) => {}
@@ -371,7 +443,7 @@ impl Lexer {
         ) {
             self.keep(&piece[text_from.min(piece.len())..]);
         }
-        Ok(())
+        Ok(piece.len())
     }
 
     /// Ends the text, which is `len` bytes long.
@@ -528,6 +600,23 @@ impl Lexer {
     }
 }
 
+/// The place of the bytes `from..end` of a piece that lies at `at`.
+fn span(at: usize, from: usize, end: usize) -> Span {
+    Span {
+        start: at + from,
+        end: at + end,
+    }
+}
+
+/// The end of the number at `from`, if it is the usual kind, a row of digits, and does not reach to the piece's end.
+fn integer_end(piece: &[u8], from: usize) -> Option<usize> {
+    let digits = piece[from..].iter().position(|b| !b.is_ascii_digit())?;
+    let end = from + digits;
+    let is_whole = !matches!(piece[end], b'.' | b'e' | b'E');
+    let is_plain = digits == 1 || digits > 1 && piece[from] != b'0';
+    (is_whole && is_plain).then_some(end)
+}
+
 fn is_space(byte: u8) -> bool {
     matches!(byte, b' ' | b'\n' | b'\r' | b'\t')
 }
@@ -549,30 +638,55 @@ fn next_in_number(number: Number, byte: u8) -> Option<Number> {
 
 /// The index of the first quote, backslash or control character at or after `from`, or the length.
 ///
-/// Looks at eight bytes at a time: string contents are most of what Weir ever reads.
+/// Looks at eight bytes at a time, and at more once a string has turned out to be long: string contents are most of
+/// what Weir ever reads.
 #[inline]
 fn plain_run(bytes: &[u8], from: usize) -> usize {
-    const ONES: u64 = 0x0101_0101_0101_0101;
-    const HIGH: u64 = 0x8080_8080_8080_8080;
-    // The lowest byte that is flagged is always truly zero; a false flag can only stand above a true one.
-    let zero_bytes = |word: u64| word.wrapping_sub(ONES) & !word & HIGH;
+    const SHORT: usize = 4;
     let mut i = from;
-    while let Some(chunk) = bytes[i..].first_chunk::<8>() {
-        let word = u64::from_le_bytes(*chunk);
-        let quote = zero_bytes(word ^ (ONES * u64::from(b'"')));
-        let backslash = zero_bytes(word ^ (ONES * u64::from(b'\\')));
-        let control = word.wrapping_sub(ONES * 0x20) & !word & HIGH;
-        let found = quote | backslash | control;
+    let mut words = 0;
+    while let Some(word) = bytes[i..].first_chunk() {
+        let found = special(u64::from_le_bytes(*word));
         if found != 0 {
             return i + found.trailing_zeros() as usize / 8;
         }
-        i += 8;
+        i += size_of::<u64>();
+        words += 1;
+        if words == SHORT {
+            i = plain_blocks(bytes, i);
+        }
     }
     let special = |&b: &u8| b == b'"' || b == b'\\' || b < 0x20;
     bytes[i..]
         .iter()
         .position(special)
         .map_or(bytes.len(), |n| i + n)
+}
+
+/// The high bit of each byte that is a quote, a backslash or a control character; only the lowest can be relied on,
+/// for a false one can stand above a true one.
+#[inline]
+fn special(word: u64) -> u64 {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    const HIGH: u64 = 0x8080_8080_8080_8080;
+    let zero_bytes = |word: u64| word.wrapping_sub(ONES) & !word;
+    let quote = zero_bytes(word ^ (ONES * u64::from(b'"')));
+    let backslash = zero_bytes(word ^ (ONES * u64::from(b'\\')));
+    let control = word.wrapping_sub(ONES * 0x20) & !word;
+    (quote | backslash | control) & HIGH
+}
+
+/// Skips whole blocks in which nothing is special. Without a branch for each byte, so that the compiler makes a few
+/// wide instructions of a block.
+fn plain_blocks(bytes: &[u8], from: usize) -> usize {
+    const BLOCK: usize = 32;
+    let is_plain = |block: &[u8; BLOCK]| {
+        !block.iter().fold(false, |any, &b| {
+            any | (b == b'"') | (b == b'\\') | (b < 0x20)
+        })
+    };
+    let (blocks, _) = bytes[from..].as_chunks::<BLOCK>();
+    from + blocks.iter().take_while(|block| is_plain(block)).count() * BLOCK
 }
 
 #[cfg(test)]
