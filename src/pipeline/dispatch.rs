@@ -7,7 +7,7 @@ use crate::{
     domain::Endpoint,
     error::Error,
     events::What,
-    telemetry::metrics,
+    telemetry::metrics::Metrics,
     upstream::{Failure, Source},
 };
 use http::{Response, StatusCode};
@@ -93,11 +93,11 @@ async fn try_target(
                     timeouts,
                     deadline,
                 };
-                return judge(answer, call.endpoint, is_last);
+                return judge(&worker.app.metrics, answer, call.endpoint, is_last);
             }
             Err(failure) => {
                 tracing::warn!(request.id = %call.id, upstream.name = %upstream.name, error = chain(&failure), "attempt failed");
-                metrics::attempt(&upstream.name, reason(&failure));
+                worker.app.metrics.attempt(&upstream.name, reason(&failure));
                 let pause = pauses
                     .next()
                     .filter(|_| matches!(failure, Failure::Unreachable(_)) && call.can_repeat());
@@ -112,7 +112,12 @@ async fn try_target(
 }
 
 /// Whether an answer is one for the client, or a reason to try elsewhere.
-fn judge(answer: Answer, endpoint: Endpoint, is_last: bool) -> Result<Answer, Error> {
+fn judge(
+    metrics: &Metrics,
+    answer: Answer,
+    endpoint: Endpoint,
+    is_last: bool,
+) -> Result<Answer, Error> {
     let status = answer.response.status();
     let elsewhere = status == StatusCode::TOO_MANY_REQUESTS || status.is_server_error();
     let result = match status {
@@ -120,7 +125,7 @@ fn judge(answer: Answer, endpoint: Endpoint, is_last: bool) -> Result<Answer, Er
         _ if elsewhere => "refused",
         _ => "ok",
     };
-    metrics::attempt(&answer.upstream, result);
+    metrics.attempt(&answer.upstream, result);
     match status {
         // The caller's credential was good; the one that was refused is the gateway's.
         StatusCode::UNAUTHORIZED => {

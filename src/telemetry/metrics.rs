@@ -65,8 +65,9 @@ const BUCKETS: [(&str, &[f64]); 4] = [
 /// The metrics of the process.
 pub struct Metrics {
     handle: PrometheusHandle,
-    calls: RwLock<HashMap<Labels, Arc<CallMetrics>>>,
-    tokens: RwLock<HashMap<Arc<str>, Arc<TokenMetrics>>>,
+    calls: Known<Labels, CallMetrics>,
+    attempts: Known<(Arc<str>, &'static str), Counter>,
+    tokens: Known<Arc<str>, TokenMetrics>,
     /// Calls that have begun and not ended.
     pub in_flight: Gauge,
     /// Bytes of request bodies that are held.
@@ -105,6 +106,9 @@ pub struct Figures {
     pub usage: Usage,
 }
 
+/// Handles to series by their labels, which are the config's words, so that a quick hash will do.
+type Known<K, S> = RwLock<HashMap<K, Arc<S>, foldhash::fast::RandomState>>;
+
 /// Handles to the series of one set of labels, so that a call pays for no look-up by name.
 struct CallMetrics {
     requests: Counter,
@@ -130,6 +134,7 @@ pub fn install() -> Result<Metrics, metrics_exporter_prometheus::BuildError> {
     Ok(Metrics {
         handle,
         calls: RwLock::default(),
+        attempts: RwLock::default(),
         tokens: RwLock::default(),
         in_flight: gauge!("weir_requests_in_flight"),
         body_memory: gauge!("weir_body_memory_bytes"),
@@ -145,6 +150,13 @@ impl Metrics {
     /// Folds what was recorded into buckets; without it, samples would pile up until the next scrape.
     pub fn upkeep(&self) {
         self.handle.run_upkeep();
+    }
+
+    /// Counts one try at an upstream.
+    pub fn attempt(&self, upstream: &Arc<str>, result: &'static str) {
+        let labels = (Arc::clone(upstream), result);
+        let make = |(upstream, result): &(Arc<str>, &'static str)| counter!("weir_attempts_total", "upstream" => upstream.to_string(), "result" => *result);
+        series(&self.attempts, labels, make).increment(1);
     }
 
     /// Counts a finished call.
@@ -191,11 +203,7 @@ impl Metrics {
 }
 
 /// The series under `labels`, made at their first use.
-fn series<K: Clone + Eq + Hash, S>(
-    known: &RwLock<HashMap<K, Arc<S>>>,
-    labels: K,
-    make: impl Fn(&K) -> S,
-) -> Arc<S> {
+fn series<K: Eq + Hash, S>(known: &Known<K, S>, labels: K, make: impl Fn(&K) -> S) -> Arc<S> {
     let found = known
         .read()
         .expect("nothing panics while it is held")
@@ -264,12 +272,6 @@ pub fn refused(code: &'static str) {
 /// A credential that was not accepted; the caller is not told why.
 pub fn unauthenticated(reason: &'static str) {
     counter!("weir_unauthenticated_total", "reason" => reason).increment(1);
-}
-
-/// One try at an upstream.
-pub fn attempt(upstream: &str, result: &'static str) {
-    counter!("weir_attempts_total", "upstream" => upstream.to_owned(), "result" => result)
-        .increment(1);
 }
 
 /// A connection that is open.
