@@ -14,7 +14,7 @@ use crate::{
     },
 };
 use http::StatusCode;
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 use tokio::time::Instant;
 
 /// A call in the air. Whatever way it goes out, it is settled.
@@ -156,11 +156,11 @@ impl Meter {
             },
         );
         if app.snapshot.load().config.log.access {
-            self.log(outcome, used, figures);
+            self.log(outcome, used, figures, duration);
         }
     }
 
-    fn log(&self, outcome: Outcome, usage: Usage, figures: &Passed) {
+    fn log(&self, outcome: Outcome, usage: Usage, figures: &Passed, duration: Duration) {
         let arrival = &self.arrival;
         let access = Access {
             request: &arrival.id,
@@ -172,7 +172,7 @@ impl Meter {
             upstream: self.upstream.as_deref(),
             status: self.status.as_u16(),
             outcome: outcome.as_str(),
-            duration: arrival.started.elapsed(),
+            duration,
             first: figures
                 .passed
                 .map(|(first, _)| first.saturating_duration_since(arrival.started)),
