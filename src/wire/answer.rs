@@ -273,6 +273,7 @@ const LEVELS: usize = 8;
 
 #[derive(Debug, Default)]
 struct Walk {
+    /// The node at each depth; the first is where the document stands.
     nodes: [Node; LEVELS],
     depth: usize,
     field: Field,
@@ -302,10 +303,7 @@ impl Walk {
     }
 
     fn node(&self) -> Node {
-        match self.depth {
-            0 => Node::Other,
-            depth => self.nodes.get(depth - 1).copied().unwrap_or_default(),
-        }
+        self.nodes.get(self.depth).copied().unwrap_or_default()
     }
 
     fn begin(&mut self, object: bool) {
@@ -342,10 +340,10 @@ impl Walk {
         if node == Node::ToolCalls && object {
             self.saw_tool_call(); // `function_call`, the old way
         }
+        self.depth += 1;
         if let Some(place) = self.nodes.get_mut(self.depth) {
             *place = node;
         }
-        self.depth += 1;
         self.field = Field::Other;
     }
 
@@ -354,9 +352,11 @@ impl Walk {
         self.event.content = true;
     }
 
+    #[inline(always)]
     fn key(&mut self, text: Text<'_>, comma: Option<usize>, start: usize) {
         let node = self.node();
-        if node == Node::Root
+        if self.wants_comma
+            && node == Node::Root
             && std::mem::take(&mut self.wants_comma)
             && let (Some(cut), Some(comma)) = (&mut self.event.null_usage, comma)
         {
@@ -364,9 +364,7 @@ impl Walk {
         }
         self.field = match text.plain() {
             Some(name) => field(node, name),
-            None => text
-                .decode()
-                .map_or(Field::Other, |name| field(node, name.as_bytes())),
+            None => escaped_field(node, text),
         };
         if node == Node::Root && self.field == Field::Usage {
             self.usage_key = (start, comma);
@@ -418,9 +416,7 @@ impl Walk {
             _ => return,
         };
         // A negative or broken figure is no figure.
-        *place = text
-            .plain()
-            .and_then(|digits| std::str::from_utf8(digits).ok()?.parse().ok());
+        *place = text.plain().and_then(count);
     }
 
     fn null(&mut self, span: Span) {
@@ -457,31 +453,56 @@ impl Sink for Walk {
     }
 }
 
+/// The number that these digits write, if they are nothing but digits.
+fn count(digits: &[u8]) -> Option<u64> {
+    digits.iter().try_fold(0_u64, |count, byte| {
+        let digit = byte.is_ascii_digit().then(|| u64::from(byte - b'0'))?;
+        count.checked_mul(10)?.checked_add(digit)
+    })
+}
+
+#[cold]
+fn escaped_field(node: Node, text: Text<'_>) -> Field {
+    text.decode()
+        .map_or(Field::Other, |name| field(node, name.as_bytes()))
+}
+
 fn field(node: Node, name: &[u8]) -> Field {
-    match (node, name) {
-        (Node::Root, b"choices") => Field::Choices,
-        (Node::Root, b"response") => Field::Response,
-        (Node::Root, b"type") => Field::Type,
-        (Node::Root | Node::Response, b"usage") => Field::Usage,
-        (Node::Root | Node::Response, b"error") => Field::Error,
-        (Node::Root | Node::Response, b"model") => Field::Model,
-        (Node::Choice, b"delta" | b"message") => Field::Delta,
-        (Node::Choice, b"finish_reason") => Field::FinishReason,
-        (Node::Choice, b"text") => Field::Content,
-        (Node::Delta, b"content" | b"refusal" | b"reasoning" | b"reasoning_content") => {
-            Field::Content
-        }
-        (Node::Delta, b"tool_calls" | b"function_call") => Field::ToolCalls,
-        (Node::Usage, b"prompt_tokens" | b"input_tokens") => Field::Input,
-        (Node::Usage, b"completion_tokens" | b"output_tokens") => Field::Output,
-        (Node::Usage, b"prompt_tokens_details" | b"input_tokens_details") => Field::InputDetails,
-        (Node::Usage, b"completion_tokens_details" | b"output_tokens_details") => {
-            Field::OutputDetails
-        }
-        (Node::InputDetails, b"cached_tokens") => Field::Cached,
-        (Node::OutputDetails, b"reasoning_tokens") => Field::Reasoning,
-        (Node::InputDetails | Node::OutputDetails, b"audio_tokens") => Field::Audio,
-        _ => Field::Other,
+    match node {
+        Node::Root | Node::Response => match name {
+            b"usage" => Field::Usage,
+            b"error" => Field::Error,
+            b"model" => Field::Model,
+            b"choices" if node == Node::Root => Field::Choices,
+            b"response" if node == Node::Root => Field::Response,
+            b"type" if node == Node::Root => Field::Type,
+            _ => Field::Other,
+        },
+        Node::Choice => match name {
+            b"delta" | b"message" => Field::Delta,
+            b"finish_reason" => Field::FinishReason,
+            b"text" => Field::Content,
+            _ => Field::Other,
+        },
+        Node::Delta => match name {
+            b"content" | b"refusal" | b"reasoning" | b"reasoning_content" => Field::Content,
+            b"tool_calls" | b"function_call" => Field::ToolCalls,
+            _ => Field::Other,
+        },
+        Node::Usage => match name {
+            b"prompt_tokens" | b"input_tokens" => Field::Input,
+            b"completion_tokens" | b"output_tokens" => Field::Output,
+            b"prompt_tokens_details" | b"input_tokens_details" => Field::InputDetails,
+            b"completion_tokens_details" | b"output_tokens_details" => Field::OutputDetails,
+            _ => Field::Other,
+        },
+        Node::InputDetails | Node::OutputDetails => match name {
+            b"cached_tokens" if node == Node::InputDetails => Field::Cached,
+            b"reasoning_tokens" if node == Node::OutputDetails => Field::Reasoning,
+            b"audio_tokens" => Field::Audio,
+            _ => Field::Other,
+        },
+        Node::Other | Node::Choices | Node::ToolCalls => Field::Other,
     }
 }
 

@@ -3,6 +3,10 @@
 //! It checks grammar and depth, holds no more than one short token, and hands each token to a [`Sink`] with its place
 //! in the whole text. It does not check UTF-8: a request's body is checked as a whole, an answer's is not Weir's.
 
+mod scan;
+
+use scan::{integer_end, is_space, plain_run};
+
 /// Tokens longer than this are reported cut: a name or a figure that matters is shorter, even with every character
 /// written as a `\u` escape.
 const TEXT_MAX_BYTES: usize = 256;
@@ -117,24 +121,29 @@ pub struct Fault {
     pub what: &'static str,
 }
 
-/// What may come next.
+/// What comes next between two tokens; inside a key or a value, what that was.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
+enum Next {
     Value,
     FirstElement,
     FirstKey,
-    NextKey,
+    Key,
     Colon,
     AfterValue,
     Done,
-    /// Inside a string, past its quote.
+}
+
+/// The token in progress: one that was cut between two pieces, a string with escapes, or an unusual number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Part {
+    /// Past a string's quote.
     String,
     /// Past a backslash.
     Escape,
     /// In `\u`, with so many digits still to come.
     Unicode(u8),
     Number(Number),
-    /// Inside `true`, `false` or `null`, with so many letters seen.
+    /// In `true`, `false` or `null`, with so many letters seen.
     Literal(Literal, u8),
 }
 
@@ -151,13 +160,36 @@ enum Number {
 }
 
 impl Number {
-    /// The state past a first byte that is a minus or a digit.
+    /// Past a first byte that is a minus or a digit.
     fn first(byte: u8) -> Self {
         match byte {
             b'-' => Self::Minus,
             b'0' => Self::Zero,
             _ => Self::Digits,
         }
+    }
+
+    fn next(self, byte: u8) -> Option<Self> {
+        use Number::{
+            Digits, Exponent, ExponentDigits, ExponentSign, Fraction, Minus, Point, Zero,
+        };
+        Some(match (self, byte) {
+            (Minus, b'0') => Zero,
+            (Minus, b'1'..=b'9') | (Digits, b'0'..=b'9') => Digits,
+            (Zero | Digits, b'.') => Point,
+            (Zero | Digits | Fraction, b'e' | b'E') => Exponent,
+            (Point | Fraction, b'0'..=b'9') => Fraction,
+            (Exponent, b'+' | b'-') => ExponentSign,
+            (Exponent | ExponentSign | ExponentDigits, b'0'..=b'9') => ExponentDigits,
+            _ => return None,
+        })
+    }
+
+    fn may_end(self) -> bool {
+        matches!(
+            self,
+            Self::Zero | Self::Digits | Self::Fraction | Self::ExponentDigits
+        )
     }
 }
 
@@ -198,18 +230,19 @@ impl Literal {
 /// The lexer's place in a text.
 #[derive(Debug)]
 pub struct Lexer {
-    state: State,
+    next: Next,
+    part: Option<Part>,
     /// A bit a level, the innermost lowest: set for an object.
     objects: u128,
     depth: u8,
     depth_max: u8,
     /// The depth inside the array or object that the sink does not want; zero while it wants everything.
     unwanted: u8,
-    /// The string in progress is a member's name.
-    is_key: bool,
+    /// The token in progress has escapes.
     escaped: bool,
     /// Where the token in progress began.
     start: usize,
+    /// The comma before the next member.
     comma: Option<usize>,
     /// The beginning of a token that was cut between two pieces.
     kept: Vec<u8>,
@@ -220,12 +253,12 @@ impl Lexer {
     /// A lexer at the start of a text that may nest `depth_max` levels, 128 at most.
     pub fn new(depth_max: usize) -> Self {
         Self {
-            state: State::Value,
+            next: Next::Value,
+            part: None,
             objects: 0,
             depth: 0,
             depth_max: depth_max.min(DEPTH_MAX) as u8,
             unwanted: 0,
-            is_key: false,
             escaped: false,
             start: 0,
             comma: None,
@@ -255,8 +288,18 @@ impl Lexer {
         Ok(())
     }
 
-    /// Reads on from byte `i` of a piece, until it is over or begins or ceases to be of interest; returns how far it
-    /// came.
+    /// Ends the text, which is `len` bytes long.
+    pub fn finish(&mut self, len: usize, sink: &mut impl Sink) -> Result<(), Fault> {
+        if let Some(Part::Number(number)) = self.part {
+            self.end_number(number, &[], len, sink)?;
+        }
+        match self.next {
+            Next::Done => Ok(()),
+            _ => fault(len, "unexpected end"),
+        }
+    }
+
+    /// Reads on from byte `i` of a piece, until it is over or begins or ceases to be wanted; returns how far it came.
     fn read(
         &mut self,
         at: usize,
@@ -264,236 +307,68 @@ impl Lexer {
         mut i: usize,
         sink: &mut impl Sink,
     ) -> Result<usize, Fault> {
-        // Where in this piece the text of the token in progress begins.
-        let mut text_from = i;
+        if self.part.is_some() {
+            i = self.go_on(at, piece, i, i, sink)?;
+        }
         while let Some(&byte) = piece.get(i) {
-            let fault = |what| Err(Fault { at: at + i, what });
-            match self.state {
-                // Between tokens, a token that ends in this piece is read at once.
-                State::AfterValue => match byte {
-                    b',' => {
-                        self.comma = Some(at + i);
-                        self.state = if self.in_object() {
-                            State::NextKey
-                        } else {
-                            State::Value
-                        };
-                    }
-                    b'}' | b']' if self.depth == self.unwanted => {
+            match (self.next, byte) {
+                (Next::AfterValue, b',') => {
+                    self.after_comma(at + i);
+                    i += 1;
+                }
+                (Next::AfterValue, b'}' | b']')
+                | (Next::FirstKey, b'}')
+                | (Next::FirstElement, b']') => {
+                    if self.depth == self.unwanted {
+                        // This bracket is wanted again.
                         self.unwanted = 0;
                         return Ok(i);
                     }
-                    b'}' | b']' => self.close(byte, at + i, sink)?,
-                    _ if is_space(byte) => {}
-                    _ => return fault("expected `,` or a closing bracket"),
-                },
-                State::FirstKey | State::NextKey => match byte {
-                    b'"' => {
-                        let end = plain_run(piece, i + 1);
-                        if piece.get(end) == Some(&b'"') {
-                            let text = Text::of(&piece[i + 1..end]);
-                            sink.token(Token::Key(text, self.comma), span(at, i, end + 1));
-                            let colon = piece.get(end + 1) == Some(&b':');
-                            self.state = if colon { State::Value } else { State::Colon };
-                            i = end + usize::from(colon);
-                        } else {
-                            self.begin(State::String, at + i);
-                            self.is_key = true;
-                            text_from = i + 1;
-                        }
-                    }
-                    b'}' if self.state == State::FirstKey => {
-                        if self.depth == self.unwanted {
-                            self.unwanted = 0;
-                            return Ok(i);
-                        }
-                        self.close(byte, at + i, sink)?;
-                    }
-                    _ if is_space(byte) => {}
-                    _ => return fault("expected a member's name"),
-                },
-                State::Value | State::FirstElement => match byte {
-                    b'"' => {
-                        let end = plain_run(piece, i + 1);
-                        if piece.get(end) == Some(&b'"') {
-                            let text = Text::of(&piece[i + 1..end]);
-                            sink.token(Token::String(text), span(at, i, end + 1));
-                            self.after_value();
-                            i = end;
-                        } else {
-                            self.begin(State::String, at + i);
-                            text_from = i + 1;
-                        }
-                    }
-                    b'{' | b'[' => {
-                        self.open(byte == b'{', at + i, sink)?;
-                        if !sink.wants_inside() {
-                            self.unwanted = self.depth;
-                            return Ok(i + 1);
-                        }
-                    }
-                    b']' if self.state == State::FirstElement => {
-                        if self.depth == self.unwanted {
-                            self.unwanted = 0;
-                            return Ok(i);
-                        }
-                        self.close(byte, at + i, sink)?;
-                    }
-                    b't' | b'f' | b'n' => {
-                        let literal = Literal::of(byte);
-                        let letters = literal.letters();
-                        if piece[i..].starts_with(letters) {
-                            let end = i + letters.len();
-                            sink.token(literal.token(), span(at, i, end));
-                            self.after_value();
-                            i = end - 1;
-                        } else {
-                            self.begin(State::Literal(literal, 1), at + i);
-                        }
-                    }
-                    b'-' | b'0'..=b'9' => match integer_end(piece, i) {
-                        Some(end) => {
-                            let text = Text::of(&piece[i..end]);
-                            sink.token(Token::Number(text), span(at, i, end));
-                            self.after_value();
-                            i = end - 1;
-                        }
-                        None => {
-                            self.begin(State::Number(Number::first(byte)), at + i);
-                            text_from = i;
-                        }
-                    },
-                    _ if is_space(byte) => {}
-                    _ => return fault("expected a value"),
-                },
-                State::Colon => match byte {
-                    b':' => self.state = State::Value,
-                    _ if is_space(byte) => {}
-                    _ => return fault("expected `:`"),
-                },
-                // Inside a token: it was begun in an earlier piece, has escapes, or is an unusual number.
-                State::String => {
-                    i = plain_run(piece, i);
-                    let Some(&byte) = piece.get(i) else { break };
-                    match byte {
-                        b'"' => {
-                            let span = Span {
-                                start: self.start,
-                                end: at + i + 1,
-                            };
-                            self.end_string(&piece[text_from..i], span, sink);
-                        }
-                        b'\\' => {
-                            self.escaped = true;
-                            self.state = State::Escape;
-                        }
-                        _ => {
-                            return Err(Fault {
-                                at: at + i,
-                                what: "control character in a string",
-                            });
-                        }
+                    self.close(byte, at + i, sink)?;
+                    i += 1;
+                }
+                (Next::FirstKey | Next::Key, b'"') => i = self.key(at, piece, i, sink)?,
+                (Next::Value | Next::FirstElement, b'"') => {
+                    i = self.string(at, piece, i, sink)?;
+                }
+                (Next::Value | Next::FirstElement, b'{' | b'[') => {
+                    self.open(byte, at + i, sink)?;
+                    i += 1;
+                    if !sink.wants_inside() {
+                        self.unwanted = self.depth;
+                        return Ok(i);
                     }
                 }
-                State::Escape => match byte {
-                    b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => {
-                        self.state = State::String;
-                    }
-                    b'u' => self.state = State::Unicode(4),
-                    _ => return fault("unknown escape in a string"),
-                },
-                State::Unicode(left) => {
-                    if !byte.is_ascii_hexdigit() {
-                        return fault("`\\u` wants four hex digits");
-                    }
-                    self.state = match left {
-                        1 => State::String,
-                        _ => State::Unicode(left - 1),
-                    };
+                (Next::Value | Next::FirstElement, b'-' | b'0'..=b'9') => {
+                    i = self.number(at, piece, i, sink)?;
                 }
-                State::Number(number) => match next_in_number(number, byte) {
-                    Some(next) => self.state = State::Number(next),
-                    None => {
-                        self.end_number(number, &piece[text_from..i], at + i, sink)?;
-                        continue; // the byte belongs to what comes after the number
-                    }
-                },
-                State::Literal(literal, seen) => {
-                    if literal.letters().get(seen as usize) != Some(&byte) {
-                        return fault("unknown word");
-                    }
-                    self.state = State::Literal(literal, seen + 1);
-                    if seen as usize + 1 == literal.letters().len() {
-                        let span = Span {
-                            start: self.start,
-                            end: at + i + 1,
-                        };
-                        sink.token(literal.token(), span);
-                        self.after_value();
-                    }
+                (Next::Value | Next::FirstElement, b't' | b'f' | b'n') => {
+                    i = self.literal(at, piece, i, sink)?;
                 }
-                State::Done if is_space(byte) => {}
-                State::Done => return fault("text after the end of the value"),
+                (Next::Colon, b':') => {
+                    self.next = Next::Value;
+                    i += 1;
+                }
+                _ if is_space(byte) => i += 1,
+                (next, _) => return fault(at + i, next.expected()),
             }
-            i += 1;
         }
-        if matches!(
-            self.state,
-            State::String | State::Escape | State::Unicode(_) | State::Number(_)
-        ) {
-            self.keep(&piece[text_from.min(piece.len())..]);
-        }
-        Ok(piece.len())
+        Ok(i)
     }
 
-    /// Ends the text, which is `len` bytes long.
-    pub fn finish(&mut self, len: usize, sink: &mut impl Sink) -> Result<(), Fault> {
-        if let State::Number(number) = self.state {
-            self.end_number(number, &[], len, sink)?;
-        }
-        match self.state {
-            State::Done => Ok(()),
-            _ => Err(Fault {
-                at: len,
-                what: "unexpected end",
-            }),
-        }
-    }
-
-    fn begin(&mut self, state: State, at: usize) {
-        self.state = state;
-        self.start = at;
-        self.is_key = false;
-        self.escaped = false;
-    }
-
-    fn open(&mut self, object: bool, at: usize, sink: &mut impl Sink) -> Result<(), Fault> {
+    fn open(&mut self, byte: u8, at: usize, sink: &mut impl Sink) -> Result<(), Fault> {
         if self.depth == self.depth_max {
-            return Err(Fault {
-                at,
-                what: "nested too deep",
-            });
+            return fault(at, "nested too deep");
         }
+        let (object, next, token) = match byte {
+            b'{' => (true, Next::FirstKey, Token::BeginObject),
+            _ => (false, Next::FirstElement, Token::BeginArray),
+        };
         self.depth += 1;
         self.objects = self.objects << 1 | u128::from(object);
         self.comma = None;
-        self.state = if object {
-            State::FirstKey
-        } else {
-            State::FirstElement
-        };
-        let token = if object {
-            Token::BeginObject
-        } else {
-            Token::BeginArray
-        };
-        sink.token(
-            token,
-            Span {
-                start: at,
-                end: at + 1,
-            },
-        );
+        self.next = next;
+        sink.token(token, span(at, 0, 1));
         Ok(())
     }
 
@@ -503,54 +378,201 @@ impl Lexer {
             _ => (false, Token::EndArray),
         };
         if object != self.in_object() {
-            return Err(Fault {
-                at,
-                what: "bracket of the other kind",
-            });
+            return fault(at, "bracket of the other kind");
         }
         self.objects >>= 1;
         self.depth -= 1;
-        sink.token(
-            token,
-            Span {
-                start: at,
-                end: at + 1,
-            },
-        );
+        sink.token(token, span(at, 0, 1));
         self.after_value();
         Ok(())
     }
 
-    fn in_object(&self) -> bool {
-        self.objects & 1 == 1
-    }
+    // A token that ends in this piece is read at once.
 
-    fn after_value(&mut self) {
-        self.state = if self.depth == 0 {
-            State::Done
+    fn key(
+        &mut self,
+        at: usize,
+        piece: &[u8],
+        i: usize,
+        sink: &mut impl Sink,
+    ) -> Result<usize, Fault> {
+        let end = plain_run(piece, i + 1);
+        if piece.get(end) != Some(&b'"') {
+            return self.begin(Part::String, at, piece, i, sink);
+        }
+        let text = Text::of(&piece[i + 1..end]);
+        sink.token(Token::Key(text, self.comma), span(at, i, end + 1));
+        if piece.get(end + 1) == Some(&b':') {
+            self.next = Next::Value;
+            Ok(end + 2)
         } else {
-            State::AfterValue
-        };
+            self.next = Next::Colon;
+            Ok(end + 1)
+        }
     }
 
-    fn end_string(&mut self, tail: &[u8], span: Span, sink: &mut impl Sink) {
-        let (is_key, escaped, comma) = (self.is_key, self.escaped, self.comma);
+    fn string(
+        &mut self,
+        at: usize,
+        piece: &[u8],
+        i: usize,
+        sink: &mut impl Sink,
+    ) -> Result<usize, Fault> {
+        let end = plain_run(piece, i + 1);
+        if piece.get(end) != Some(&b'"') {
+            return self.begin(Part::String, at, piece, i, sink);
+        }
+        let text = Text::of(&piece[i + 1..end]);
+        sink.token(Token::String(text), span(at, i, end + 1));
+        Ok(self.behind_value(at, piece, end + 1))
+    }
+
+    fn number(
+        &mut self,
+        at: usize,
+        piece: &[u8],
+        i: usize,
+        sink: &mut impl Sink,
+    ) -> Result<usize, Fault> {
+        let Some(end) = integer_end(piece, i) else {
+            return self.begin(Part::Number(Number::first(piece[i])), at, piece, i, sink);
+        };
+        sink.token(Token::Number(Text::of(&piece[i..end])), span(at, i, end));
+        Ok(self.behind_value(at, piece, end))
+    }
+
+    fn literal(
+        &mut self,
+        at: usize,
+        piece: &[u8],
+        i: usize,
+        sink: &mut impl Sink,
+    ) -> Result<usize, Fault> {
+        let literal = Literal::of(piece[i]);
+        if !piece[i..].starts_with(literal.letters()) {
+            return self.begin(Part::Literal(literal, 1), at, piece, i, sink);
+        }
+        let end = i + literal.letters().len();
+        sink.token(literal.token(), span(at, i, end));
+        Ok(self.behind_value(at, piece, end))
+    }
+
+    /// A value ends before byte `i`; returns where to read on, which is past a comma that stands there.
+    fn behind_value(&mut self, at: usize, piece: &[u8], i: usize) -> usize {
+        self.after_value();
+        if self.next == Next::AfterValue && piece.get(i) == Some(&b',') {
+            self.after_comma(at + i);
+            return i + 1;
+        }
+        i
+    }
+
+    // All others are read part by part.
+
+    #[cold]
+    fn begin(
+        &mut self,
+        part: Part,
+        at: usize,
+        piece: &[u8],
+        i: usize,
+        sink: &mut impl Sink,
+    ) -> Result<usize, Fault> {
+        self.part = Some(part);
+        self.start = at + i;
+        self.escaped = false;
+        let text_from = i + usize::from(part == Part::String);
+        self.go_on(at, piece, text_from, i + 1, sink)
+    }
+
+    /// Reads on from byte `i` in the token in progress, the text of which goes on at `text_from`; returns where it
+    /// ends, or the piece.
+    fn go_on(
+        &mut self,
+        at: usize,
+        piece: &[u8],
+        text_from: usize,
+        mut i: usize,
+        sink: &mut impl Sink,
+    ) -> Result<usize, Fault> {
+        while let (Some(part), Some(&byte)) = (self.part, piece.get(i)) {
+            match part {
+                Part::String => {
+                    i = plain_run(piece, i);
+                    match piece.get(i) {
+                        Some(b'"') => self.end_string(&piece[text_from..i], at + i + 1, sink),
+                        Some(b'\\') => {
+                            self.escaped = true;
+                            self.part = Some(Part::Escape);
+                        }
+                        Some(_) => return fault(at + i, "control character in a string"),
+                        None => break,
+                    }
+                }
+                Part::Escape => match byte {
+                    b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => {
+                        self.part = Some(Part::String);
+                    }
+                    b'u' => self.part = Some(Part::Unicode(4)),
+                    _ => return fault(at + i, "unknown escape in a string"),
+                },
+                Part::Unicode(left) => {
+                    if !byte.is_ascii_hexdigit() {
+                        return fault(at + i, "`\\u` wants four hex digits");
+                    }
+                    self.part = match left {
+                        1 => Some(Part::String),
+                        _ => Some(Part::Unicode(left - 1)),
+                    };
+                }
+                Part::Number(number) => match number.next(byte) {
+                    Some(next) => self.part = Some(Part::Number(next)),
+                    None => {
+                        self.end_number(number, &piece[text_from..i], at + i, sink)?;
+                        return Ok(i); // the byte belongs to what comes after the number
+                    }
+                },
+                Part::Literal(literal, seen) => {
+                    let seen = usize::from(seen);
+                    if literal.letters()[seen] != byte {
+                        return fault(at + i, "unknown word");
+                    }
+                    self.part = Some(Part::Literal(literal, seen as u8 + 1));
+                    if seen + 1 == literal.letters().len() {
+                        let (start, end) = (self.start, at + i + 1);
+                        self.part = None;
+                        sink.token(literal.token(), Span { start, end });
+                        self.after_value();
+                    }
+                }
+            }
+            i += 1;
+        }
+        // Of a word the place is enough.
+        if !matches!(self.part, None | Some(Part::Literal(..))) {
+            self.keep(&piece[text_from.min(piece.len())..]);
+        }
+        Ok(i)
+    }
+
+    fn end_string(&mut self, tail: &[u8], end: usize, sink: &mut impl Sink) {
+        let span = Span {
+            start: self.start,
+            end,
+        };
+        let is_key = matches!(self.next, Next::FirstKey | Next::Key);
+        let (escaped, comma) = (self.escaped, self.comma);
         let (raw, cut) = self.take(tail);
         let text = Text { raw, escaped, cut };
-        sink.token(
-            if is_key {
-                Token::Key(text, comma)
-            } else {
-                Token::String(text)
-            },
-            span,
-        );
-        self.kept.clear();
         if is_key {
-            self.state = State::Colon;
+            sink.token(Token::Key(text, comma), span);
+            self.next = Next::Colon;
         } else {
+            sink.token(Token::String(text), span);
             self.after_value();
         }
+        self.part = None;
+        self.kept.clear();
     }
 
     fn end_number(
@@ -560,26 +582,40 @@ impl Lexer {
         end: usize,
         sink: &mut impl Sink,
     ) -> Result<(), Fault> {
-        use Number::{Digits, ExponentDigits, Fraction, Zero};
-        if !matches!(number, Zero | Digits | Fraction | ExponentDigits) {
-            return Err(Fault {
-                at: end,
-                what: "unfinished number",
-            });
+        if !number.may_end() {
+            return fault(end, "unfinished number");
         }
         let start = self.start;
         let (raw, cut) = self.take(tail);
-        sink.token(
-            Token::Number(Text {
-                raw,
-                escaped: false,
-                cut,
-            }),
-            Span { start, end },
-        );
+        let text = Text {
+            raw,
+            escaped: false,
+            cut,
+        };
+        sink.token(Token::Number(text), Span { start, end });
+        self.part = None;
         self.kept.clear();
         self.after_value();
         Ok(())
+    }
+
+    fn in_object(&self) -> bool {
+        self.objects & 1 == 1
+    }
+
+    fn after_value(&mut self) {
+        self.next = match self.depth {
+            0 => Next::Done,
+            _ => Next::AfterValue,
+        };
+    }
+
+    fn after_comma(&mut self, at: usize) {
+        self.comma = Some(at);
+        self.next = match self.in_object() {
+            true => Next::Key,
+            false => Next::Value,
+        };
     }
 
     /// The text of a token that ends with `tail`: `tail` itself unless earlier pieces hold its beginning.
@@ -600,93 +636,30 @@ impl Lexer {
     }
 }
 
+impl Next {
+    /// What to say if it is something else that comes.
+    fn expected(self) -> &'static str {
+        match self {
+            Self::Value | Self::FirstElement => "expected a value",
+            Self::FirstKey | Self::Key => "expected a member's name",
+            Self::Colon => "expected `:`",
+            Self::AfterValue => "expected `,` or a closing bracket",
+            Self::Done => "text after the end of the value",
+        }
+    }
+}
+
+#[cold]
+fn fault<T>(at: usize, what: &'static str) -> Result<T, Fault> {
+    Err(Fault { at, what })
+}
+
 /// The place of the bytes `from..end` of a piece that lies at `at`.
 fn span(at: usize, from: usize, end: usize) -> Span {
     Span {
         start: at + from,
         end: at + end,
     }
-}
-
-/// The end of the number at `from`, if it is the usual kind, a row of digits, and does not reach to the piece's end.
-fn integer_end(piece: &[u8], from: usize) -> Option<usize> {
-    let digits = piece[from..].iter().position(|b| !b.is_ascii_digit())?;
-    let end = from + digits;
-    let is_whole = !matches!(piece[end], b'.' | b'e' | b'E');
-    let is_plain = digits == 1 || digits > 1 && piece[from] != b'0';
-    (is_whole && is_plain).then_some(end)
-}
-
-fn is_space(byte: u8) -> bool {
-    matches!(byte, b' ' | b'\n' | b'\r' | b'\t')
-}
-
-#[inline]
-fn next_in_number(number: Number, byte: u8) -> Option<Number> {
-    use Number::{Digits, Exponent, ExponentDigits, ExponentSign, Fraction, Minus, Point, Zero};
-    Some(match (number, byte) {
-        (Minus, b'0') => Zero,
-        (Minus, b'1'..=b'9') | (Digits, b'0'..=b'9') => Digits,
-        (Zero | Digits, b'.') => Point,
-        (Zero | Digits | Fraction, b'e' | b'E') => Exponent,
-        (Point | Fraction, b'0'..=b'9') => Fraction,
-        (Exponent, b'+' | b'-') => ExponentSign,
-        (Exponent | ExponentSign | ExponentDigits, b'0'..=b'9') => ExponentDigits,
-        _ => return None,
-    })
-}
-
-/// The index of the first quote, backslash or control character at or after `from`, or the length.
-///
-/// Looks at eight bytes at a time, and at more once a string has turned out to be long: string contents are most of
-/// what Weir ever reads.
-#[inline]
-fn plain_run(bytes: &[u8], from: usize) -> usize {
-    const SHORT: usize = 4;
-    let mut i = from;
-    let mut words = 0;
-    while let Some(word) = bytes[i..].first_chunk() {
-        let found = special(u64::from_le_bytes(*word));
-        if found != 0 {
-            return i + found.trailing_zeros() as usize / 8;
-        }
-        i += size_of::<u64>();
-        words += 1;
-        if words == SHORT {
-            i = plain_blocks(bytes, i);
-        }
-    }
-    let special = |&b: &u8| b == b'"' || b == b'\\' || b < 0x20;
-    bytes[i..]
-        .iter()
-        .position(special)
-        .map_or(bytes.len(), |n| i + n)
-}
-
-/// The high bit of each byte that is a quote, a backslash or a control character; only the lowest can be relied on,
-/// for a false one can stand above a true one.
-#[inline]
-fn special(word: u64) -> u64 {
-    const ONES: u64 = 0x0101_0101_0101_0101;
-    const HIGH: u64 = 0x8080_8080_8080_8080;
-    let zero_bytes = |word: u64| word.wrapping_sub(ONES) & !word;
-    let quote = zero_bytes(word ^ (ONES * u64::from(b'"')));
-    let backslash = zero_bytes(word ^ (ONES * u64::from(b'\\')));
-    let control = word.wrapping_sub(ONES * 0x20) & !word;
-    (quote | backslash | control) & HIGH
-}
-
-/// Skips whole blocks in which nothing is special. Without a branch for each byte, so that the compiler makes a few
-/// wide instructions of a block.
-fn plain_blocks(bytes: &[u8], from: usize) -> usize {
-    const BLOCK: usize = 32;
-    let is_plain = |block: &[u8; BLOCK]| {
-        !block.iter().fold(false, |any, &b| {
-            any | (b == b'"') | (b == b'\\') | (b < 0x20)
-        })
-    };
-    let (blocks, _) = bytes[from..].as_chunks::<BLOCK>();
-    from + blocks.iter().take_while(|block| is_plain(block)).count() * BLOCK
 }
 
 #[cfg(test)]
