@@ -15,6 +15,8 @@ use std::ops::Range;
 pub struct Seen {
     /// The usage it reported last.
     pub usage: Option<Usage>,
+    /// A figure in it was negative, a fraction or no number that a count can be.
+    pub usage_refused: bool,
     /// The last reason that a choice gave for its end.
     pub finish_reason: Option<Box<str>>,
     /// The model that says it answered.
@@ -255,6 +257,7 @@ enum Field {
     InputDetails,
     OutputDetails,
     Cached,
+    CacheWrite,
     Reasoning,
     Audio,
 }
@@ -405,6 +408,7 @@ impl Walk {
             (Node::Usage, Field::Input) => &mut usage.input,
             (Node::Usage, Field::Output) => &mut usage.output,
             (Node::InputDetails, Field::Cached) => &mut usage.cached,
+            (Node::Usage | Node::InputDetails, Field::CacheWrite) => &mut usage.cache_write,
             (Node::InputDetails, Field::Audio) => &mut usage.audio_input,
             (Node::OutputDetails, Field::Reasoning) => &mut usage.reasoning,
             (Node::OutputDetails, Field::Audio) => &mut usage.audio_output,
@@ -414,6 +418,7 @@ impl Walk {
         *place = text
             .plain()
             .and_then(|digits| std::str::from_utf8(digits).ok()?.parse().ok());
+        self.seen.usage_refused |= place.is_none();
     }
 
     fn null(&mut self, span: Span) {
@@ -465,6 +470,8 @@ fn field(node: Node, name: &[u8]) -> Field {
         (Node::Usage, b"completion_tokens_details" | b"output_tokens_details") => {
             Field::OutputDetails
         }
+        (Node::Usage, b"cache_creation_input_tokens")
+        | (Node::InputDetails, b"cache_write_tokens") => Field::CacheWrite,
         (Node::InputDetails, b"cached_tokens") => Field::Cached,
         (Node::OutputDetails, b"reasoning_tokens") => Field::Reasoning,
         (Node::InputDetails | Node::OutputDetails, b"audio_tokens") => Field::Audio,
