@@ -34,7 +34,7 @@ pub async fn run(
     targets: Vec<Target>,
     arrival: &mut Arrival,
 ) -> Result<Response<Body>, Error> {
-    let meter = Meter::start(Arc::clone(&worker.app), arrival, &call);
+    let meter = Meter::start(Arc::clone(&worker.app), arrival, &call)?;
     let heartbeat = snapshot.config.server.heartbeat;
     let stream = call.stream;
     let endpoint = call.endpoint;
@@ -75,8 +75,8 @@ fn deliver(
     let (mut head, source) = answer.response.into_parts();
     let content = content(&head.headers, head.status, endpoint, answer.hide_usage);
     meter.answered(
-        &answer.upstream,
-        head.status,
+        answer.upstream,
+        &head,
         matches!(content, Content::Events { .. }),
     );
     head.headers = providers::openai::of_upstream(head.headers);

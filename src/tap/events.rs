@@ -45,6 +45,12 @@ impl Events {
         self.seen().done
     }
 
+    /// Whether what follows can add nothing: `[DONE]` was said, or an answer that has no such word has told its usage.
+    pub(super) fn has_said_all(&self) -> bool {
+        let seen = self.seen();
+        seen.done || !self.says_its_end && seen.ended && seen.usage.is_some()
+    }
+
     /// Whether the client's reader is between two events, so that something of Weir's own may stand here.
     pub(super) fn can_interject(&self) -> bool {
         !self.open && !self.reader.awaits_lf()

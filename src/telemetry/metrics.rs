@@ -274,6 +274,33 @@ pub fn unauthenticated(reason: &'static str) {
     counter!("weir_unauthenticated_total", "reason" => reason).increment(1);
 }
 
+/// Entries that were committed, of which the oldest had ended this long ago.
+pub fn ledger_written(entries: u64, lag: Duration) {
+    counter!("weir_ledger_rows_written_total").increment(entries);
+    gauge!("weir_ledger_lag_seconds").set(lag.as_secs_f64());
+}
+
+/// The store or the disk did not take what the ledger gave it; nothing is lost yet.
+pub fn ledger_failed() {
+    counter!("weir_ledger_failures_total").increment(1);
+}
+
+/// Slots of the flight table that cannot be trusted.
+pub fn ledger_torn(slots: u64) {
+    counter!("weir_ledger_torn_slots_total").increment(slots);
+}
+
+/// Slots of the flight table that are taken, and those among them that wait for the store.
+pub fn ledger_slots(used: u32, waiting: u32) {
+    gauge!("weir_ledger_slots_used").set(used);
+    gauge!("weir_ledger_slots_waiting").set(waiting);
+}
+
+/// A figure in a provider's usage that can be no count.
+pub fn usage_refused() {
+    counter!("weir_ledger_usage_refused_total").increment(1);
+}
+
 /// A connection that is open.
 pub struct Open(Gauge);
 
@@ -361,6 +388,41 @@ fn describe() {
         "weir_without_usage_total",
         Unit::Count,
         "Calls whose provider did not say what they used."
+    );
+    describe_counter!(
+        "weir_ledger_rows_written_total",
+        Unit::Count,
+        "Entries that were committed to the store."
+    );
+    describe_gauge!(
+        "weir_ledger_lag_seconds",
+        Unit::Seconds,
+        "How long ago the oldest call of the last commit had ended."
+    );
+    describe_counter!(
+        "weir_ledger_failures_total",
+        Unit::Count,
+        "Times that the store or the disk did not take what the ledger gave it."
+    );
+    describe_counter!(
+        "weir_ledger_torn_slots_total",
+        Unit::Count,
+        "Slots of the flight table that could not be trusted and were set aside."
+    );
+    describe_gauge!(
+        "weir_ledger_slots_used",
+        Unit::Count,
+        "Slots of the flight table that are taken."
+    );
+    describe_gauge!(
+        "weir_ledger_slots_waiting",
+        Unit::Count,
+        "Slots among them whose call is over and waits for the store."
+    );
+    describe_counter!(
+        "weir_ledger_usage_refused_total",
+        Unit::Count,
+        "Calls whose provider reported a figure that can be no count."
     );
     describe_gauge!("weir_connections", Unit::Count, "Open connections.");
     describe_counter!(

@@ -15,6 +15,8 @@ use std::ops::Range;
 pub struct Seen {
     /// The usage it reported last.
     pub usage: Option<Usage>,
+    /// A figure in it was negative, a fraction or no number that a count can be.
+    pub usage_refused: bool,
     /// The last reason that a choice gave for its end.
     pub finish_reason: Option<Box<str>>,
     /// The model that says it answered.
@@ -264,6 +266,7 @@ enum Field {
     InputDetails,
     OutputDetails,
     Cached,
+    CacheWrite,
     Reasoning,
     Audio,
 }
@@ -410,6 +413,7 @@ impl Walk {
             (Node::Usage, Field::Input) => &mut usage.input,
             (Node::Usage, Field::Output) => &mut usage.output,
             (Node::InputDetails, Field::Cached) => &mut usage.cached,
+            (Node::Usage | Node::InputDetails, Field::CacheWrite) => &mut usage.cache_write,
             (Node::InputDetails, Field::Audio) => &mut usage.audio_input,
             (Node::OutputDetails, Field::Reasoning) => &mut usage.reasoning,
             (Node::OutputDetails, Field::Audio) => &mut usage.audio_output,
@@ -417,6 +421,7 @@ impl Walk {
         };
         // A negative or broken figure is no figure.
         *place = text.plain().and_then(count);
+        self.seen.usage_refused |= place.is_none();
     }
 
     fn null(&mut self, span: Span) {
@@ -494,10 +499,12 @@ fn field(node: Node, name: &[u8]) -> Field {
             b"completion_tokens" | b"output_tokens" => Field::Output,
             b"prompt_tokens_details" | b"input_tokens_details" => Field::InputDetails,
             b"completion_tokens_details" | b"output_tokens_details" => Field::OutputDetails,
+            b"cache_creation_input_tokens" => Field::CacheWrite,
             _ => Field::Other,
         },
         Node::InputDetails | Node::OutputDetails => match name {
             b"cached_tokens" if node == Node::InputDetails => Field::Cached,
+            b"cache_write_tokens" if node == Node::InputDetails => Field::CacheWrite,
             b"reasoning_tokens" if node == Node::OutputDetails => Field::Reasoning,
             b"audio_tokens" => Field::Audio,
             _ => Field::Other,
