@@ -159,3 +159,57 @@ fn named_by_connection(headers: &HeaderMap) -> Vec<HeaderName> {
         .filter_map(|name| HeaderName::try_from(name.trim()).ok())
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lines(headers: &[(&'static str, &'static str)]) -> HeaderMap {
+        let mut map = HeaderMap::new();
+        for (name, value) in headers {
+            map.append(*name, HeaderValue::from_static(value));
+        }
+        map
+    }
+
+    #[test]
+    fn of_an_answer_every_value_stays_and_what_is_the_upstreams_own_goes() {
+        let upstream = lines(&[
+            ("x-many", "a"),
+            ("set-cookie", "c=1"),
+            ("x-request-id", "up"),
+            ("x-many", "b"),
+            ("set-cookie", "c=2"),
+            ("connection", "x-hop"),
+            ("x-hop", "1"),
+            ("date", "today"),
+            ("x-many", "c"),
+        ]);
+        let expected = lines(&[
+            ("x-many", "a"),
+            ("x-many", "b"),
+            ("x-many", "c"),
+            ("x-weir-upstream-request-id", "up"),
+            ("date", "today"),
+        ]);
+        assert_eq!(of_upstream(upstream), expected);
+    }
+
+    #[test]
+    fn of_a_request_every_value_stays_and_what_is_the_clients_own_goes() {
+        let client = lines(&[
+            ("x-many", "a"),
+            ("authorization", "Bearer k"),
+            ("host", "h"),
+            ("x-many", "b"),
+            ("connection", "x-hop"),
+            ("x-hop", "1"),
+        ]);
+        let kept: HeaderMap = lines(&[("x-many", "a"), ("x-many", "b")]);
+        let mut map = HeaderMap::new();
+        for (name, value) in of_client(&client) {
+            map.append(name, value);
+        }
+        assert_eq!(map, kept);
+    }
+}
