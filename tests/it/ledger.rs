@@ -10,11 +10,7 @@ use serde_json::{Value, json};
 fn rows(gateway: &Gateway) -> Vec<Value> {
     let conn = Connection::open(gateway.dir.path().join("data/weir.db")).unwrap();
     let mut statement = conn.prepare("SELECT * FROM entry ORDER BY id").unwrap();
-    let names: Vec<String> = statement
-        .column_names()
-        .into_iter()
-        .map(str::to_owned)
-        .collect();
+    let names: Vec<String> = statement.column_names().map(str::to_owned).collect();
     let value = |value: rusqlite::types::ValueRef<'_>| match value {
         rusqlite::types::ValueRef::Integer(number) => json!(number),
         rusqlite::types::ValueRef::Text(text) => json!(String::from_utf8_lossy(text)),
