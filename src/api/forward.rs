@@ -71,13 +71,15 @@ pub async fn pass(
     let (upload, fault) = Upload::new(body, bounds.upload_max_bytes, bounds.body_timeout);
     let below = head.uri.path_and_query().map_or("", |path| path.as_str());
     let below = Uri::try_from(below.strip_prefix("/v1").unwrap_or(below));
+    let headers = providers::openai::of_client(&head.headers);
+    drop((head.headers, head.uri)); // see generate.rs
     let call = Call {
         id: arrival.id.clone(),
         caller,
         endpoint: Endpoint::Forward,
         method: head.method,
         path: below.map_err(|_| Error::NoSuchPath)?,
-        headers: providers::openai::of_client(&head.headers),
+        headers,
         label: "other".into(),
         model: "other".into(),
         stream: false,
@@ -89,7 +91,7 @@ pub async fn pass(
         model: None,
         weight: 0,
     };
-    pipeline::run(worker, &snapshot, call, vec![target], arrival).await
+    pipeline::run(worker, &snapshot, Box::new(call), vec![target], arrival).await
 }
 
 /// Whether a path means the same to every reader: nothing empty, nothing that climbs, nothing that hides a slash.

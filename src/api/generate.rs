@@ -57,13 +57,16 @@ pub async fn create(
             Uri::try_from(format!("{}?{query}", endpoint.path())).map_err(|_| Error::NoSuchPath)?
         }
     };
+    let headers = providers::openai::of_client(&head.headers);
+    // The rest of the head lies in the buffer of the connection, which is read into again as soon as nobody holds it.
+    drop((head.headers, head.uri));
     let call = Call {
         id: arrival.id.clone(),
         caller,
         endpoint,
         method: head.method,
         path,
-        headers: providers::openai::of_client(&head.headers),
+        headers,
         label: Arc::clone(&entry.name),
         model,
         stream: facts.stream,
@@ -73,7 +76,7 @@ pub async fn create(
             reserved,
         },
     };
-    pipeline::run(worker, &snapshot, call, targets, arrival).await
+    pipeline::run(worker, &snapshot, Box::new(call), targets, arrival).await
 }
 
 /// A body without a type is taken for JSON; one of another type is not.

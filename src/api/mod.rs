@@ -12,8 +12,8 @@ use crate::{
 };
 use http::HeaderMap;
 
-/// A request as hyper hands it over.
-pub type Request = http::Request<hyper::body::Incoming>;
+/// A request as hyper hands it over. Boxed: every step inwards would keep the room of what it has handed on.
+pub type Request = Box<http::Request<hyper::body::Incoming>>;
 
 /// Whose request this is.
 fn authenticate(

@@ -30,7 +30,7 @@ const PAUSE_MAX: Duration = Duration::from_secs(2);
 /// Tries the targets in order; gives the meter back with the outcome.
 pub(super) async fn dispatch(
     worker: Arc<Worker>,
-    mut call: Call,
+    mut call: Box<Call>,
     targets: Vec<Target>,
     mut meter: Meter,
 ) -> (Result<Answer, Error>, Meter) {

@@ -30,7 +30,7 @@ use std::{sync::Arc, time::Duration};
 pub async fn run(
     worker: &Arc<Worker>,
     snapshot: &Arc<Snapshot>,
-    call: Call,
+    call: Box<Call>,
     targets: Vec<Target>,
     arrival: &mut Arrival,
 ) -> Result<Response<Body>, Error> {

@@ -20,13 +20,13 @@ pub(super) async fn route(
     request: Request,
     arrival: &mut Arrival,
 ) -> Result<Response<Body>, Error> {
-    let uri = request.uri().clone();
     let method = request.method().clone();
-    if worker.app.drain.is_raised() && uri.path() != "/healthz" {
+    if worker.app.drain.is_raised() && request.uri().path() != "/healthz" {
         return Err(Error::Draining);
     }
-    // The rare ones are boxed, so that the usual request does not take the room of the largest.
-    match (uri.path(), &method) {
+    // The rare ones are boxed, so that the usual request does not take the room of the largest. None keeps the URI
+    // beside the request: it lies in the buffer of the connection, which is then not read into again.
+    match (request.uri().path(), &method) {
         ("/v1/chat/completions", &Method::POST) => {
             generate::create(worker, Endpoint::Chat, request, arrival).await
         }
@@ -47,7 +47,8 @@ pub(super) async fn route(
         ("/healthz", _) => allow_only(GET, &method),
         (path, _) => match path.strip_prefix("/v1/models/") {
             Some(name) if matches!(method, Method::GET | Method::HEAD) => {
-                Box::pin(models::retrieve(worker, name, request, arrival)).await
+                let name = name.to_owned();
+                Box::pin(models::retrieve(worker, &name, request, arrival)).await
             }
             Some(_) if method != Method::DELETE => allow_only(GET, &method),
             _ => Box::pin(forward::pass(worker, request, arrival)).await,

@@ -3,6 +3,7 @@
 
 use super::{Plane, control, cors, data, io::Answering};
 use crate::{
+    api,
     app::Worker,
     body::{self, Body},
     domain::{Arrival, Outcome, RequestId, Usage},
@@ -46,6 +47,7 @@ pub(super) fn handle(
     answering: Answering,
     request: Request<Incoming>,
 ) -> Handling {
+    let request = Box::new(request);
     Box::pin(async move {
         let mut open = Open::new(worker, plane, peer, &request);
         let cors = cors::Asked::of(request.headers());
@@ -83,7 +85,7 @@ pub(super) fn handle(
 async fn route(
     plane: Plane,
     worker: &Arc<Worker>,
-    request: Request<Incoming>,
+    request: api::Request,
     arrival: &mut Arrival,
 ) -> Result<Response<Body>, Error> {
     match plane {

@@ -55,9 +55,10 @@ impl Connector {
     /// Opens a connection to `origin`; it is driven by a task of this thread until it closes.
     pub(super) async fn open(&self, origin: Uri) -> Result<Sender, body::Error> {
         if origin.scheme() == Some(&Scheme::HTTPS) {
-            start(connect(self.tls.clone(), origin).await?).await
+            // Boxed, so that a plain connection does not take the room of a TLS one on its way.
+            Box::pin(open_tls(self.tls.clone(), origin)).await
         } else {
-            start(connect(self.plain.clone(), origin).await?).await
+            http1(connect(self.plain.clone(), origin).await?).await
         }
     }
 }
@@ -74,19 +75,27 @@ where
 }
 
 /// Speaks the version of HTTP that was agreed on.
-async fn start<I>(stream: I) -> Result<Sender, body::Error>
-where
-    I: Read + Write + Connection + Unpin + Send + 'static,
-{
-    if stream.connected().is_negotiated_h2() {
-        let mut builder = http2::Builder::new(TokioExecutor::new());
-        builder
-            .timer(TokioTimer::new())
-            .keep_alive_interval(KEEPALIVE);
-        let (sender, connection) = builder.handshake(stream).await?;
-        tasks::spawn(Driven(connection));
-        return Ok(Sender::Http2(sender));
+async fn open_tls(
+    connector: HttpsConnector<HttpConnector>,
+    origin: Uri,
+) -> Result<Sender, body::Error> {
+    let stream = connect(connector, origin).await?;
+    if !stream.connected().is_negotiated_h2() {
+        return http1(stream).await;
     }
+    let mut builder = http2::Builder::new(TokioExecutor::new());
+    builder
+        .timer(TokioTimer::new())
+        .keep_alive_interval(KEEPALIVE);
+    let (sender, connection) = builder.handshake(stream).await?;
+    tasks::spawn(Driven(connection));
+    Ok(Sender::Http2(sender))
+}
+
+async fn http1<I>(stream: I) -> Result<Sender, body::Error>
+where
+    I: Read + Write + Unpin + Send + 'static,
+{
     let (sender, connection) = http1::handshake(stream).await?;
     tasks::spawn(Driven(connection));
     Ok(Sender::Http1(sender))
