@@ -219,9 +219,9 @@ impl Counting {
         }
     }
 
-    fn answered(&self, lost: Option<Lost>) -> Answered {
+    fn answered(&mut self, lost: Option<Lost>) -> Answered {
         let mut answered = Answered::default();
-        for ((_, part), running) in &self.texts {
+        for ((_, part), running) in &mut self.texts {
             answered.add(*part, running.count());
         }
         for lost in [self.lost, lost].into_iter().flatten() {
