@@ -28,7 +28,7 @@ pub enum Part {
 /// Held text goes to the counting thread when there is so much of it.
 const HAND_OVER_BYTES: usize = 32 << 10;
 
-/// While that thread has no room, text waits here; beyond this it is estimated and forgotten.
+/// While that thread has no room, text waits here; what comes beyond this is estimated and forgotten.
 const HELD_MAX_BYTES: usize = 1 << 20;
 
 /// An answer with more texts than this is no answer: the rest is estimated.
@@ -91,7 +91,7 @@ impl Answer {
         if piece.is_empty() {
             return;
         }
-        if self.held_bytes + piece.len() > HELD_MAX_BYTES {
+        if self.held_bytes >= HELD_MAX_BYTES {
             return self.lose(Why::Overloaded, part, piece);
         }
         let slot = (choice, part);

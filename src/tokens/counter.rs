@@ -61,6 +61,18 @@ impl Counter {
         });
     }
 
+    /// Loads what `model` needs, so that the first count does not wait for it. Returns at once.
+    pub fn prepare(&self, model: Model) {
+        let Some(encoding) = model.encoding().filter(|encoding| !encoding.is_loaded()) else {
+            return;
+        };
+        if let Some(place) = self.reserve(Lane::Long, 0) {
+            place.send(move || {
+                encoding.load();
+            });
+        }
+    }
+
     /// Begins to count an answer of `model`.
     pub fn answer(&self, model: Model) -> Answer {
         Answer::new(self.clone(), model)

@@ -456,6 +456,16 @@ fn an_answer_of_an_unknown_model_is_estimated_at_once() {
 }
 
 #[test]
+fn an_answer_that_comes_in_one_long_piece_is_exact() {
+    let counter = Counter::start().unwrap();
+    counter.prepare(gpt4o());
+    let mut answer = counter.answer(gpt4o());
+    answer.push(0, Part::Content, &"hello world ".repeat(200_000));
+    let answered = wait(|done| answer.finish(done));
+    assert_eq!(answered.output, Count::exact(400_001));
+}
+
+#[test]
 fn an_answer_of_countless_texts_is_bounded() {
     let counter = Counter::start().unwrap();
     let mut answer = counter.answer(gpt4o());

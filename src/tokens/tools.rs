@@ -11,8 +11,8 @@ const PARAMETERS: u64 = 3;
 /// Tokens around each parameter, and each value of an `enum`, which takes three off once.
 const ITEM: u64 = 3;
 
-/// A schema nested deeper is estimated from its text.
-const DEPTH_MAX: u8 = 16;
+/// A schema nested deeper is estimated from its text; each level is read once more for the one above it.
+const DEPTH_MAX: u8 = 8;
 
 /// What the functions cost: the elements of `functions`, or the `function` member of those of `tools`.
 pub(super) fn count(reader: &Reader, list: Value<'_>) -> Count {
