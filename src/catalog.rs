@@ -6,7 +6,7 @@ use crate::{
     providers,
     upstream::{Outgoing, Pool},
 };
-use http::{HeaderMap, Request, Uri};
+use http::{Request, Uri};
 use http_body_util::{BodyExt, Limited};
 use serde::Deserialize;
 use std::{
@@ -85,7 +85,7 @@ impl Catalog {
 
 async fn ask(pool: &Pool, upstream: &Arc<Upstream>) -> Result<Vec<Entry>, &'static str> {
     let id = RequestId::new(0, 0);
-    let headers = providers::openai::headers(upstream, &HeaderMap::new(), &id).ok_or("bad key")?;
+    let headers = providers::openai::headers(upstream, &[], &id).ok_or("bad key")?;
     let mut request = Box::new(Request::new(Outgoing::held([])));
     *request.uri_mut() = Uri::from_static("/models");
     *request.headers_mut() = headers;

@@ -4,6 +4,7 @@
 //! different strings: nothing of the inside shows here.
 
 use crate::{
+    ledger::Full,
     upstream::{Broken, Failure},
     wire::{error::ErrorBody, request::Mistake},
 };
@@ -39,6 +40,8 @@ pub enum Error {
     NotJson,
     /// There is no room for this request now.
     Overloaded(&'static str),
+    /// The ledger has no place for this call, and no call goes unmetered.
+    LedgerFull,
     /// The gateway is about to stop.
     Draining,
     /// No upstream could be reached, or none answered properly.
@@ -104,6 +107,7 @@ impl Error {
                 Some("unsupported_media_type"),
             ),
             Self::Overloaded(_) => (StatusCode::SERVICE_UNAVAILABLE, SERVER, Some("overloaded")),
+            Self::LedgerFull => (StatusCode::SERVICE_UNAVAILABLE, SERVER, Some("ledger_full")),
             Self::Draining => (StatusCode::SERVICE_UNAVAILABLE, SERVER, Some("draining")),
             Self::UpstreamUnreachable => (
                 StatusCode::BAD_GATEWAY,
@@ -169,6 +173,7 @@ impl Error {
             Self::TooSlow => "The request body was not received in time.".to_owned(),
             Self::NotJson => "The request body must be JSON: send `Content-Type: application/json`.".to_owned(),
             Self::Overloaded(what) => format!("The gateway has no room for this request right now: {what}."),
+            Self::LedgerFull => "The gateway cannot write down more requests right now.".to_owned(),
             Self::Draining => "The gateway is shutting down.".to_owned(),
             Self::UpstreamUnreachable => "The upstream model server could not be reached.".to_owned(),
             Self::UpstreamAuth => "The upstream model server refused the gateway's credential; its operator has to mend that.".to_owned(),
@@ -191,7 +196,7 @@ impl Error {
                     HeaderValue::try_from(list(allowed)).expect("methods are valid header values");
                 Some((http::header::ALLOW, value))
             }
-            Self::Overloaded(_) | Self::Draining => {
+            Self::Overloaded(_) | Self::LedgerFull | Self::Draining => {
                 Some((http::header::RETRY_AFTER, RETRY_AFTER.as_secs().into()))
             }
             Self::Unauthenticated => Some((
@@ -219,6 +224,12 @@ fn list(methods: &[Method]) -> String {
 impl From<Mistake> for Error {
     fn from(mistake: Mistake) -> Self {
         Self::Invalid(mistake)
+    }
+}
+
+impl From<Full> for Error {
+    fn from(_: Full) -> Self {
+        Self::LedgerFull
     }
 }
 

@@ -9,7 +9,8 @@ use std::{collections::HashMap, sync::Arc};
 /// Where names and paths lead, as one config has it.
 pub struct Routes {
     models: Vec<Model>,
-    exact: HashMap<Arc<str>, usize>,
+    /// Its keys are the config's words, so that a quick hash will do.
+    exact: HashMap<Arc<str>, usize, foldhash::fast::RandomState>,
     /// Indices of the patterns, those that say most first.
     patterns: Vec<usize>,
     /// Longest path first.
@@ -93,8 +94,8 @@ fn covers(prefix: &str, path: &str) -> bool {
 /// The targets in the order in which to try them.
 ///
 /// Those with a weight come first, one of them picked by `dice` in proportion; all others keep the order written.
-pub fn plan(targets: &[Target], dice: u64) -> Vec<&Target> {
-    let mut plan: Vec<&Target> = targets.iter().collect();
+pub fn plan(targets: &[Target], dice: u64) -> Vec<Target> {
+    let mut plan = targets.to_vec();
     let total: u64 = targets.iter().map(|target| u64::from(target.weight)).sum();
     if total > 0 {
         let mut left = dice % total;

@@ -10,7 +10,10 @@ use crate::{
     error::Error,
     pipeline::{self, Call, Payload},
     providers, route,
-    wire::request::{Facts, Reader},
+    wire::{
+        media_type,
+        request::{Facts, Reader},
+    },
 };
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, Response, Uri, header::CONTENT_TYPE};
@@ -34,18 +37,20 @@ pub async fn create(
     require_json(&head.headers)?;
     let reserved = worker.app.body_memory.reserve();
     let (body, facts, reserved) = read(body, endpoint, &snapshot.config.server, reserved).await?;
-    let model: Arc<str> = facts.model.as_str().into();
-    arrival.model = Some(Arc::clone(&model));
-    let Some(entry) = snapshot.routes.model(&model) else {
+    let Some(entry) = snapshot.routes.model(&facts.model) else {
+        arrival.model = Some(facts.model.as_str().into());
         return Err(Error::NoSuchModel(facts.model));
     };
+    // Only a name that the config covers by a pattern has to be kept beside the config's.
+    let model = match facts.model == *entry.name {
+        true => Arc::clone(&entry.name),
+        false => facts.model.as_str().into(),
+    };
+    arrival.model = Some(Arc::clone(&model));
     if !caller.models.allows(&model) {
         return Err(Error::ModelForbidden(facts.model));
     }
-    let targets = route::plan(&entry.to, arrival.id.dice())
-        .into_iter()
-        .cloned()
-        .collect();
+    let targets = route::plan(&entry.to, arrival.id.dice());
     let path = match head.uri.query() {
         None => Uri::from_static(endpoint.path()),
         Some(query) => {
@@ -76,16 +81,10 @@ pub async fn create(
 
 /// A body without a type is taken for JSON; one of another type is not.
 fn require_json(headers: &HeaderMap) -> Result<(), Error> {
-    let Some(value) = headers.get(CONTENT_TYPE) else {
+    if !headers.contains_key(CONTENT_TYPE) {
         return Ok(());
-    };
-    let media = value
-        .to_str()
-        .unwrap_or_default()
-        .split(';')
-        .next()
-        .unwrap_or_default()
-        .trim();
+    }
+    let media = media_type(headers).unwrap_or_default();
     let is_json = media.eq_ignore_ascii_case("application/json")
         || media.len() > 5 && media[media.len() - 5..].eq_ignore_ascii_case("+json");
     if is_json { Ok(()) } else { Err(Error::NotJson) }
@@ -106,9 +105,11 @@ async fn read(
     let mut reader = Reader::new(bounds.json_depth_max);
     let mut first = Bytes::new();
     let mut whole = BytesMut::new();
-    while let Some(frame) = tokio::time::timeout(bounds.body_timeout, body.frame())
-        .await
-        .map_err(|_| Error::TooSlow)?
+    // One that says its length is over with its last byte, and need not be asked again.
+    while !http_body::Body::is_end_stream(&body)
+        && let Some(frame) = tokio::time::timeout(bounds.body_timeout, body.frame())
+            .await
+            .map_err(|_| Error::TooSlow)?
     {
         let frame = frame.map_err(|_| Error::BadRequest("The request body broke off."))?;
         let Ok(piece) = frame.into_data() else {

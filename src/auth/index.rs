@@ -32,7 +32,8 @@ pub(super) struct Change {
 
 #[derive(Default)]
 pub(super) struct Index {
-    entries: papaya::HashMap<KeyId, Entry>,
+    /// Nobody chooses the id of a key, so that a quick hash will do.
+    entries: papaya::HashMap<KeyId, Entry, foldhash::fast::RandomState>,
     seen: AtomicI64,
 }
 

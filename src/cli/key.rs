@@ -1,6 +1,6 @@
 //! `weir key`: changes the store directly, and a running gateway sees the change within a second.
 
-use super::{Ending, say};
+use super::{Ending, duration, mistake, say};
 use crate::{
     auth::{self, Keys, Kind, NewKey, Record},
     config::{Flags, load_store},
@@ -67,13 +67,7 @@ pub(super) fn run(flags: &Flags, action: Action) -> Result<(), Ending> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .build()
         .context("no runtime")?;
-    let db = Db::open(&store.sqlite).map_err(|error| {
-        let error = anyhow::Error::new(error);
-        Ending::Mistake(format!(
-            "the store {} cannot be used: {error:#}",
-            store.sqlite.display()
-        ))
-    })?;
+    let db = Db::open(&store.sqlite).map_err(|error| mistake(&store, error))?;
     runtime.block_on(async {
         let keys = Keys::open(db).await.context("the keys cannot be read")?;
         act(&keys, action).await
@@ -216,34 +210,9 @@ fn ending(error: auth::Error) -> Ending {
     }
 }
 
-/// Reads `90s`, `15m`, `12h` or `30d`.
-fn duration(text: &str) -> Result<Duration, String> {
-    let (digits, unit) = text.split_at(text.len() - text.chars().last().map_or(0, char::len_utf8));
-    let seconds = match unit {
-        "s" => 1,
-        "m" => 60,
-        "h" => 3600,
-        "d" => 86_400,
-        _ => return Err("expected a number with s, m, h or d behind it".to_owned()),
-    };
-    let number: u32 = digits
-        .parse()
-        .map_err(|_| "expected a number with s, m, h or d behind it".to_owned())?;
-    Ok(Duration::from_secs(u64::from(number) * seconds))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn spans_are_read_and_nonsense_is_refused() {
-        assert_eq!(duration("30d"), Ok(Duration::from_secs(30 * 86_400)));
-        assert_eq!(duration("0s"), Ok(Duration::ZERO));
-        for bad in ["", "d", "5", "-1h", "1w", "1é"] {
-            assert!(duration(bad).is_err(), "{bad}");
-        }
-    }
 
     #[test]
     fn an_id_is_found_in_a_whole_key() {

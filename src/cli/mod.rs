@@ -3,12 +3,17 @@
 //! Exit code 0 is success, 1 a failure, 2 a mistake in what was asked for: flags, configuration, a port that is taken.
 
 mod check;
+mod doctor;
 mod key;
 mod serve;
+mod usage;
 
-use crate::config::Flags;
+use crate::{
+    config::{Flags, Store},
+    store,
+};
 use clap::{Args, Parser, Subcommand};
-use std::{path::PathBuf, process::ExitCode};
+use std::{path::PathBuf, process::ExitCode, time::Duration};
 
 /// An OpenAI-compatible gateway that meters every token.
 #[derive(Parser)]
@@ -42,6 +47,10 @@ enum Action {
     /// Make, list, revoke and rotate API keys, whether or not the gateway runs
     #[command(subcommand)]
     Key(key::Action),
+    /// Show what was used, by key, model or day
+    Usage(usage::Options),
+    /// Compare the ledger, its sums and the flight table, and name what differs
+    Doctor,
 }
 
 /// Why a command ended badly.
@@ -73,6 +82,8 @@ pub fn run() -> ExitCode {
         }
         Some(Action::Check) => check::run(&flags),
         Some(Action::Key(action)) => key::run(&flags, action),
+        Some(Action::Usage(options)) => usage::run(&flags, &options),
+        Some(Action::Doctor) => doctor::run(&flags),
     };
     match ending {
         Ok(()) => ExitCode::SUCCESS,
@@ -95,6 +106,29 @@ fn flags_for(flags: &mut Flags, listeners: serve::Listeners) -> Flags {
     }
 }
 
+/// That the store cannot be used.
+fn mistake(place: &Store, error: store::Error) -> Ending {
+    let error = anyhow::Error::new(error);
+    let path = place.sqlite.display();
+    Ending::Mistake(format!("the store {path} cannot be used: {error:#}"))
+}
+
+/// Reads `90s`, `15m`, `12h` or `30d`.
+fn duration(text: &str) -> Result<Duration, String> {
+    let (digits, unit) = text.split_at(text.len() - text.chars().last().map_or(0, char::len_utf8));
+    let seconds = match unit {
+        "s" => 1,
+        "m" => 60,
+        "h" => 3600,
+        "d" => 86_400,
+        _ => return Err("expected a number with s, m, h or d behind it".to_owned()),
+    };
+    let number: u32 = digits
+        .parse()
+        .map_err(|_| "expected a number with s, m, h or d behind it".to_owned())?;
+    Ok(Duration::from_secs(u64::from(number) * seconds))
+}
+
 #[expect(
     clippy::print_stderr,
     reason = "this is how a command speaks to the person who ran it"
@@ -110,4 +144,18 @@ fn complain(why: &str) {
 )]
 fn say(text: &str) {
     println!("{text}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spans_are_read_and_nonsense_is_refused() {
+        assert_eq!(duration("30d"), Ok(Duration::from_secs(30 * 86_400)));
+        assert_eq!(duration("0s"), Ok(Duration::ZERO));
+        for bad in ["", "d", "5", "-1h", "1w", "1é"] {
+            assert!(duration(bad).is_err(), "{bad}");
+        }
+    }
 }

@@ -7,7 +7,7 @@ use crate::{
     catalog::Catalog,
     config::{self, Config, Flags, Loaded, Problems, Provider, Tls, reload},
     events::Bus,
-    ledger::Ledger,
+    ledger::{self, Ledger},
     server::{self, Connections, Workers, tls::Certificate},
     store::Db,
     tasks::{self, Signal},
@@ -86,7 +86,7 @@ async fn serve(flags: Flags, loaded: Loaded, log: Log) -> Result<(), Ending> {
         );
     }
 
-    let app = build(config, keys, log)?;
+    let (app, ledger) = build(config, keys, log)?;
     let connections = Connections::new();
     let workers = app.snapshot.load().config.server.workers;
     let workers = Workers::start(&app, workers, certificates[0].as_ref())
@@ -119,16 +119,18 @@ async fn serve(flags: Flags, loaded: Loaded, log: Log) -> Result<(), Ending> {
         () = stop.asked() => {}
     }
     drain(&app, &connections, &mut stop).await;
+    ledger.close();
     Ok(())
 }
 
-fn build(config: Config, keys: Keys, log: Log) -> Result<Arc<App>, Ending> {
+fn build(config: Config, keys: Keys, log: Log) -> Result<(Arc<App>, ledger::Threads), Ending> {
     let metrics = Arc::new(metrics::install().context("no metrics")?);
-    Ok(Arc::new(App {
+    let (ledger, threads) = open_ledger(&config)?;
+    let app = Arc::new(App {
         snapshot: ArcSwap::from_pointee(Snapshot::new(config)),
         keys,
         events: Bus::default(),
-        ledger: Ledger::new(Arc::clone(&metrics)),
+        ledger,
         metrics,
         log,
         drain: Signal::default(),
@@ -136,7 +138,22 @@ fn build(config: Config, keys: Keys, log: Log) -> Result<Arc<App>, Ending> {
         body_memory: BodyMemory::default(),
         catalog: Catalog::default(),
         started: SystemTime::now(),
-    }))
+    });
+    Ok((app, threads))
+}
+
+fn open_ledger(config: &Config) -> Result<(Ledger, ledger::Threads), Ending> {
+    let options = ledger::Options {
+        table: config.store.flight.clone(),
+        store: config.store.sqlite.clone(),
+        slots: config.ledger.slots,
+        flush: config.ledger.flush,
+        retention: config.ledger.retention,
+    };
+    Ledger::open(options).map_err(|error| {
+        let error = anyhow::Error::new(error);
+        Ending::Mistake(format!("server.data_dir: no ledger: {error:#}"))
+    })
 }
 
 fn certificate(files: Option<&Tls>) -> Result<Option<Arc<Certificate>>, Ending> {

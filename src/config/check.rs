@@ -1,13 +1,13 @@
 //! From what was written to what it means. A new key is a line here and a line in `config.toml`.
 
 use super::{
-    Config, Cors, Level, Log, LogFormat, Network, Server, Store, Tls, credential,
+    Config, Cors, Ledger, Level, Log, LogFormat, Network, Server, Store, Tls, credential,
     environment::Environment,
     read::{At, Section},
     report::Report,
     routes,
     upstreams::Upstreams,
-    values::{address, count, duration, duration_or_off, list, size, word},
+    values::{address, count, days, duration, duration_or_off, list, size, word},
 };
 use std::{
     fs::File,
@@ -53,6 +53,7 @@ pub(super) fn check(
         cors: cors(root.section("cors")),
         log: log(root.section("log")),
         store,
+        ledger: ledger(root.section("ledger")),
         models: routes::models(root.sections("model"), &upstreams),
         forwards: routes::forwards(root.sections("forward"), &upstreams),
         admin_key: credential::admin_key(environment, report),
@@ -188,7 +189,16 @@ fn store(mut written: Section<'_>, own_data_dir: bool, data_dir: &mut PathBuf) -
     } else if sqlite.is_relative() {
         sqlite = data_dir.join(sqlite.file_name().unwrap_or_default());
     }
-    Store { sqlite }
+    let flight = data_dir.join("flight.table");
+    Store { sqlite, flight }
+}
+
+fn ledger(mut written: Section<'_>) -> Ledger {
+    Ledger {
+        slots: written.need("slots", count(16..=4_194_304)),
+        flush: written.need("flush", duration_or_off(BLINK..=HOUR)),
+        retention: written.need("retention", days(0..=36_500)),
+    }
 }
 
 /// The file in `sqlite:PATH`. A URL is not quoted, since those of other stores hold passwords.

@@ -38,8 +38,10 @@ pub struct Config {
     pub cors: Cors,
     /// What is written to standard error.
     pub log: Log,
-    /// Where keys (and later usage) are kept.
+    /// Where keys and usage are kept.
     pub store: Store,
+    /// How usage is written down.
+    pub ledger: Ledger,
     /// The model servers, by name.
     pub upstreams: Vec<Arc<Upstream>>,
     /// What clients may ask for, in the order written.
@@ -144,6 +146,19 @@ pub enum LogFormat {
 pub struct Store {
     /// The SQLite file.
     pub sqlite: PathBuf,
+    /// The flight table's file, in the data directory.
+    pub flight: PathBuf,
+}
+
+/// How usage is written down.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ledger {
+    /// Calls that can be in the air or wait for the store.
+    pub slots: u32,
+    /// How often the flight table is written to the disk; zero leaves that to the kernel.
+    pub flush: Duration,
+    /// How long an entry is kept; zero is for ever.
+    pub retention: Duration,
 }
 
 /// One model server and how to talk to it.
@@ -176,6 +191,16 @@ pub enum Provider {
     OpenAi,
     /// The one inside Weir.
     Simulator,
+}
+
+impl Provider {
+    /// The name in the config and on the ledger.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::OpenAi => "openai",
+            Self::Simulator => "simulator",
+        }
+    }
 }
 
 /// How long Weir waits for an upstream. Each is greater than zero.

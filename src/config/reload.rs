@@ -78,7 +78,13 @@ pub fn needs_restart(old: &Config, new: &Config) -> Vec<&'static str> {
             "server.control_tls_cert",
             before.control_tls != after.control_tls,
         ),
-        ("store.url", old.store != new.store),
+        ("store.url", old.store.sqlite != new.store.sqlite),
+        ("ledger.slots", old.ledger.slots != new.ledger.slots),
+        ("ledger.flush", old.ledger.flush != new.ledger.flush),
+        (
+            "ledger.retention",
+            old.ledger.retention != new.ledger.retention,
+        ),
         ("log.level", old.log.level != new.log.level),
         ("log.format", old.log.format != new.log.format),
     ];

@@ -55,6 +55,20 @@ pub(super) fn duration_or_off(
     }
 }
 
+/// A span in `range` of whole days, such as `90d`; a bare number is days.
+pub(super) fn days(range: RangeInclusive<u64>) -> impl FnOnce(At<'_>) -> Option<Duration> {
+    move |at| {
+        let Some(days) = parse_units(&at.text_or_integer()?, &[("d", 1)], 1) else {
+            return at.refuse("expected a number of days, such as 90d");
+        };
+        if range.contains(&days) {
+            return Some(Duration::from_secs(days * 86_400));
+        }
+        let [least, most] = [range.start(), range.end()].map(|days| format!("{days}d"));
+        at.refuse(outside(least, most))
+    }
+}
+
 /// A size in `range`, such as `64KiB` or `10MB`; a bare number is bytes.
 pub(super) fn size<T>(range: RangeInclusive<u64>) -> impl FnOnce(At<'_>) -> Option<T>
 where

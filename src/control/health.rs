@@ -71,6 +71,8 @@ async fn upstreams(app: &Arc<App>) -> Vec<(Arc<str>, bool)> {
 pub fn metrics(app: &App) -> Response<Body> {
     metrics::log_lines_dropped(app.log.dropped());
     app.metrics.body_memory.set(app.body_memory.used() as f64);
+    let (used, waiting) = app.ledger.slots();
+    metrics::ledger_slots(used, waiting);
     let mut response = Response::new(body::full(app.metrics.render()));
     response.headers_mut().insert(
         CONTENT_TYPE,

@@ -17,7 +17,7 @@ pub struct Arrival {
     /// Its method.
     pub method: Method,
     /// Its path, without the query. A copy: a slice would keep the connection's read buffer for as long as a stream.
-    pub path: Box<str>,
+    pub path: Arc<str>,
     /// Whose key it showed.
     pub key: Option<KeyId>,
     /// The model that it asked for.

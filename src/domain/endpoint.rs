@@ -14,6 +14,14 @@ pub enum Endpoint {
 }
 
 impl Endpoint {
+    /// All of them. A place in this list is stored in the flight table: new ones are added at the end.
+    pub const ALL: [Self; 4] = [
+        Self::Chat,
+        Self::Completions,
+        Self::Embeddings,
+        Self::Forward,
+    ];
+
     /// The path below the version prefix; a forwarded request brings its own.
     pub fn path(self) -> &'static str {
         match self {

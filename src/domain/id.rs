@@ -59,8 +59,9 @@ impl RequestId {
         const HEX: &[u8; 16] = b"0123456789abcdef";
         let bits = u128::from(millis) << 80 | random & ((1 << 80) - 1);
         let mut text = *b"req_00000000000000000000000000000000";
-        for (place, nibble) in text[4..].iter_mut().zip((0..32).rev()) {
-            *place = HEX[(bits >> (nibble * 4)) as usize & 15];
+        for (place, byte) in text[4..].chunks_exact_mut(2).zip(bits.to_be_bytes()) {
+            place[0] = HEX[usize::from(byte >> 4)];
+            place[1] = HEX[usize::from(byte & 15)];
         }
         Self(http::HeaderValue::from_bytes(&text).expect("hex is a valid header value"))
     }

@@ -9,6 +9,8 @@ pub struct Usage {
     pub output: Option<u64>,
     /// Prompt tokens that the provider read from its cache.
     pub cached: Option<u64>,
+    /// Prompt tokens that the provider wrote to its cache.
+    pub cache_write: Option<u64>,
     /// Answer tokens that were spent on reasoning.
     pub reasoning: Option<u64>,
     /// Audio tokens of the prompt.
@@ -35,6 +37,16 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    /// All of them. A place in this list is stored in the flight table: new ones are added at the end.
+    pub const ALL: [Self; 6] = [
+        Self::Completed,
+        Self::ClientGone,
+        Self::UpstreamFailed,
+        Self::TimedOut,
+        Self::Interrupted,
+        Self::Rejected,
+    ];
+
     /// The name in metrics, events and logs.
     pub fn as_str(self) -> &'static str {
         match self {

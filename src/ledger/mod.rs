@@ -1,47 +1,232 @@
-//! Where usage goes when a call is over.
+//! Where usage goes: one entry a call, written down once, whatever way the call ends and whatever becomes of Weir.
 //!
-//! The ledger of this version keeps running totals on `/metrics`; a durable store takes its place behind the same call.
+//! A call holds a slot of the flight table from before it goes upstream until its entry is committed to the store.
+//! What a call does here is a few stores to memory; it never waits for a disk, nor for the writer.
 
-use crate::{
-    domain::{Endpoint, KeyId, Outcome, RequestId, Usage},
-    telemetry::metrics::Metrics,
+mod doctor;
+mod entry;
+mod flight;
+mod report;
+mod sqlite;
+mod writer;
+
+pub use doctor::{Examined, examine};
+pub use entry::{Admission, Answer, Settlement};
+pub use flight::Error;
+pub use report::{By, Line, instant, usage};
+
+use crate::{store, telemetry::metrics};
+use flight::Table;
+use std::{
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread::{self, JoinHandle, Thread},
+    time::Duration,
 };
-use std::sync::Arc;
 
-/// One call, settled.
+/// How a ledger is kept.
 #[derive(Clone, Debug)]
-pub struct Entry {
-    /// The call.
-    pub request: RequestId,
-    /// Who pays.
-    pub key: KeyId,
-    /// What was asked.
-    pub endpoint: Endpoint,
-    /// The model's name in the config, or `other`.
-    pub model: Arc<str>,
-    /// How it ended.
-    pub outcome: Outcome,
-    /// Whether the provider gave an answer, so that there is something to bill.
-    pub answered: bool,
-    /// What the provider said was used, if it said.
-    pub usage: Option<Usage>,
+pub struct Options {
+    /// The flight table's file.
+    pub table: PathBuf,
+    /// The store's file.
+    pub store: PathBuf,
+    /// Calls that can be in the air or wait for the store.
+    pub slots: u32,
+    /// How often the flight table is written to the disk; zero leaves that to the kernel.
+    pub flush: Duration,
+    /// How long entries are kept; zero is for ever.
+    pub retention: Duration,
 }
 
+/// Why a ledger cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// There is no flight table.
+    #[error(transparent)]
+    Table(#[from] Error),
+    /// There is no store.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    /// A thread could not be started, or random numbers were not to be had.
+    #[error("the ledger cannot start")]
+    System(#[source] std::io::Error),
+}
+
+/// All slots of the flight table are taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Full;
+
 /// Keeps entries.
-pub struct Ledger {
-    metrics: Arc<Metrics>,
+pub struct Ledger(Arc<Shared>);
+
+/// The threads behind a ledger.
+#[must_use = "they are closed before the process ends"]
+pub struct Threads {
+    shared: Arc<Shared>,
+    writer: JoinHandle<()>,
+    flusher: Option<JoinHandle<()>>,
+}
+
+/// What calls and the ledger's threads share.
+struct Shared {
+    table: Table,
+    bell: Bell,
+    stop: AtomicBool,
 }
 
 impl Ledger {
-    /// A ledger that sums up on `metrics`.
-    pub fn new(metrics: Arc<Metrics>) -> Self {
-        Self { metrics }
+    /// Opens the flight table and the store, and has what an earlier process left in the air settled. Blocks.
+    pub fn open(options: Options) -> Result<(Self, Threads), OpenError> {
+        if let Some(dir) = options.table.parent() {
+            store::create_private_dir(dir).map_err(OpenError::System)?;
+        }
+        let store = store::connect(&options.store)?;
+        let mut random = [0; 5];
+        getrandom::fill(&mut random)
+            .map_err(|error| OpenError::System(std::io::Error::other(error)))?;
+        let start = random
+            .iter()
+            .fold(0, |start, byte| start << 8 | u64::from(*byte));
+        let (table, leftovers) = Table::open(&options.table, options.slots, start)?;
+        metrics::ledger_torn(leftovers.torn as u64);
+        if leftovers.settled + leftovers.interrupted > 0 {
+            tracing::info!(
+                settled = leftovers.settled,
+                interrupted = leftovers.interrupted,
+                "settling calls of an earlier process"
+            );
+        }
+        let shared = Arc::new(Shared {
+            table,
+            bell: Bell::default(),
+            stop: AtomicBool::new(false),
+        });
+        let writer = writer::Writer::new(Arc::clone(&shared), store, options.retention);
+        let writer = spawn("weir-ledger", move || writer.run())?;
+        let flusher = (!options.flush.is_zero())
+            .then(|| {
+                let shared = Arc::clone(&shared);
+                spawn("weir-flush", move || flush(&shared, options.flush))
+            })
+            .transpose()?;
+        let ledger = Self(Arc::clone(&shared));
+        let threads = Threads {
+            shared,
+            writer,
+            flusher,
+        };
+        Ok((ledger, threads))
     }
 
-    /// Takes an entry. Never waits: it runs when a stream is dropped, and a hang-up must not lose a charge.
-    pub fn record(&self, entry: &Entry) {
-        if entry.answered || entry.usage.is_some() {
-            self.metrics.tokens(&entry.model, entry.usage.as_ref());
+    /// Takes a slot for a call, which must not go upstream without one.
+    pub fn admit(&self, admission: &Admission<'_>) -> Result<Flight, Full> {
+        let slot = self.0.table.admit(admission).ok_or(Full)?;
+        Ok(Flight {
+            shared: Arc::clone(&self.0),
+            slot,
+        })
+    }
+
+    /// Slots that are taken, and those among them that wait for the store.
+    pub fn slots(&self) -> (u32, u32) {
+        (self.0.table.used(), self.0.table.waiting())
+    }
+}
+
+impl Threads {
+    /// Commits what is settled and stops. What cannot be committed soon waits in the flight table for the next start.
+    pub fn close(self) {
+        self.shared.stop.store(true, Ordering::SeqCst);
+        self.writer.thread().unpark();
+        // They don't panic; if one did, what it left is in the flight table.
+        let _ = self.writer.join();
+        if let Some(flusher) = self.flusher {
+            flusher.thread().unpark();
+            let _ = flusher.join();
         }
     }
 }
+
+fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, OpenError> {
+    let thread = thread::Builder::new().name(name.to_owned()).spawn(work);
+    thread.map_err(OpenError::System)
+}
+
+/// Writes the flight table to the disk every so often, and once more at the end.
+fn flush(shared: &Shared, every: Duration) {
+    let mut is_last = false;
+    while !is_last {
+        thread::park_timeout(every);
+        is_last = shared.stop.load(Ordering::SeqCst);
+        if let Err(error) = shared.table.flush() {
+            metrics::ledger_failed();
+            tracing::warn!(%error, "the flight table cannot be written to the disk");
+        }
+    }
+}
+
+/// One call's place in the flight table.
+///
+/// Dropped without being settled it stays in the air, and is settled as interrupted at the next start.
+#[must_use = "a call is settled once it is over"]
+pub struct Flight {
+    shared: Arc<Shared>,
+    slot: u32,
+}
+
+impl Flight {
+    /// Notes who answers.
+    pub fn answered(&self, answer: &Answer<'_>) {
+        self.shared.table.answer(self.slot, answer);
+    }
+
+    /// Counts what has passed so far; `at_us` is since the start. Never waits.
+    pub fn count(&self, chunks: u64, bytes: u64, at_us: u64) {
+        self.shared.table.count(self.slot, chunks, bytes, at_us);
+    }
+
+    /// Writes down the end. Never waits: it runs when a stream is dropped, and a hang-up must not lose a charge.
+    pub fn settle(self, settlement: &Settlement<'_>) {
+        if self.shared.table.settle(self.slot, settlement) {
+            metrics::usage_refused();
+        }
+        self.shared.bell.ring();
+    }
+}
+
+/// Wakes the writer, and costs next to nothing while it is awake.
+#[derive(Default)]
+struct Bell {
+    asleep: AtomicBool,
+    writer: std::sync::OnceLock<Thread>,
+}
+
+impl Bell {
+    /// Something was pushed on the queue. That store and this load are in one order with the writer's store and its
+    /// look at the queue: one of the two sees the other.
+    fn ring(&self) {
+        if self.asleep.load(Ordering::SeqCst)
+            && self.asleep.swap(false, Ordering::SeqCst)
+            && let Some(writer) = self.writer.get()
+        {
+            writer.unpark();
+        }
+    }
+
+    /// Sleeps until it rings, or `at_most` so long, unless there is something to do.
+    fn wait(&self, at_most: Duration, is_idle: impl FnOnce() -> bool) {
+        self.writer.get_or_init(thread::current);
+        self.asleep.store(true, Ordering::SeqCst);
+        if is_idle() {
+            thread::park_timeout(at_most);
+        }
+        self.asleep.store(false, Ordering::SeqCst);
+    }
+}
+
+#[cfg(test)]
+mod tests;

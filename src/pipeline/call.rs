@@ -10,7 +10,7 @@ use crate::{
     wire::request::{AskedUsage, Edit, Facts, splice},
 };
 use bytes::Bytes;
-use http::{HeaderMap, Method, Request, Uri};
+use http::{HeaderName, HeaderValue, Method, Request, Uri};
 use std::sync::Arc;
 
 /// A call on its way to an upstream.
@@ -26,7 +26,7 @@ pub struct Call {
     /// Path and query below the upstream's base URL.
     pub path: Uri,
     /// The client's headers that are an upstream's business.
-    pub headers: HeaderMap,
+    pub headers: Vec<(HeaderName, HeaderValue)>,
     /// The config's name for the model, which bounds labels; `other` where no model is read.
     pub label: Arc<str>,
     /// The model that was asked for.

@@ -3,11 +3,11 @@
 use super::{Call, meter::Meter};
 use crate::{
     app::Worker,
-    config::{Target, Timeouts},
+    config::{Target, Timeouts, Upstream},
     domain::Endpoint,
     error::Error,
     events::What,
-    telemetry::metrics,
+    telemetry::metrics::Metrics,
     upstream::{Failure, Source},
 };
 use http::{Response, StatusCode};
@@ -18,7 +18,7 @@ use tokio_retry::strategy::{ExponentialBackoff, jitter};
 /// An upstream's answer, and how to treat it.
 pub(super) struct Answer {
     pub(super) response: Response<Source>,
-    pub(super) upstream: Arc<str>,
+    pub(super) upstream: Arc<Upstream>,
     pub(super) hide_usage: bool,
     pub(super) timeouts: Timeouts,
     pub(super) deadline: Instant,
@@ -32,12 +32,12 @@ pub(super) async fn dispatch(
     worker: Arc<Worker>,
     mut call: Box<Call>,
     targets: Vec<Target>,
-    meter: Meter,
+    mut meter: Meter,
 ) -> (Result<Answer, Error>, Meter) {
     let mut failure = Error::UpstreamUnreachable;
     for (i, target) in targets.iter().enumerate() {
         let is_last = i + 1 == targets.len() || !call.can_repeat();
-        let attempt = try_target(&worker, &mut call, target, is_last, &meter);
+        let attempt = try_target(&worker, &mut call, target, is_last, &mut meter);
         let outcome = tokio::select! {
             biased;
             outcome = attempt => outcome,
@@ -64,7 +64,7 @@ async fn try_target(
     call: &mut Call,
     target: &Target,
     is_last: bool,
-    meter: &Meter,
+    meter: &mut Meter,
 ) -> Result<Answer, Error> {
     let upstream = &target.upstream;
     let deadline = meter.started() + target.timeouts.total;
@@ -79,25 +79,25 @@ async fn try_target(
             .first_byte
             .min(deadline.saturating_duration_since(Instant::now()));
         let (request, hide_usage) = call.request(target)?;
+        meter.attempted();
         match worker
             .pool
             .send(upstream, call.endpoint, &timeouts, request)
             .await
         {
             Ok(response) => {
-                let name = Arc::clone(&upstream.name);
                 let answer = Answer {
                     response,
-                    upstream: name,
+                    upstream: Arc::clone(upstream),
                     hide_usage,
                     timeouts,
                     deadline,
                 };
-                return judge(answer, call.endpoint, is_last);
+                return judge(&worker.app.metrics, answer, call.endpoint, is_last);
             }
             Err(failure) => {
                 tracing::warn!(request.id = %call.id, upstream.name = %upstream.name, error = chain(&failure), "attempt failed");
-                metrics::attempt(&upstream.name, reason(&failure));
+                worker.app.metrics.attempt(&upstream.name, reason(&failure));
                 let pause = pauses
                     .next()
                     .filter(|_| matches!(failure, Failure::Unreachable(_)) && call.can_repeat());
@@ -112,7 +112,12 @@ async fn try_target(
 }
 
 /// Whether an answer is one for the client, or a reason to try elsewhere.
-fn judge(answer: Answer, endpoint: Endpoint, is_last: bool) -> Result<Answer, Error> {
+fn judge(
+    metrics: &Metrics,
+    answer: Answer,
+    endpoint: Endpoint,
+    is_last: bool,
+) -> Result<Answer, Error> {
     let status = answer.response.status();
     let elsewhere = status == StatusCode::TOO_MANY_REQUESTS || status.is_server_error();
     let result = match status {
@@ -120,11 +125,11 @@ fn judge(answer: Answer, endpoint: Endpoint, is_last: bool) -> Result<Answer, Er
         _ if elsewhere => "refused",
         _ => "ok",
     };
-    metrics::attempt(&answer.upstream, result);
+    metrics.attempt(&answer.upstream.name, result);
     match status {
         // The caller's credential was good; the one that was refused is the gateway's.
         StatusCode::UNAUTHORIZED => {
-            tracing::error!(upstream.name = %answer.upstream, "the upstream refused the gateway's credential");
+            tracing::error!(upstream.name = %answer.upstream.name, "the upstream refused the gateway's credential");
             Err(Error::UpstreamAuth)
         }
         _ if elsewhere && !is_last && endpoint != Endpoint::Forward => {

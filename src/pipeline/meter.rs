@@ -3,18 +3,23 @@
 use super::Call;
 use crate::{
     app::App,
+    config::Upstream,
     domain::{Arrival, Endpoint, Outcome, Usage},
     error::Error,
     events::{CallInfo, End, What},
-    ledger::Entry,
+    ledger::{Admission, Answer, Flight, Settlement},
     tap::{Report, Watch},
     telemetry::{
         access::Access,
         metrics::{self, Figures, Labels},
     },
+    wire::answer::Seen,
 };
-use http::StatusCode;
-use std::sync::Arc;
+use http::{StatusCode, response::Parts};
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 use tokio::time::Instant;
 
 /// A call in the air. Whatever way it goes out, it is settled.
@@ -24,17 +29,33 @@ pub(super) struct Meter {
     info: Arc<CallInfo>,
     label: Arc<str>,
     upstream: Option<Arc<str>>,
+    /// The upstream's id of the request.
+    upstream_request: Option<http::HeaderValue>,
+    attempts: u32,
     status: StatusCode,
     is_stream: bool,
-    is_settled: bool,
+    /// The call's place in the flight table, until it is settled.
+    flight: Option<Flight>,
 }
 
 /// What nginx made the custom for a client that left before it was answered.
 const CLIENT_LEFT: u16 = 499;
 
 impl Meter {
-    /// Begins to follow a call.
-    pub(super) fn start(app: Arc<App>, arrival: &mut Arrival, call: &Call) -> Self {
+    /// Begins to follow a call, if the ledger has a place for it.
+    pub(super) fn start(app: Arc<App>, arrival: &mut Arrival, call: &Call) -> Result<Self, Error> {
+        let since = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
+        let started = since.saturating_sub(arrival.started.elapsed());
+        let flight = app.ledger.admit(&Admission {
+            started: started.as_millis() as u64,
+            key: call.caller.key,
+            endpoint: call.endpoint,
+            stream: call.stream,
+            request: arrival.id.as_str(),
+            model: &call.model,
+        })?;
         arrival.metered = true;
         arrival.model = Some(Arc::clone(&call.model));
         let info = Arc::new(CallInfo {
@@ -46,16 +67,18 @@ impl Meter {
         });
         app.metrics.in_flight.increment(1);
         app.events.publish(&info, What::RequestStarted);
-        Self {
+        Ok(Self {
             app,
             arrival: Box::new(arrival.clone()),
             info,
             label: Arc::clone(&call.label),
             upstream: None,
+            upstream_request: None,
+            attempts: 0,
             status: StatusCode::from_u16(CLIENT_LEFT).expect("three digits"),
             is_stream: false,
-            is_settled: false,
-        }
+            flight: Some(flight),
+        })
     }
 
     /// The call, for events.
@@ -68,10 +91,25 @@ impl Meter {
         self.arrival.started
     }
 
-    /// An upstream answers.
-    pub(super) fn answered(&mut self, upstream: &Arc<str>, status: StatusCode, is_stream: bool) {
-        self.status = status;
+    /// An upstream is about to be tried.
+    pub(super) fn attempted(&mut self) {
+        self.attempts += 1;
+    }
+
+    /// An upstream answers, with this head.
+    pub(super) fn answered(&mut self, upstream: Arc<Upstream>, head: &Parts, is_stream: bool) {
+        self.status = head.status;
         self.is_stream = is_stream;
+        self.upstream_request = head.headers.get("x-request-id").cloned();
+        if let Some(flight) = &self.flight {
+            flight.answered(&Answer {
+                status: head.status.as_u16(),
+                stream: is_stream,
+                upstream: &upstream.name,
+                provider: upstream.provider.as_str(),
+            });
+        }
+        let upstream = &upstream.name;
         self.upstream = Some(Arc::clone(upstream));
         if is_stream {
             self.app.events.publish(
@@ -93,27 +131,37 @@ impl Meter {
             Error::Internal | Error::Draining => Outcome::Interrupted,
             _ => Outcome::Rejected,
         };
-        self.settle(outcome, None, &Passed::default());
+        self.settle(outcome, &Seen::default(), &Passed::default());
     }
 
-    fn settle(&mut self, outcome: Outcome, usage: Option<Usage>, figures: &Passed) {
-        if std::mem::replace(&mut self.is_settled, true) {
+    fn settle(&mut self, outcome: Outcome, seen: &Seen, figures: &Passed) {
+        let Some(flight) = self.flight.take() else {
             return;
-        }
+        };
         let app = &self.app;
         app.metrics.in_flight.decrement(1);
-        app.ledger.record(&Entry {
-            request: self.arrival.id.clone(),
-            key: self.info.key,
-            endpoint: self.info.endpoint,
-            model: Arc::clone(&self.label),
-            outcome,
-            answered: self.upstream.is_some() && self.status.is_success(),
-            usage,
-        });
-        let used = usage.unwrap_or_default();
         let duration = self.arrival.started.elapsed();
         let since = |at: Instant| at.saturating_duration_since(self.arrival.started);
+        flight.settle(&Settlement {
+            outcome,
+            status: self.status.as_u16(),
+            usage: seen.usage,
+            usage_refused: seen.usage_refused,
+            attempts: self.attempts,
+            first_us: figures.passed.map(|(first, _)| micros(since(first))),
+            duration_us: micros(duration),
+            served_model: seen.model.as_deref(),
+            finish_reason: seen.finish_reason.as_deref(),
+            upstream_request: self
+                .upstream_request
+                .as_ref()
+                .and_then(|id| id.to_str().ok()),
+        });
+        let usage = seen.usage;
+        if usage.is_some() || self.upstream.is_some() && self.status.is_success() {
+            app.metrics.tokens(&self.label, usage.as_ref());
+        }
+        let used = usage.unwrap_or_default();
         let nobody = || Arc::from("none");
         app.metrics.call(
             Labels {
@@ -156,11 +204,11 @@ impl Meter {
             },
         );
         if app.snapshot.load().config.log.access {
-            self.log(outcome, used, figures);
+            self.log(outcome, used, figures, duration);
         }
     }
 
-    fn log(&self, outcome: Outcome, usage: Usage, figures: &Passed) {
+    fn log(&self, outcome: Outcome, usage: Usage, figures: &Passed, duration: Duration) {
         let arrival = &self.arrival;
         let access = Access {
             request: &arrival.id,
@@ -172,7 +220,7 @@ impl Meter {
             upstream: self.upstream.as_deref(),
             status: self.status.as_u16(),
             outcome: outcome.as_str(),
-            duration: arrival.started.elapsed(),
+            duration,
             first: figures
                 .passed
                 .map(|(first, _)| first.saturating_duration_since(arrival.started)),
@@ -192,7 +240,11 @@ struct Passed {
 }
 
 impl Watch for Meter {
-    fn chunk(&mut self, chunks: u64) {
+    fn chunk(&mut self, chunks: u64, bytes: u64, now: Instant) {
+        if let Some(flight) = &self.flight {
+            let at = now.saturating_duration_since(self.arrival.started);
+            flight.count(chunks, bytes, micros(at));
+        }
         if self.is_stream {
             self.app
                 .events
@@ -206,13 +258,17 @@ impl Watch for Meter {
             bytes: report.bytes,
             passed: report.passed,
         };
-        self.settle(report.outcome, report.seen.usage, &figures);
+        self.settle(report.outcome, report.seen, &figures);
     }
 }
 
 impl Drop for Meter {
     fn drop(&mut self) {
         // Not settled yet: the client left while the upstream was still to answer.
-        self.settle(Outcome::ClientGone, None, &Passed::default());
+        self.settle(Outcome::ClientGone, &Seen::default(), &Passed::default());
     }
+}
+
+fn micros(span: Duration) -> u64 {
+    u64::try_from(span.as_micros()).unwrap_or(u64::MAX)
 }

@@ -15,6 +15,7 @@ use crate::{
     error::Error,
     providers,
     tap::{Content, Manner, Tap},
+    wire::media_type,
 };
 use dispatch::Answer;
 use http::{
@@ -33,7 +34,7 @@ pub async fn run(
     targets: Vec<Target>,
     arrival: &mut Arrival,
 ) -> Result<Response<Body>, Error> {
-    let meter = Meter::start(Arc::clone(&worker.app), arrival, &call);
+    let meter = Meter::start(Arc::clone(&worker.app), arrival, &call)?;
     let heartbeat = snapshot.config.server.heartbeat;
     let stream = call.stream;
     let endpoint = call.endpoint;
@@ -74,11 +75,11 @@ fn deliver(
     let (mut head, source) = answer.response.into_parts();
     let content = content(&head.headers, head.status, endpoint, answer.hide_usage);
     meter.answered(
-        &answer.upstream,
-        head.status,
+        answer.upstream,
+        &head,
         matches!(content, Content::Events { .. }),
     );
-    providers::openai::clean(&mut head.headers);
+    head.headers = providers::openai::of_upstream(head.headers);
     if matches!(content, Content::Events { .. }) {
         stream_headers(&mut head.headers);
     }
@@ -107,16 +108,8 @@ fn content(
     endpoint: Endpoint,
     hide_usage: bool,
 ) -> Content {
-    let is = |kind: &str| {
-        let value = headers
-            .get(CONTENT_TYPE)
-            .and_then(|value| value.to_str().ok())
-            .unwrap_or_default();
-        value
-            .split(';')
-            .next()
-            .is_some_and(|media| media.trim().eq_ignore_ascii_case(kind))
-    };
+    let media = media_type(headers).unwrap_or_default();
+    let is = |kind: &str| media.eq_ignore_ascii_case(kind);
     let encoded = headers
         .get(CONTENT_ENCODING)
         .is_some_and(|value| value != "identity");

@@ -1,45 +1,60 @@
 //! OpenAI's own dialect: what goes over is what the client wrote, under another address and credential.
 
 use crate::{config::Upstream, domain::RequestId};
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 use http::{
     HeaderMap, HeaderName, HeaderValue,
     header::{ACCEPT_ENCODING, AUTHORIZATION, CONNECTION},
 };
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-/// Headers that Weir adds to a request: encoding, id, credential, host.
-const ADDED: usize = 4;
 const UPSTREAM_REQUEST_ID: HeaderName = HeaderName::from_static("x-weir-upstream-request-id");
+/// Headers that are added to a request: encoding, id, credential, host, length. A map that has to grow for them costs
+/// more than all of them.
+const ADDED: usize = 5;
+/// Headers that are added to an answer: those of every answer, those of a stream, and the length.
+const ADDED_BACK: usize = 7;
 
 /// The client's headers that are an upstream's business.
 ///
 /// Their values are copied: as slices they would keep the buffer of the client's connection for as long as an
 /// upstream thinks.
-pub fn of_client(client: &HeaderMap) -> HeaderMap {
+pub fn of_client(client: &HeaderMap) -> Vec<(HeaderName, HeaderValue)> {
     let named = named_by_connection(client);
-    let is_meant =
-        |name: &HeaderName| !is_hop_by_hop(name) && !is_clients_own(name) && !named.contains(name);
-    let meant = || client.iter().filter(|(name, _)| is_meant(name));
-    let mut values = BytesMut::with_capacity(meant().map(|(_, value)| value.len()).sum());
-    meant().for_each(|(_, value)| values.extend_from_slice(value.as_bytes()));
-    let mut values = values.freeze();
-    let mut headers = HeaderMap::with_capacity(meant().count() + ADDED);
-    for (name, value) in meant() {
-        let copy = HeaderValue::from_maybe_shared(values.split_to(value.len()));
-        headers.append(name, copy.expect("it was a value before"));
+    let mut headers = Vec::with_capacity(client.len());
+    for (name, value) in client {
+        if !is_hop_by_hop(name) && !is_clients_own(name) && !named.contains(name) {
+            headers.push((name.clone(), value.clone()));
+        }
+    }
+    let mut copy = BytesMut::with_capacity(headers.iter().map(|(_, value)| value.len()).sum());
+    for (_, value) in &headers {
+        copy.extend_from_slice(value.as_bytes());
+    }
+    let mut copy = copy.freeze();
+    for (_, value) in &mut headers {
+        let same = HeaderValue::from_maybe_shared(copy.split_to(value.len()));
+        *value = same.expect("it was a value before");
     }
     headers
 }
 
 /// The headers of a request to `upstream`, made of what a client's request has for it.
-pub fn headers(upstream: &Upstream, client: &HeaderMap, id: &RequestId) -> Option<HeaderMap> {
-    let mut headers = client.clone();
+pub fn headers(
+    upstream: &Upstream,
+    client: &[(HeaderName, HeaderValue)],
+    id: &RequestId,
+) -> Option<HeaderMap> {
+    let mut headers = HeaderMap::with_capacity(client.len() + upstream.headers.len() + ADDED);
+    for (name, value) in client {
+        headers.append(name, value.clone());
+    }
     // The tap reads what comes back, and a client's library can read what was never encoded.
     headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     headers.insert(X_REQUEST_ID, id.header());
     if let Some(key) = &upstream.api_key {
-        let mut value = HeaderValue::try_from(format!("Bearer {}", key.expose())).ok()?;
+        let bearer = ["Bearer ", key.expose()].concat();
+        let mut value = HeaderValue::from_maybe_shared(Bytes::from(bearer)).ok()?;
         value.set_sensitive(true);
         headers.insert(AUTHORIZATION, value);
     }
@@ -49,20 +64,30 @@ pub fn headers(upstream: &Upstream, client: &HeaderMap, id: &RequestId) -> Optio
     Some(headers)
 }
 
-/// Makes an upstream's headers fit for the client.
-pub fn clean(headers: &mut HeaderMap) {
-    let mut gone = named_by_connection(headers);
-    for name in headers.keys() {
-        if is_hop_by_hop(name) || is_upstreams_own(name) {
-            gone.push(name.clone());
+/// An upstream's headers that are the client's business.
+pub fn of_upstream(upstream: HeaderMap) -> HeaderMap {
+    let named = named_by_connection(&upstream);
+    let is_meant = |name: &HeaderName| {
+        !is_hop_by_hop(name) && !is_upstreams_own(name) && !named.contains(name)
+    };
+    let mut headers = HeaderMap::with_capacity(upstream.len() + ADDED_BACK);
+    let mut lines = upstream.into_iter().peekable();
+    let mut name = None;
+    while let Some((first, value)) = lines.next() {
+        if first.is_some() {
+            name = first.filter(is_meant).map(|name| match name {
+                name if name == X_REQUEST_ID => UPSTREAM_REQUEST_ID,
+                name => name,
+            });
+        }
+        // A name comes with the first of its values only.
+        let goes_on = matches!(lines.peek(), Some((None, _)));
+        let name = if goes_on { name.clone() } else { name.take() };
+        if let Some(name) = name {
+            headers.append(name, value);
         }
     }
-    for name in gone {
-        headers.remove(name);
-    }
-    if let Some(id) = headers.remove(X_REQUEST_ID) {
-        headers.insert(UPSTREAM_REQUEST_ID, id);
-    }
+    headers
 }
 
 /// Whether a header speaks of the client, of its way here or of its credentials, which are no upstream's business.
@@ -133,4 +158,58 @@ fn named_by_connection(headers: &HeaderMap) -> Vec<HeaderName> {
         .flat_map(|value| value.split(','))
         .filter_map(|name| HeaderName::try_from(name.trim()).ok())
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lines(headers: &[(&'static str, &'static str)]) -> HeaderMap {
+        let mut map = HeaderMap::new();
+        for (name, value) in headers {
+            map.append(*name, HeaderValue::from_static(value));
+        }
+        map
+    }
+
+    #[test]
+    fn of_an_answer_every_value_stays_and_what_is_the_upstreams_own_goes() {
+        let upstream = lines(&[
+            ("x-many", "a"),
+            ("set-cookie", "c=1"),
+            ("x-request-id", "up"),
+            ("x-many", "b"),
+            ("set-cookie", "c=2"),
+            ("connection", "x-hop"),
+            ("x-hop", "1"),
+            ("date", "today"),
+            ("x-many", "c"),
+        ]);
+        let expected = lines(&[
+            ("x-many", "a"),
+            ("x-many", "b"),
+            ("x-many", "c"),
+            ("x-weir-upstream-request-id", "up"),
+            ("date", "today"),
+        ]);
+        assert_eq!(of_upstream(upstream), expected);
+    }
+
+    #[test]
+    fn of_a_request_every_value_stays_and_what_is_the_clients_own_goes() {
+        let client = lines(&[
+            ("x-many", "a"),
+            ("authorization", "Bearer k"),
+            ("host", "h"),
+            ("x-many", "b"),
+            ("connection", "x-hop"),
+            ("x-hop", "1"),
+        ]);
+        let kept: HeaderMap = lines(&[("x-many", "a"), ("x-many", "b")]);
+        let mut map = HeaderMap::new();
+        for (name, value) in of_client(&client) {
+            map.append(name, value);
+        }
+        assert_eq!(map, kept);
+    }
 }

@@ -14,42 +14,40 @@ const EXPOSED: HeaderValue = HeaderValue::from_static(
 
 /// What a browser asks on behalf of a page.
 pub(super) struct Asked {
-    origin: Option<HeaderValue>,
+    origin: HeaderValue,
     /// The headers that the page wants to send, in a preflight.
     headers: Option<HeaderValue>,
     is_preflight: bool,
 }
 
 impl Asked {
-    pub(super) fn of(headers: &HeaderMap) -> Self {
+    /// What these headers ask; nothing if they name no page.
+    pub(super) fn of(headers: &HeaderMap) -> Option<Self> {
         let get = |name: HeaderName| headers.get(name).cloned();
-        Self {
-            origin: get(header::ORIGIN),
+        Some(Self {
+            origin: get(header::ORIGIN)?,
             headers: get(header::ACCESS_CONTROL_REQUEST_HEADERS),
             is_preflight: headers.contains_key(header::ACCESS_CONTROL_REQUEST_METHOD),
-        }
+        })
     }
 
     /// Whether the request only asks whether another would be allowed.
     pub(super) fn preflight<B>(&self, request: &Request<B>, plane: Plane) -> bool {
-        plane == Plane::Data
-            && request.method() == Method::OPTIONS
-            && self.origin.is_some()
-            && self.is_preflight
+        plane == Plane::Data && request.method() == Method::OPTIONS && self.is_preflight
     }
 
     /// Lets the page read the answer, if the config does.
     pub(super) fn allow(self, cors: &Cors, headers: &mut HeaderMap) {
-        let Some(origin) = self.origin.filter(|_| !cors.origins.is_empty()) else {
+        if cors.origins.is_empty() {
             return;
-        };
+        }
         let any = cors.origins.iter().any(|allowed| allowed == "*");
         headers.append(header::VARY, HeaderValue::from_static("origin"));
         if !any
             && !cors
                 .origins
                 .iter()
-                .any(|allowed| allowed.as_bytes() == origin.as_bytes())
+                .any(|allowed| allowed.as_bytes() == self.origin.as_bytes())
         {
             return;
         }
@@ -58,7 +56,7 @@ impl Asked {
             if any {
                 HeaderValue::from_static("*")
             } else {
-                origin
+                self.origin
             },
         );
         headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED);

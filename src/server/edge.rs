@@ -15,12 +15,13 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, header};
 use http_body::{Frame, SizeHint};
 use hyper::body::Incoming;
+use memchr::memmem;
 use std::{
     cell::RefCell,
     convert::Infallible,
     net::{IpAddr, SocketAddr},
     panic::{AssertUnwindSafe, catch_unwind},
-    pin::Pin,
+    pin::{Pin, pin},
     sync::Arc,
     task::{Context, Poll},
     time::{Duration, SystemTime, UNIX_EPOCH},
@@ -51,16 +52,14 @@ pub(super) fn handle(
         let mut open = Open::new(worker, plane, peer, &request);
         let cors = cors::Asked::of(request.headers());
         let has_body = !http_body::Body::is_end_stream(request.body());
-        let outcome = match cors.preflight(&request, plane) {
+        let is_preflight = cors
+            .as_ref()
+            .is_some_and(|cors| cors.preflight(&request, plane));
+        let outcome = match is_preflight {
             true => Ok(cors::preflight()),
             false => {
-                Guarded(Box::pin(route(
-                    plane,
-                    &open.worker,
-                    request,
-                    &mut open.arrival,
-                )))
-                .await
+                let routed = pin!(route(plane, &open.worker, request, &mut open.arrival));
+                Guarded(routed).await
             }
         };
         let mut response = outcome.unwrap_or_else(|error| {
@@ -70,7 +69,7 @@ pub(super) fn handle(
             open.refuse(&error)
         });
         open.finish(&mut response);
-        if plane == Plane::Data {
+        if let Some(cors) = cors.filter(|_| plane == Plane::Data) {
             cors.allow(
                 &open.worker.app.snapshot.load().config.cors,
                 response.headers_mut(),
@@ -146,13 +145,11 @@ impl Open {
         let status = response.status().as_u16();
         let headers = response.headers_mut();
         headers.insert(X_REQUEST_ID, self.arrival.id.header());
-        if !headers.contains_key(PROCESSING_MS) {
-            headers.insert(PROCESSING_MS, (elapsed.as_millis() as u64).into());
-        }
+        headers
+            .entry(PROCESSING_MS)
+            .or_insert_with(|| (elapsed.as_millis() as u64).into());
         headers.insert(PROCESS_TIME, seconds(elapsed));
-        if !headers.contains_key(OPENAI_VERSION) {
-            headers.insert(OPENAI_VERSION, VERSION);
-        }
+        headers.entry(OPENAI_VERSION).or_insert(VERSION);
         self.log(
             status,
             if status < 400 {
@@ -197,9 +194,9 @@ impl Drop for Open {
 }
 
 /// A future whose panic is an error instead.
-struct Guarded<F>(Pin<Box<F>>);
+struct Guarded<'a, F>(Pin<&'a mut F>);
 
-impl<F: Future<Output = Result<Response<Body>, Error>>> Future for Guarded<F> {
+impl<F: Future<Output = Result<Response<Body>, Error>>> Future for Guarded<'_, F> {
     type Output = F::Output;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
@@ -241,7 +238,7 @@ impl http_body::Body for Answer {
 
 /// The path for logs, unless somebody put a key into it.
 fn loggable(path: &str) -> &str {
-    if path.contains("sk-weir-") {
+    if memmem::find(path.as_bytes(), b"sk-weir-").is_some() {
         "(withheld: a key was in it)"
     } else {
         path

@@ -9,12 +9,20 @@ pub use db::Db;
 pub(crate) use sqlite::create_private_dir;
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Applied in this order, each once; the number of those applied is the version of a store.
 ///
 /// A released one is never edited, and none may hold `BEGIN` or `COMMIT`: each runs in a transaction of its own.
-const MIGRATIONS: &[&str] = &[include_str!("migrations/0001_keys.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("migrations/0001_keys.sql"),
+    include_str!("migrations/0002_ledger.sql"),
+];
+
+/// Opens the database at `path` as [`Db::open`] does, for a thread that owns its connection. Blocks.
+pub fn connect(path: &Path) -> Result<rusqlite::Connection, Error> {
+    sqlite::open(path, MIGRATIONS)
+}
 
 /// Why the store did not do what it was asked.
 #[derive(Debug, thiserror::Error)]

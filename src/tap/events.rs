@@ -45,6 +45,12 @@ impl Events {
         self.seen().done
     }
 
+    /// Whether what follows can add nothing: `[DONE]` was said, or an answer that has no such word has told its usage.
+    pub(super) fn has_said_all(&self) -> bool {
+        let seen = self.seen();
+        seen.done || !self.says_its_end && seen.ended && seen.usage.is_some()
+    }
+
     /// Whether the client's reader is between two events, so that something of Weir's own may stand here.
     pub(super) fn can_interject(&self) -> bool {
         !self.open && !self.reader.awaits_lf()
@@ -88,7 +94,7 @@ impl Events {
             .finish(|end, event| read.event(end, &event, hide));
         // Half an event at the end of a stream that broke off is no event.
         if self.is_complete() {
-            let rest = without(&self.held.split().freeze(), read.start, &read.cuts);
+            let rest = without(self.held.split().freeze(), read.start, &read.cuts);
             if !rest.is_empty() {
                 ready.push_back(rest);
             }
@@ -125,7 +131,7 @@ impl Events {
             self.held.extend_from_slice(&piece);
             self.held.split().freeze()
         };
-        let whole = without(&whole, base, &read.cuts);
+        let whole = without(whole, base, &read.cuts);
         if !whole.is_empty() {
             ready.push_back(whole);
         }
@@ -178,18 +184,19 @@ impl Read {
 }
 
 /// `bytes`, which begin at `base` in the stream, without the cuts. Nothing is copied if nothing is cut.
-fn without(bytes: &Bytes, base: usize, cuts: &[Range<usize>]) -> Bytes {
+fn without(bytes: Bytes, base: usize, cuts: &[Range<usize>]) -> Bytes {
     if cuts.is_empty() {
-        return bytes.clone();
+        return bytes;
     }
-    let mut left = BytesMut::with_capacity(bytes.len());
+    // To the byte, so that it becomes `Bytes` as it is.
+    let mut left = Vec::with_capacity(bytes.len() - cuts.iter().map(Range::len).sum::<usize>());
     let mut from = 0;
     for cut in cuts {
         left.extend_from_slice(&bytes[from..cut.start - base]);
         from = cut.end - base;
     }
     left.extend_from_slice(&bytes[from..]);
-    left.freeze()
+    left.into()
 }
 
 #[cfg(test)]

@@ -23,9 +23,10 @@ use wire::{answer::DocumentReader, answer::Seen, error::ErrorBody};
 
 /// Sees one answer pass.
 pub trait Watch: Send + Unpin + 'static {
-    /// A piece of the answer goes on to the client: an event that carries content.
-    fn chunk(&mut self, chunks: u64);
-    /// The answer is over. Called exactly once, also when the client hangs up.
+    /// A piece of the answer is about to go on to the client: an event that carries content. With what has passed so
+    /// far, this piece included.
+    fn chunk(&mut self, chunks: u64, bytes: u64, now: Instant);
+    /// The answer is over. Called exactly once, also when the client hangs up, and before the client can know.
     fn end(&mut self, report: Report<'_>);
 }
 
@@ -90,6 +91,8 @@ pub struct Tap<B, W: Watch> {
     bytes: u64,
     passed: Option<(Instant, Instant)>,
     state: State,
+    /// The watch knows how it ended.
+    told: bool,
 }
 
 enum Reader {
@@ -143,6 +146,7 @@ where
             bytes: 0,
             passed: None,
             state: State::Open,
+            told: false,
         }
     }
 
@@ -161,6 +165,10 @@ where
             Reader::Events(events) => events.feed(data, &mut self.ready),
         };
         self.count(content, now);
+        if matches!(&self.reader, Reader::Events(events) if events.has_said_all()) {
+            // A client that reads this may stop here: the rest of the connection adds nothing to its answer.
+            self.tell(Outcome::Completed);
+        }
     }
 
     fn count(&mut self, content: u64, now: Instant) {
@@ -168,7 +176,7 @@ where
             self.chunks += content;
             let first = self.passed.map_or(now, |(first, _)| first);
             self.passed = Some((first, now));
-            self.watch.chunk(self.chunks);
+            self.watch.chunk(self.chunks, self.passing(), now);
         }
     }
 
@@ -213,19 +221,7 @@ where
 
     fn end(&mut self, outcome: Outcome, state: State) {
         self.state = state;
-        let report = Report {
-            outcome,
-            seen: self.reader.seen(),
-            chunks: self.chunks,
-            bytes: self.bytes
-                + self
-                    .ready
-                    .iter()
-                    .map(|bytes| bytes.len() as u64)
-                    .sum::<u64>(),
-            passed: self.passed,
-        };
-        self.watch.end(report);
+        self.tell(outcome);
     }
 
     fn can_interject(&self) -> bool {
@@ -339,13 +335,28 @@ impl<B, W: Watch> Tap<B, W> {
             Outcome::ClientGone
         };
         self.state = State::Ended;
+        self.ready.clear();
+        self.tell(outcome);
+    }
+
+    /// Tells the watch how the answer ended, once.
+    fn tell(&mut self, outcome: Outcome) {
+        if std::mem::replace(&mut self.told, true) {
+            return;
+        }
         self.watch.end(Report {
             outcome,
             seen: self.reader.seen(),
             chunks: self.chunks,
-            bytes: self.bytes,
+            bytes: self.passing(),
             passed: self.passed,
         });
+    }
+
+    /// Bytes that have gone on to the client, or are about to.
+    fn passing(&self) -> u64 {
+        let ready = self.ready.iter().map(|bytes| bytes.len() as u64);
+        self.bytes + ready.sum::<u64>()
     }
 }
 

@@ -63,11 +63,11 @@ impl Access<'_> {
     }
 
     fn fields(&self, fields: &mut Fields<'_>) {
-        fields.text("request.id", self.request.as_str());
+        fields.word("request.id", self.request.as_str());
         if let Some(key) = &self.key {
-            fields.text("key.id", key.as_str());
+            fields.word("key.id", key.as_str());
         }
-        fields.display("client.address", self.client);
+        fields.address("client.address", self.client);
         fields.text("method", self.method.as_str());
         fields.text("path", self.path);
         if let Some(model) = self.model {
@@ -77,7 +77,7 @@ impl Access<'_> {
             fields.text("upstream.name", upstream);
         }
         fields.number("status", self.status.into());
-        fields.text("outcome", self.outcome);
+        fields.word("outcome", self.outcome);
         fields.number("duration_ms", self.duration.as_millis() as u64);
         if let Some(first) = self.first {
             fields.number("first_ms", first.as_millis() as u64);
@@ -154,15 +154,40 @@ impl Fields<'_> {
         self.line.push('"');
     }
 
-    fn display(&mut self, name: &str, value: impl std::fmt::Display) {
+    /// A text that is known to need no quoting: letters, digits and what joins them.
+    fn word(&mut self, name: &str, value: &str) {
+        self.plain(name, |line| line.push_str(value));
+    }
+
+    fn address(&mut self, name: &str, address: IpAddr) {
+        self.plain(name, |line| match address {
+            IpAddr::V4(address) => {
+                for (i, part) in address.octets().into_iter().enumerate() {
+                    if i > 0 {
+                        line.push('.');
+                    }
+                    push_number(line, part.into());
+                }
+            }
+            // Writing to a string cannot fail.
+            IpAddr::V6(address) => drop(write!(line, "{address}")),
+        });
+    }
+
+    fn plain(&mut self, name: &str, write: impl FnOnce(&mut String)) {
         self.name(name);
-        let quote = if self.json { "\"" } else { "" };
-        let _ = write!(self.line, "{quote}{value}{quote}");
+        if self.json {
+            self.line.push('"');
+        }
+        write(self.line);
+        if self.json {
+            self.line.push('"');
+        }
     }
 
     fn number(&mut self, name: &str, value: u64) {
         self.name(name);
-        push_number(self.line, value, 1);
+        push_number(self.line, value);
     }
 }
 
@@ -171,32 +196,36 @@ fn write_time(line: &mut String, now: SystemTime) {
     let since = now.duration_since(UNIX_EPOCH).unwrap_or_default();
     let (days, second) = ((since.as_secs() / 86_400) as i64, since.as_secs() % 86_400);
     let (year, month, day) = civil(days);
-    let parts = [
-        (year as u64, 4, "-"),
-        (month as u64, 2, "-"),
-        (day as u64, 2, "T"),
-        (second / 3600, 2, ":"),
-        (second / 60 % 60, 2, ":"),
-        (second % 60, 2, "."),
-        (since.subsec_micros().into(), 6, "Z"),
-    ];
-    for (number, digits, after) in parts {
-        push_number(line, number, digits);
-        line.push_str(after);
+    let mut text = *b"0000-00-00T00:00:00.000000Z";
+    put_digits(&mut text[0..4], year as u64);
+    put_digits(&mut text[5..7], month as u64);
+    put_digits(&mut text[8..10], day as u64);
+    put_digits(&mut text[11..13], second / 3600);
+    put_digits(&mut text[14..16], second / 60 % 60);
+    put_digits(&mut text[17..19], second % 60);
+    put_digits(&mut text[20..26], since.subsec_micros().into());
+    line.push_str(std::str::from_utf8(&text).expect("digits are ASCII"));
+}
+
+/// Fills `places` with the last digits of a number.
+fn put_digits(places: &mut [u8], number: u64) {
+    let mut rest = number;
+    for place in places.iter_mut().rev() {
+        *place = b'0' + (rest % 10) as u8;
+        rest /= 10;
     }
 }
 
-/// Writes a number with at least so many digits; the formatting machinery would cost more than all the rest.
-fn push_number(line: &mut String, number: u64, digits_min: usize) {
-    let mut digits = [b'0'; 20];
-    let mut rest = number;
-    let mut from = digits.len();
-    while rest > 0 || digits.len() - from < digits_min {
-        from -= 1;
-        digits[from] = b'0' + (rest % 10) as u8;
-        rest /= 10;
+/// Writes a number; the formatting machinery would cost more than all the rest.
+fn push_number(line: &mut String, number: u64) {
+    let mut power = 1;
+    while number / power >= 10 {
+        power *= 10;
     }
-    line.push_str(std::str::from_utf8(&digits[from..]).expect("digits are ASCII"));
+    while power > 0 {
+        line.push(char::from(b'0' + (number / power % 10) as u8));
+        power /= 10;
+    }
 }
 
 /// The date that lies `days` after 1970-01-01, by counting in eras of 400 years that begin in March.
@@ -228,6 +257,22 @@ mod tests {
         assert_eq!(civil(11_017), (2000, 3, 1));
         assert_eq!(civil(20_454), (2026, 1, 1));
         assert_eq!(civil(-1), (1969, 12, 31));
+    }
+
+    #[test]
+    fn numbers_and_times_are_written_digit_by_digit() {
+        let mut line = String::new();
+        for number in [0, 7, 10, 409, u64::MAX] {
+            push_number(&mut line, number);
+            line.push(' ');
+        }
+        assert_eq!(line, "0 7 10 409 18446744073709551615 ");
+        line.clear();
+        write_time(
+            &mut line,
+            UNIX_EPOCH + Duration::from_micros(951_868_799_000_042),
+        );
+        assert_eq!(line, "2000-02-29T23:59:59.000042Z");
     }
 
     #[test]

@@ -65,8 +65,9 @@ const BUCKETS: [(&str, &[f64]); 4] = [
 /// The metrics of the process.
 pub struct Metrics {
     handle: PrometheusHandle,
-    calls: RwLock<HashMap<Labels, Arc<CallMetrics>>>,
-    tokens: RwLock<HashMap<Arc<str>, Arc<TokenMetrics>>>,
+    calls: Known<Labels, CallMetrics>,
+    attempts: Known<(Arc<str>, &'static str), Counter>,
+    tokens: Known<Arc<str>, TokenMetrics>,
     /// Calls that have begun and not ended.
     pub in_flight: Gauge,
     /// Bytes of request bodies that are held.
@@ -105,6 +106,9 @@ pub struct Figures {
     pub usage: Usage,
 }
 
+/// Handles to series by their labels, which are the config's words, so that a quick hash will do.
+type Known<K, S> = RwLock<HashMap<K, Arc<S>, foldhash::fast::RandomState>>;
+
 /// Handles to the series of one set of labels, so that a call pays for no look-up by name.
 struct CallMetrics {
     requests: Counter,
@@ -130,6 +134,7 @@ pub fn install() -> Result<Metrics, metrics_exporter_prometheus::BuildError> {
     Ok(Metrics {
         handle,
         calls: RwLock::default(),
+        attempts: RwLock::default(),
         tokens: RwLock::default(),
         in_flight: gauge!("weir_requests_in_flight"),
         body_memory: gauge!("weir_body_memory_bytes"),
@@ -145,6 +150,13 @@ impl Metrics {
     /// Folds what was recorded into buckets; without it, samples would pile up until the next scrape.
     pub fn upkeep(&self) {
         self.handle.run_upkeep();
+    }
+
+    /// Counts one try at an upstream.
+    pub fn attempt(&self, upstream: &Arc<str>, result: &'static str) {
+        let labels = (Arc::clone(upstream), result);
+        let make = |(upstream, result): &(Arc<str>, &'static str)| counter!("weir_attempts_total", "upstream" => upstream.to_string(), "result" => *result);
+        series(&self.attempts, labels, make).increment(1);
     }
 
     /// Counts a finished call.
@@ -191,11 +203,7 @@ impl Metrics {
 }
 
 /// The series under `labels`, made at their first use.
-fn series<K: Clone + Eq + Hash, S>(
-    known: &RwLock<HashMap<K, Arc<S>>>,
-    labels: K,
-    make: impl Fn(&K) -> S,
-) -> Arc<S> {
+fn series<K: Eq + Hash, S>(known: &Known<K, S>, labels: K, make: impl Fn(&K) -> S) -> Arc<S> {
     let found = known
         .read()
         .expect("nothing panics while it is held")
@@ -266,10 +274,31 @@ pub fn unauthenticated(reason: &'static str) {
     counter!("weir_unauthenticated_total", "reason" => reason).increment(1);
 }
 
-/// One try at an upstream.
-pub fn attempt(upstream: &str, result: &'static str) {
-    counter!("weir_attempts_total", "upstream" => upstream.to_owned(), "result" => result)
-        .increment(1);
+/// Entries that were committed, of which the oldest had ended this long ago.
+pub fn ledger_written(entries: u64, lag: Duration) {
+    counter!("weir_ledger_rows_written_total").increment(entries);
+    gauge!("weir_ledger_lag_seconds").set(lag.as_secs_f64());
+}
+
+/// The store or the disk did not take what the ledger gave it; nothing is lost yet.
+pub fn ledger_failed() {
+    counter!("weir_ledger_failures_total").increment(1);
+}
+
+/// Slots of the flight table that cannot be trusted.
+pub fn ledger_torn(slots: u64) {
+    counter!("weir_ledger_torn_slots_total").increment(slots);
+}
+
+/// Slots of the flight table that are taken, and those among them that wait for the store.
+pub fn ledger_slots(used: u32, waiting: u32) {
+    gauge!("weir_ledger_slots_used").set(used);
+    gauge!("weir_ledger_slots_waiting").set(waiting);
+}
+
+/// A figure in a provider's usage that can be no count.
+pub fn usage_refused() {
+    counter!("weir_ledger_usage_refused_total").increment(1);
 }
 
 /// A connection that is open.
@@ -359,6 +388,41 @@ fn describe() {
         "weir_without_usage_total",
         Unit::Count,
         "Calls whose provider did not say what they used."
+    );
+    describe_counter!(
+        "weir_ledger_rows_written_total",
+        Unit::Count,
+        "Entries that were committed to the store."
+    );
+    describe_gauge!(
+        "weir_ledger_lag_seconds",
+        Unit::Seconds,
+        "How long ago the oldest call of the last commit had ended."
+    );
+    describe_counter!(
+        "weir_ledger_failures_total",
+        Unit::Count,
+        "Times that the store or the disk did not take what the ledger gave it."
+    );
+    describe_counter!(
+        "weir_ledger_torn_slots_total",
+        Unit::Count,
+        "Slots of the flight table that could not be trusted and were set aside."
+    );
+    describe_gauge!(
+        "weir_ledger_slots_used",
+        Unit::Count,
+        "Slots of the flight table that are taken."
+    );
+    describe_gauge!(
+        "weir_ledger_slots_waiting",
+        Unit::Count,
+        "Slots among them whose call is over and waits for the store."
+    );
+    describe_counter!(
+        "weir_ledger_usage_refused_total",
+        Unit::Count,
+        "Calls whose provider reported a figure that can be no count."
     );
     describe_gauge!("weir_connections", Unit::Count, "Open connections.");
     describe_counter!(

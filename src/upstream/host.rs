@@ -75,7 +75,10 @@ impl Host {
         mut request: Box<Request<Outgoing>>,
         connect: Duration,
     ) -> Result<Response<Answer>, Failure> {
-        let path = format!("{}{}", self.prefix, request.uri());
+        let path = match request.uri().path_and_query() {
+            Some(path) => [&self.prefix, path.as_str()].concat(),
+            None => self.prefix.clone(),
+        };
         let path = PathAndQuery::from_maybe_shared(Bytes::from(path));
         *request.uri_mut() = path
             .map_err(|error| Failure::Unreachable(error.into()))?

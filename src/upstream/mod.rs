@@ -31,7 +31,8 @@ use std::{
 /// A worker's connections.
 #[derive(Default)]
 pub struct Pool {
-    hosts: Mutex<HashMap<Arc<str>, Arc<Host>>>,
+    /// By the config's names, so that a quick hash will do.
+    hosts: Mutex<HashMap<Arc<str>, Arc<Host>, foldhash::fast::RandomState>>,
 }
 
 /// An attempt that got no answer.

@@ -15,6 +15,8 @@ use std::ops::Range;
 pub struct Seen {
     /// The usage it reported last.
     pub usage: Option<Usage>,
+    /// A figure in it was negative, a fraction or no number that a count can be.
+    pub usage_refused: bool,
     /// The last reason that a choice gave for its end.
     pub finish_reason: Option<Box<str>>,
     /// The model that says it answered.
@@ -94,6 +96,7 @@ impl Default for EventReader {
             walk: Walk::default(),
             len: 0,
             head: [0; HEAD_BYTES],
+            line_ended: false,
             broken: false,
         };
         Self {
@@ -160,16 +163,26 @@ struct Data {
     walk: Walk,
     len: usize,
     head: [u8; HEAD_BYTES],
+    /// A line has ended; if another follows in the same event, a line feed stands between them.
+    line_ended: bool,
     broken: bool,
 }
 
 impl Data {
     fn read(&mut self, at: usize, part: &[u8]) {
+        if std::mem::take(&mut self.line_ended) {
+            // To JSON it is a space: enough to keep two numbers apart.
+            self.lex(at, b"\n");
+        }
         if let Some(room) = self.head.get_mut(self.len..) {
             let n = room.len().min(part.len());
             room[..n].copy_from_slice(&part[..n]);
         }
         self.len += part.len();
+        self.lex(at, part);
+    }
+
+    fn lex(&mut self, at: usize, part: &[u8]) {
         if !self.broken {
             self.broken = self.lexer.feed(at, part, &mut self.walk).is_err();
         }
@@ -190,6 +203,7 @@ impl Data {
         self.lexer.reset();
         self.walk.restart();
         self.len = 0;
+        self.line_ended = false;
         self.broken = false;
         event
     }
@@ -206,10 +220,7 @@ impl<F: FnMut(usize, Event)> sse::Sink for Split<'_, F> {
     }
 
     fn data_line_end(&mut self) {
-        // Two data lines are joined by a line feed, which to JSON is a space: enough to keep two numbers apart.
-        if self.data.len > 0 && !self.data.broken {
-            self.data.broken = self.data.lexer.feed(0, b"\n", &mut self.data.walk).is_err();
-        }
+        self.data.line_ended = self.data.len > 0;
     }
 
     fn event_end(&mut self, end: usize) {
@@ -255,6 +266,7 @@ enum Field {
     InputDetails,
     OutputDetails,
     Cached,
+    CacheWrite,
     Reasoning,
     Audio,
 }
@@ -264,6 +276,7 @@ const LEVELS: usize = 8;
 
 #[derive(Debug, Default)]
 struct Walk {
+    /// The node at each depth; the first is where the document stands.
     nodes: [Node; LEVELS],
     depth: usize,
     field: Field,
@@ -279,12 +292,13 @@ struct Walk {
 }
 
 impl Walk {
+    /// Makes ready for another document of the same answer. The nodes of the last one are not looked at any more.
     fn restart(&mut self) {
-        let seen = std::mem::take(&mut self.seen);
-        *self = Self {
-            seen,
-            ..Self::default()
-        };
+        self.depth = 0;
+        self.field = Field::Other;
+        self.no_choices = false;
+        self.reports_usage = false;
+        self.wants_comma = false;
     }
 
     fn only_usage(&self) -> bool {
@@ -292,10 +306,7 @@ impl Walk {
     }
 
     fn node(&self) -> Node {
-        match self.depth {
-            0 => Node::Other,
-            depth => self.nodes.get(depth - 1).copied().unwrap_or_default(),
-        }
+        self.nodes.get(self.depth).copied().unwrap_or_default()
     }
 
     fn begin(&mut self, object: bool) {
@@ -332,10 +343,10 @@ impl Walk {
         if node == Node::ToolCalls && object {
             self.saw_tool_call(); // `function_call`, the old way
         }
+        self.depth += 1;
         if let Some(place) = self.nodes.get_mut(self.depth) {
             *place = node;
         }
-        self.depth += 1;
         self.field = Field::Other;
     }
 
@@ -344,22 +355,19 @@ impl Walk {
         self.event.content = true;
     }
 
+    #[inline(always)]
     fn key(&mut self, text: Text<'_>, comma: Option<usize>, start: usize) {
         let node = self.node();
-        if node == Node::Root
+        if self.wants_comma
+            && node == Node::Root
             && std::mem::take(&mut self.wants_comma)
             && let (Some(cut), Some(comma)) = (&mut self.event.null_usage, comma)
         {
             cut.end = comma + 1;
         }
-        if node == Node::Other {
-            return;
-        }
         self.field = match text.plain() {
             Some(name) => field(node, name),
-            None => text
-                .decode()
-                .map_or(Field::Other, |name| field(node, name.as_bytes())),
+            None => escaped_field(node, text),
         };
         if node == Node::Root && self.field == Field::Usage {
             self.usage_key = (start, comma);
@@ -405,15 +413,15 @@ impl Walk {
             (Node::Usage, Field::Input) => &mut usage.input,
             (Node::Usage, Field::Output) => &mut usage.output,
             (Node::InputDetails, Field::Cached) => &mut usage.cached,
+            (Node::Usage | Node::InputDetails, Field::CacheWrite) => &mut usage.cache_write,
             (Node::InputDetails, Field::Audio) => &mut usage.audio_input,
             (Node::OutputDetails, Field::Reasoning) => &mut usage.reasoning,
             (Node::OutputDetails, Field::Audio) => &mut usage.audio_output,
             _ => return,
         };
         // A negative or broken figure is no figure.
-        *place = text
-            .plain()
-            .and_then(|digits| std::str::from_utf8(digits).ok()?.parse().ok());
+        *place = text.plain().and_then(count);
+        self.seen.usage_refused |= place.is_none();
     }
 
     fn null(&mut self, span: Span) {
@@ -427,6 +435,8 @@ impl Walk {
 }
 
 impl Sink for Walk {
+    // A caller knows which token it has, so that of this match only one arm is left there.
+    #[inline(always)]
     fn token(&mut self, token: Token<'_>, span: Span) {
         match token {
             Token::BeginObject => self.begin(true),
@@ -442,33 +452,64 @@ impl Sink for Walk {
             Token::Bool(_) => self.field = Field::Other,
         }
     }
+
+    fn wants_inside(&self) -> bool {
+        self.node() != Node::Other
+    }
+}
+
+/// The number that these digits write, if they are nothing but digits.
+fn count(digits: &[u8]) -> Option<u64> {
+    digits.iter().try_fold(0_u64, |count, byte| {
+        let digit = byte.is_ascii_digit().then(|| u64::from(byte - b'0'))?;
+        count.checked_mul(10)?.checked_add(digit)
+    })
+}
+
+#[cold]
+fn escaped_field(node: Node, text: Text<'_>) -> Field {
+    text.decode()
+        .map_or(Field::Other, |name| field(node, name.as_bytes()))
 }
 
 fn field(node: Node, name: &[u8]) -> Field {
-    match (node, name) {
-        (Node::Root, b"choices") => Field::Choices,
-        (Node::Root, b"response") => Field::Response,
-        (Node::Root, b"type") => Field::Type,
-        (Node::Root | Node::Response, b"usage") => Field::Usage,
-        (Node::Root | Node::Response, b"error") => Field::Error,
-        (Node::Root | Node::Response, b"model") => Field::Model,
-        (Node::Choice, b"delta" | b"message") => Field::Delta,
-        (Node::Choice, b"finish_reason") => Field::FinishReason,
-        (Node::Choice, b"text") => Field::Content,
-        (Node::Delta, b"content" | b"refusal" | b"reasoning" | b"reasoning_content") => {
-            Field::Content
-        }
-        (Node::Delta, b"tool_calls" | b"function_call") => Field::ToolCalls,
-        (Node::Usage, b"prompt_tokens" | b"input_tokens") => Field::Input,
-        (Node::Usage, b"completion_tokens" | b"output_tokens") => Field::Output,
-        (Node::Usage, b"prompt_tokens_details" | b"input_tokens_details") => Field::InputDetails,
-        (Node::Usage, b"completion_tokens_details" | b"output_tokens_details") => {
-            Field::OutputDetails
-        }
-        (Node::InputDetails, b"cached_tokens") => Field::Cached,
-        (Node::OutputDetails, b"reasoning_tokens") => Field::Reasoning,
-        (Node::InputDetails | Node::OutputDetails, b"audio_tokens") => Field::Audio,
-        _ => Field::Other,
+    match node {
+        Node::Root | Node::Response => match name {
+            b"usage" => Field::Usage,
+            b"error" => Field::Error,
+            b"model" => Field::Model,
+            b"choices" if node == Node::Root => Field::Choices,
+            b"response" if node == Node::Root => Field::Response,
+            b"type" if node == Node::Root => Field::Type,
+            _ => Field::Other,
+        },
+        Node::Choice => match name {
+            b"delta" | b"message" => Field::Delta,
+            b"finish_reason" => Field::FinishReason,
+            b"text" => Field::Content,
+            _ => Field::Other,
+        },
+        Node::Delta => match name {
+            b"content" | b"refusal" | b"reasoning" | b"reasoning_content" => Field::Content,
+            b"tool_calls" | b"function_call" => Field::ToolCalls,
+            _ => Field::Other,
+        },
+        Node::Usage => match name {
+            b"prompt_tokens" | b"input_tokens" => Field::Input,
+            b"completion_tokens" | b"output_tokens" => Field::Output,
+            b"prompt_tokens_details" | b"input_tokens_details" => Field::InputDetails,
+            b"completion_tokens_details" | b"output_tokens_details" => Field::OutputDetails,
+            b"cache_creation_input_tokens" => Field::CacheWrite,
+            _ => Field::Other,
+        },
+        Node::InputDetails | Node::OutputDetails => match name {
+            b"cached_tokens" if node == Node::InputDetails => Field::Cached,
+            b"cache_write_tokens" if node == Node::InputDetails => Field::CacheWrite,
+            b"reasoning_tokens" if node == Node::OutputDetails => Field::Reasoning,
+            b"audio_tokens" => Field::Audio,
+            _ => Field::Other,
+        },
+        Node::Other | Node::Choices | Node::ToolCalls => Field::Other,
     }
 }
 

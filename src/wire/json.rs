@@ -3,6 +3,10 @@
 //! It checks grammar and depth, holds no more than one short token, and hands each token to a [`Sink`] with its place
 //! in the whole text. It does not check UTF-8: a request's body is checked as a whole, an answer's is not Weir's.
 
+mod scan;
+
+use scan::{integer_end, is_space, plain_run};
+
 /// Tokens longer than this are reported cut: a name or a figure that matters is shorter, even with every character
 /// written as a `\u` escape.
 const TEXT_MAX_BYTES: usize = 256;
@@ -91,6 +95,20 @@ impl<'a> Text<'a> {
 pub trait Sink {
     /// Sees one token.
     fn token(&mut self, token: Token<'_>, span: Span);
+
+    /// Whether it wants the tokens inside the array or object that it has just seen begin. Where it does not, the
+    /// next one that it sees is the end of it; the text between is checked all the same.
+    fn wants_inside(&self) -> bool {
+        true
+    }
+}
+
+/// Stands in for a sink that does not want what is inside.
+struct Nobody;
+
+impl Sink for Nobody {
+    #[inline(always)]
+    fn token(&mut self, _: Token<'_>, _: Span) {}
 }
 
 /// Why a text is not JSON, and where that shows.
@@ -103,24 +121,29 @@ pub struct Fault {
     pub what: &'static str,
 }
 
-/// What may come next.
+/// What comes next between two tokens; inside a key or a value, what that was.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
+enum Next {
     Value,
     FirstElement,
     FirstKey,
-    NextKey,
+    Key,
     Colon,
     AfterValue,
     Done,
-    /// Inside a string, past its quote.
+}
+
+/// The token in progress: one that was cut between two pieces, a string with escapes, or an unusual number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Part {
+    /// Past a string's quote.
     String,
     /// Past a backslash.
     Escape,
     /// In `\u`, with so many digits still to come.
     Unicode(u8),
     Number(Number),
-    /// Inside `true`, `false` or `null`, with so many letters seen.
+    /// In `true`, `false` or `null`, with so many letters seen.
     Literal(Literal, u8),
 }
 
@@ -136,6 +159,40 @@ enum Number {
     ExponentDigits,
 }
 
+impl Number {
+    /// Past a first byte that is a minus or a digit.
+    fn first(byte: u8) -> Self {
+        match byte {
+            b'-' => Self::Minus,
+            b'0' => Self::Zero,
+            _ => Self::Digits,
+        }
+    }
+
+    fn next(self, byte: u8) -> Option<Self> {
+        use Number::{
+            Digits, Exponent, ExponentDigits, ExponentSign, Fraction, Minus, Point, Zero,
+        };
+        Some(match (self, byte) {
+            (Minus, b'0') => Zero,
+            (Minus, b'1'..=b'9') | (Digits, b'0'..=b'9') => Digits,
+            (Zero | Digits, b'.') => Point,
+            (Zero | Digits | Fraction, b'e' | b'E') => Exponent,
+            (Point | Fraction, b'0'..=b'9') => Fraction,
+            (Exponent, b'+' | b'-') => ExponentSign,
+            (Exponent | ExponentSign | ExponentDigits, b'0'..=b'9') => ExponentDigits,
+            _ => return None,
+        })
+    }
+
+    fn may_end(self) -> bool {
+        matches!(
+            self,
+            Self::Zero | Self::Digits | Self::Fraction | Self::ExponentDigits
+        )
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Literal {
     True,
@@ -144,6 +201,15 @@ enum Literal {
 }
 
 impl Literal {
+    /// The word that begins with `letter`, which is one of three.
+    fn of(letter: u8) -> Self {
+        match letter {
+            b't' => Self::True,
+            b'f' => Self::False,
+            _ => Self::Null,
+        }
+    }
+
     fn letters(self) -> &'static [u8] {
         match self {
             Self::True => b"true",
@@ -164,16 +230,19 @@ impl Literal {
 /// The lexer's place in a text.
 #[derive(Debug)]
 pub struct Lexer {
-    state: State,
+    next: Next,
+    part: Option<Part>,
     /// A bit a level, the innermost lowest: set for an object.
     objects: u128,
     depth: u8,
     depth_max: u8,
-    /// The string in progress is a member's name.
-    is_key: bool,
+    /// The depth inside the array or object that the sink does not want; zero while it wants everything.
+    unwanted: u8,
+    /// The token in progress has escapes.
     escaped: bool,
     /// Where the token in progress began.
     start: usize,
+    /// The comma before the next member.
     comma: Option<usize>,
     /// The beginning of a token that was cut between two pieces.
     kept: Vec<u8>,
@@ -184,11 +253,12 @@ impl Lexer {
     /// A lexer at the start of a text that may nest `depth_max` levels, 128 at most.
     pub fn new(depth_max: usize) -> Self {
         Self {
-            state: State::Value,
+            next: Next::Value,
+            part: None,
             objects: 0,
             depth: 0,
             depth_max: depth_max.min(DEPTH_MAX) as u8,
-            is_key: false,
+            unwanted: 0,
             escaped: false,
             start: 0,
             comma: None,
@@ -208,220 +278,97 @@ impl Lexer {
     /// Reads the next piece, which lies at `at` in the whole text.
     pub fn feed(&mut self, at: usize, piece: &[u8], sink: &mut impl Sink) -> Result<(), Fault> {
         let mut i = 0;
-        // Where in this piece the text of the token in progress begins.
-        let mut text_from = 0;
-        while let Some(&byte) = piece.get(i) {
-            let fault = |what| Err(Fault { at: at + i, what });
-            match self.state {
-                // Between tokens, a token that ends in this piece is read at once.
-                State::AfterValue => match byte {
-                    b',' => {
-                        self.comma = Some(at + i);
-                        self.state = if self.in_object() {
-                            State::NextKey
-                        } else {
-                            State::Value
-                        };
-                    }
-                    b'}' | b']' => self.close(byte, at + i, sink)?,
-                    _ if is_space(byte) => {}
-                    _ => return fault("expected `,` or a closing bracket"),
-                },
-                State::FirstKey | State::NextKey => match byte {
-                    b'"' => {
-                        let end = plain_run(piece, i + 1);
-                        if piece.get(end) == Some(&b'"') {
-                            let span = Span {
-                                start: at + i,
-                                end: at + end + 1,
-                            };
-                            sink.token(Token::Key(Text::of(&piece[i + 1..end]), self.comma), span);
-                            let colon = piece.get(end + 1) == Some(&b':');
-                            self.state = if colon { State::Value } else { State::Colon };
-                            i = end + usize::from(colon);
-                        } else {
-                            self.begin(State::String, at + i);
-                            self.is_key = true;
-                            text_from = i + 1;
-                        }
-                    }
-                    b'}' if self.state == State::FirstKey => self.close(byte, at + i, sink)?,
-                    _ if is_space(byte) => {}
-                    _ => return fault("expected a member's name"),
-                },
-                State::Value | State::FirstElement => match byte {
-                    b'"' => {
-                        let end = plain_run(piece, i + 1);
-                        if piece.get(end) == Some(&b'"') {
-                            let span = Span {
-                                start: at + i,
-                                end: at + end + 1,
-                            };
-                            sink.token(Token::String(Text::of(&piece[i + 1..end])), span);
-                            self.after_value();
-                            i = end;
-                        } else {
-                            self.begin(State::String, at + i);
-                            text_from = i + 1;
-                        }
-                    }
-                    b'{' => self.open(true, at + i, sink)?,
-                    b'[' => self.open(false, at + i, sink)?,
-                    b']' if self.state == State::FirstElement => self.close(byte, at + i, sink)?,
-                    b't' => self.begin(State::Literal(Literal::True, 1), at + i),
-                    b'f' => self.begin(State::Literal(Literal::False, 1), at + i),
-                    b'n' => self.begin(State::Literal(Literal::Null, 1), at + i),
-                    b'-' | b'0'..=b'9' => {
-                        let number = match byte {
-                            b'-' => Number::Minus,
-                            b'0' => Number::Zero,
-                            _ => Number::Digits,
-                        };
-                        self.begin(State::Number(number), at + i);
-                        text_from = i;
-                    }
-                    _ if is_space(byte) => {}
-                    _ => return fault("expected a value"),
-                },
-                State::Colon => match byte {
-                    b':' => self.state = State::Value,
-                    _ if is_space(byte) => {}
-                    _ => return fault("expected `:`"),
-                },
-                // Inside a token: it was begun in an earlier piece, has escapes, or is short.
-                State::String => {
-                    i = plain_run(piece, i);
-                    let Some(&byte) = piece.get(i) else { break };
-                    match byte {
-                        b'"' => {
-                            let span = Span {
-                                start: self.start,
-                                end: at + i + 1,
-                            };
-                            self.end_string(&piece[text_from..i], span, sink);
-                        }
-                        b'\\' => {
-                            self.escaped = true;
-                            self.state = State::Escape;
-                        }
-                        _ => {
-                            return Err(Fault {
-                                at: at + i,
-                                what: "control character in a string",
-                            });
-                        }
-                    }
-                }
-                State::Escape => match byte {
-                    b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => {
-                        self.state = State::String;
-                    }
-                    b'u' => self.state = State::Unicode(4),
-                    _ => return fault("unknown escape in a string"),
-                },
-                State::Unicode(left) => {
-                    if !byte.is_ascii_hexdigit() {
-                        return fault("`\\u` wants four hex digits");
-                    }
-                    self.state = match left {
-                        1 => State::String,
-                        _ => State::Unicode(left - 1),
-                    };
-                }
-                State::Number(number) => match next_in_number(number, byte) {
-                    Some(next) => self.state = State::Number(next),
-                    None => {
-                        self.end_number(number, &piece[text_from..i], at + i, sink)?;
-                        continue; // the byte belongs to what comes after the number
-                    }
-                },
-                State::Literal(literal, seen) => {
-                    let rest = &literal.letters()[seen as usize..];
-                    let same = piece[i..]
-                        .iter()
-                        .zip(rest)
-                        .take_while(|(a, b)| a == b)
-                        .count();
-                    if same < rest.len() && i + same < piece.len() {
-                        return Err(Fault {
-                            at: at + i + same,
-                            what: "unknown word",
-                        });
-                    }
-                    i += same - 1;
-                    if same == rest.len() {
-                        let span = Span {
-                            start: self.start,
-                            end: at + i + 1,
-                        };
-                        sink.token(literal.token(), span);
-                        self.after_value();
-                    } else {
-                        self.state = State::Literal(literal, seen + same as u8);
-                    }
-                }
-                State::Done if is_space(byte) => {}
-                State::Done => return fault("text after the end of the value"),
-            }
-            i += 1;
-        }
-        if matches!(
-            self.state,
-            State::String | State::Escape | State::Unicode(_) | State::Number(_)
-        ) {
-            self.keep(&piece[text_from.min(piece.len())..]);
+        while i < piece.len() {
+            i = if self.unwanted == 0 {
+                self.read(at, piece, i, sink)?
+            } else {
+                self.read(at, piece, i, &mut Nobody)?
+            };
         }
         Ok(())
     }
 
     /// Ends the text, which is `len` bytes long.
     pub fn finish(&mut self, len: usize, sink: &mut impl Sink) -> Result<(), Fault> {
-        if let State::Number(number) = self.state {
+        if let Some(Part::Number(number)) = self.part {
             self.end_number(number, &[], len, sink)?;
         }
-        match self.state {
-            State::Done => Ok(()),
-            _ => Err(Fault {
-                at: len,
-                what: "unexpected end",
-            }),
+        match self.next {
+            Next::Done => Ok(()),
+            _ => fault(len, "unexpected end"),
         }
     }
 
-    fn begin(&mut self, state: State, at: usize) {
-        self.state = state;
-        self.start = at;
-        self.is_key = false;
-        self.escaped = false;
+    /// Reads on from byte `i` of a piece, until it is over or begins or ceases to be wanted; returns how far it came.
+    fn read(
+        &mut self,
+        at: usize,
+        piece: &[u8],
+        mut i: usize,
+        sink: &mut impl Sink,
+    ) -> Result<usize, Fault> {
+        if self.part.is_some() {
+            i = self.go_on(at, piece, i, i, sink)?;
+        }
+        while let Some(&byte) = piece.get(i) {
+            match (self.next, byte) {
+                (Next::AfterValue, b',') => {
+                    self.after_comma(at + i);
+                    i += 1;
+                }
+                (Next::AfterValue, b'}' | b']')
+                | (Next::FirstKey, b'}')
+                | (Next::FirstElement, b']') => {
+                    if self.depth == self.unwanted {
+                        // This bracket is wanted again.
+                        self.unwanted = 0;
+                        return Ok(i);
+                    }
+                    self.close(byte, at + i, sink)?;
+                    i += 1;
+                }
+                (Next::FirstKey | Next::Key, b'"') => i = self.key(at, piece, i, sink)?,
+                (Next::Value | Next::FirstElement, b'"') => {
+                    i = self.string(at, piece, i, sink)?;
+                }
+                (Next::Value | Next::FirstElement, b'{' | b'[') => {
+                    self.open(byte, at + i, sink)?;
+                    i += 1;
+                    if !sink.wants_inside() {
+                        self.unwanted = self.depth;
+                        return Ok(i);
+                    }
+                }
+                (Next::Value | Next::FirstElement, b'-' | b'0'..=b'9') => {
+                    i = self.number(at, piece, i, sink)?;
+                }
+                (Next::Value | Next::FirstElement, b't' | b'f' | b'n') => {
+                    i = self.literal(at, piece, i, sink)?;
+                }
+                (Next::Colon, b':') => {
+                    self.next = Next::Value;
+                    i += 1;
+                }
+                _ if is_space(byte) => i += 1,
+                (next, _) => return fault(at + i, next.expected()),
+            }
+        }
+        Ok(i)
     }
 
-    fn open(&mut self, object: bool, at: usize, sink: &mut impl Sink) -> Result<(), Fault> {
+    fn open(&mut self, byte: u8, at: usize, sink: &mut impl Sink) -> Result<(), Fault> {
         if self.depth == self.depth_max {
-            return Err(Fault {
-                at,
-                what: "nested too deep",
-            });
+            return fault(at, "nested too deep");
         }
+        let (object, next, token) = match byte {
+            b'{' => (true, Next::FirstKey, Token::BeginObject),
+            _ => (false, Next::FirstElement, Token::BeginArray),
+        };
         self.depth += 1;
         self.objects = self.objects << 1 | u128::from(object);
         self.comma = None;
-        self.state = if object {
-            State::FirstKey
-        } else {
-            State::FirstElement
-        };
-        let token = if object {
-            Token::BeginObject
-        } else {
-            Token::BeginArray
-        };
-        sink.token(
-            token,
-            Span {
-                start: at,
-                end: at + 1,
-            },
-        );
+        self.next = next;
+        sink.token(token, span(at, 0, 1));
         Ok(())
     }
 
@@ -431,54 +378,201 @@ impl Lexer {
             _ => (false, Token::EndArray),
         };
         if object != self.in_object() {
-            return Err(Fault {
-                at,
-                what: "bracket of the other kind",
-            });
+            return fault(at, "bracket of the other kind");
         }
         self.objects >>= 1;
         self.depth -= 1;
-        sink.token(
-            token,
-            Span {
-                start: at,
-                end: at + 1,
-            },
-        );
+        sink.token(token, span(at, 0, 1));
         self.after_value();
         Ok(())
     }
 
-    fn in_object(&self) -> bool {
-        self.objects & 1 == 1
-    }
+    // A token that ends in this piece is read at once.
 
-    fn after_value(&mut self) {
-        self.state = if self.depth == 0 {
-            State::Done
+    fn key(
+        &mut self,
+        at: usize,
+        piece: &[u8],
+        i: usize,
+        sink: &mut impl Sink,
+    ) -> Result<usize, Fault> {
+        let end = plain_run(piece, i + 1);
+        if piece.get(end) != Some(&b'"') {
+            return self.begin(Part::String, at, piece, i, sink);
+        }
+        let text = Text::of(&piece[i + 1..end]);
+        sink.token(Token::Key(text, self.comma), span(at, i, end + 1));
+        if piece.get(end + 1) == Some(&b':') {
+            self.next = Next::Value;
+            Ok(end + 2)
         } else {
-            State::AfterValue
-        };
+            self.next = Next::Colon;
+            Ok(end + 1)
+        }
     }
 
-    fn end_string(&mut self, tail: &[u8], span: Span, sink: &mut impl Sink) {
-        let (is_key, escaped, comma) = (self.is_key, self.escaped, self.comma);
+    fn string(
+        &mut self,
+        at: usize,
+        piece: &[u8],
+        i: usize,
+        sink: &mut impl Sink,
+    ) -> Result<usize, Fault> {
+        let end = plain_run(piece, i + 1);
+        if piece.get(end) != Some(&b'"') {
+            return self.begin(Part::String, at, piece, i, sink);
+        }
+        let text = Text::of(&piece[i + 1..end]);
+        sink.token(Token::String(text), span(at, i, end + 1));
+        Ok(self.behind_value(at, piece, end + 1))
+    }
+
+    fn number(
+        &mut self,
+        at: usize,
+        piece: &[u8],
+        i: usize,
+        sink: &mut impl Sink,
+    ) -> Result<usize, Fault> {
+        let Some(end) = integer_end(piece, i) else {
+            return self.begin(Part::Number(Number::first(piece[i])), at, piece, i, sink);
+        };
+        sink.token(Token::Number(Text::of(&piece[i..end])), span(at, i, end));
+        Ok(self.behind_value(at, piece, end))
+    }
+
+    fn literal(
+        &mut self,
+        at: usize,
+        piece: &[u8],
+        i: usize,
+        sink: &mut impl Sink,
+    ) -> Result<usize, Fault> {
+        let literal = Literal::of(piece[i]);
+        if !piece[i..].starts_with(literal.letters()) {
+            return self.begin(Part::Literal(literal, 1), at, piece, i, sink);
+        }
+        let end = i + literal.letters().len();
+        sink.token(literal.token(), span(at, i, end));
+        Ok(self.behind_value(at, piece, end))
+    }
+
+    /// A value ends before byte `i`; returns where to read on, which is past a comma that stands there.
+    fn behind_value(&mut self, at: usize, piece: &[u8], i: usize) -> usize {
+        self.after_value();
+        if self.next == Next::AfterValue && piece.get(i) == Some(&b',') {
+            self.after_comma(at + i);
+            return i + 1;
+        }
+        i
+    }
+
+    // All others are read part by part.
+
+    #[cold]
+    fn begin(
+        &mut self,
+        part: Part,
+        at: usize,
+        piece: &[u8],
+        i: usize,
+        sink: &mut impl Sink,
+    ) -> Result<usize, Fault> {
+        self.part = Some(part);
+        self.start = at + i;
+        self.escaped = false;
+        let text_from = i + usize::from(part == Part::String);
+        self.go_on(at, piece, text_from, i + 1, sink)
+    }
+
+    /// Reads on from byte `i` in the token in progress, the text of which goes on at `text_from`; returns where it
+    /// ends, or the piece.
+    fn go_on(
+        &mut self,
+        at: usize,
+        piece: &[u8],
+        text_from: usize,
+        mut i: usize,
+        sink: &mut impl Sink,
+    ) -> Result<usize, Fault> {
+        while let (Some(part), Some(&byte)) = (self.part, piece.get(i)) {
+            match part {
+                Part::String => {
+                    i = plain_run(piece, i);
+                    match piece.get(i) {
+                        Some(b'"') => self.end_string(&piece[text_from..i], at + i + 1, sink),
+                        Some(b'\\') => {
+                            self.escaped = true;
+                            self.part = Some(Part::Escape);
+                        }
+                        Some(_) => return fault(at + i, "control character in a string"),
+                        None => break,
+                    }
+                }
+                Part::Escape => match byte {
+                    b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => {
+                        self.part = Some(Part::String);
+                    }
+                    b'u' => self.part = Some(Part::Unicode(4)),
+                    _ => return fault(at + i, "unknown escape in a string"),
+                },
+                Part::Unicode(left) => {
+                    if !byte.is_ascii_hexdigit() {
+                        return fault(at + i, "`\\u` wants four hex digits");
+                    }
+                    self.part = match left {
+                        1 => Some(Part::String),
+                        _ => Some(Part::Unicode(left - 1)),
+                    };
+                }
+                Part::Number(number) => match number.next(byte) {
+                    Some(next) => self.part = Some(Part::Number(next)),
+                    None => {
+                        self.end_number(number, &piece[text_from..i], at + i, sink)?;
+                        return Ok(i); // the byte belongs to what comes after the number
+                    }
+                },
+                Part::Literal(literal, seen) => {
+                    let seen = usize::from(seen);
+                    if literal.letters()[seen] != byte {
+                        return fault(at + i, "unknown word");
+                    }
+                    self.part = Some(Part::Literal(literal, seen as u8 + 1));
+                    if seen + 1 == literal.letters().len() {
+                        let (start, end) = (self.start, at + i + 1);
+                        self.part = None;
+                        sink.token(literal.token(), Span { start, end });
+                        self.after_value();
+                    }
+                }
+            }
+            i += 1;
+        }
+        // Of a word the place is enough.
+        if !matches!(self.part, None | Some(Part::Literal(..))) {
+            self.keep(&piece[text_from.min(piece.len())..]);
+        }
+        Ok(i)
+    }
+
+    fn end_string(&mut self, tail: &[u8], end: usize, sink: &mut impl Sink) {
+        let span = Span {
+            start: self.start,
+            end,
+        };
+        let is_key = matches!(self.next, Next::FirstKey | Next::Key);
+        let (escaped, comma) = (self.escaped, self.comma);
         let (raw, cut) = self.take(tail);
         let text = Text { raw, escaped, cut };
-        sink.token(
-            if is_key {
-                Token::Key(text, comma)
-            } else {
-                Token::String(text)
-            },
-            span,
-        );
-        self.kept.clear();
         if is_key {
-            self.state = State::Colon;
+            sink.token(Token::Key(text, comma), span);
+            self.next = Next::Colon;
         } else {
+            sink.token(Token::String(text), span);
             self.after_value();
         }
+        self.part = None;
+        self.kept.clear();
     }
 
     fn end_number(
@@ -488,26 +582,40 @@ impl Lexer {
         end: usize,
         sink: &mut impl Sink,
     ) -> Result<(), Fault> {
-        use Number::{Digits, ExponentDigits, Fraction, Zero};
-        if !matches!(number, Zero | Digits | Fraction | ExponentDigits) {
-            return Err(Fault {
-                at: end,
-                what: "unfinished number",
-            });
+        if !number.may_end() {
+            return fault(end, "unfinished number");
         }
         let start = self.start;
         let (raw, cut) = self.take(tail);
-        sink.token(
-            Token::Number(Text {
-                raw,
-                escaped: false,
-                cut,
-            }),
-            Span { start, end },
-        );
+        let text = Text {
+            raw,
+            escaped: false,
+            cut,
+        };
+        sink.token(Token::Number(text), Span { start, end });
+        self.part = None;
         self.kept.clear();
         self.after_value();
         Ok(())
+    }
+
+    fn in_object(&self) -> bool {
+        self.objects & 1 == 1
+    }
+
+    fn after_value(&mut self) {
+        self.next = match self.depth {
+            0 => Next::Done,
+            _ => Next::AfterValue,
+        };
+    }
+
+    fn after_comma(&mut self, at: usize) {
+        self.comma = Some(at);
+        self.next = match self.in_object() {
+            true => Next::Key,
+            false => Next::Value,
+        };
     }
 
     /// The text of a token that ends with `tail`: `tail` itself unless earlier pieces hold its beginning.
@@ -528,51 +636,30 @@ impl Lexer {
     }
 }
 
-fn is_space(byte: u8) -> bool {
-    matches!(byte, b' ' | b'\n' | b'\r' | b'\t')
-}
-
-#[inline]
-fn next_in_number(number: Number, byte: u8) -> Option<Number> {
-    use Number::{Digits, Exponent, ExponentDigits, ExponentSign, Fraction, Minus, Point, Zero};
-    Some(match (number, byte) {
-        (Minus, b'0') => Zero,
-        (Minus, b'1'..=b'9') | (Digits, b'0'..=b'9') => Digits,
-        (Zero | Digits, b'.') => Point,
-        (Zero | Digits | Fraction, b'e' | b'E') => Exponent,
-        (Point | Fraction, b'0'..=b'9') => Fraction,
-        (Exponent, b'+' | b'-') => ExponentSign,
-        (Exponent | ExponentSign | ExponentDigits, b'0'..=b'9') => ExponentDigits,
-        _ => return None,
-    })
-}
-
-/// The index of the first quote, backslash or control character at or after `from`, or the length.
-///
-/// Looks at eight bytes at a time: string contents are most of what Weir ever reads.
-#[inline]
-fn plain_run(bytes: &[u8], from: usize) -> usize {
-    const ONES: u64 = 0x0101_0101_0101_0101;
-    const HIGH: u64 = 0x8080_8080_8080_8080;
-    // The lowest byte that is flagged is always truly zero; a false flag can only stand above a true one.
-    let zero_bytes = |word: u64| word.wrapping_sub(ONES) & !word & HIGH;
-    let mut i = from;
-    while let Some(chunk) = bytes[i..].first_chunk::<8>() {
-        let word = u64::from_le_bytes(*chunk);
-        let quote = zero_bytes(word ^ (ONES * u64::from(b'"')));
-        let backslash = zero_bytes(word ^ (ONES * u64::from(b'\\')));
-        let control = word.wrapping_sub(ONES * 0x20) & !word & HIGH;
-        let found = quote | backslash | control;
-        if found != 0 {
-            return i + found.trailing_zeros() as usize / 8;
+impl Next {
+    /// What to say if it is something else that comes.
+    fn expected(self) -> &'static str {
+        match self {
+            Self::Value | Self::FirstElement => "expected a value",
+            Self::FirstKey | Self::Key => "expected a member's name",
+            Self::Colon => "expected `:`",
+            Self::AfterValue => "expected `,` or a closing bracket",
+            Self::Done => "text after the end of the value",
         }
-        i += 8;
     }
-    let special = |&b: &u8| b == b'"' || b == b'\\' || b < 0x20;
-    bytes[i..]
-        .iter()
-        .position(special)
-        .map_or(bytes.len(), |n| i + n)
+}
+
+#[cold]
+fn fault<T>(at: usize, what: &'static str) -> Result<T, Fault> {
+    Err(Fault { at, what })
+}
+
+/// The place of the bytes `from..end` of a piece that lies at `at`.
+fn span(at: usize, from: usize, end: usize) -> Span {
+    Span {
+        start: at + from,
+        end: at + end,
+    }
 }
 
 #[cfg(test)]

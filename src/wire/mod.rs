@@ -6,6 +6,9 @@
 pub mod answer;
 pub mod error;
 pub mod json;
+mod media;
 pub mod percent;
 pub mod request;
 pub mod sse;
+
+pub use media::media_type;

@@ -303,6 +303,8 @@ fn asked_usage(
 }
 
 impl Sink for Walk {
+    // A caller knows which token it has, so that of this match only one arm is left there.
+    #[inline(always)]
     fn token(&mut self, token: Token<'_>, span: Span) {
         match token {
             Token::Key(text, _) => self.key(text),
@@ -330,6 +332,11 @@ impl Sink for Walk {
             Token::Bool(value) => self.value(Kind::Bool(value), span),
             Token::Null => self.value(Kind::Null, span),
         }
+    }
+
+    /// Most of a request are its messages, in which nothing is looked for.
+    fn wants_inside(&self) -> bool {
+        self.depth == 1 || self.depth == 2 && self.in_options
     }
 }
 

@@ -42,6 +42,8 @@ pub struct Scanner {
 }
 
 const NAME: &[u8] = b"data";
+/// How nearly every line of a stream begins.
+const DATA: &[u8] = b"data:";
 const BYTE_ORDER_MARK: [u8; 3] = [0xef, 0xbb, 0xbf];
 
 impl Default for Scanner {
@@ -85,6 +87,12 @@ impl Scanner {
                     if i < piece.len() {
                         i = self.end_line(piece, i, at, sink);
                     }
+                }
+                State::Name(0) if piece[i..].starts_with(DATA) => {
+                    self.mark = 3;
+                    self.in_line = true;
+                    self.state = State::Space;
+                    i += DATA.len();
                 }
                 State::Name(seen) => {
                     let byte = piece[i];

@@ -13,10 +13,12 @@
 mod architecture;
 mod config;
 mod control;
+mod crash;
 mod docs;
 mod errors;
 mod forward;
 mod keys;
+mod ledger;
 mod protocol;
 mod requests;
 mod shutdown;

@@ -29,11 +29,13 @@ fn a_completion_tells_its_usage_and_end() {
         input: Some(20),
         output: Some(7),
         cached: Some(4),
+        cache_write: None,
         reasoning: Some(0),
         audio_input: Some(1),
         audio_output: None,
     };
     assert_eq!(seen.usage, Some(expected));
+    assert!(seen.usage_refused, "no count is negative");
     assert_eq!(seen.finish_reason.as_deref(), Some("tool_calls"));
     assert_eq!(seen.model.as_deref(), Some("gpt-5"));
     assert!(seen.tool_calls && !seen.error && !seen.unreadable);

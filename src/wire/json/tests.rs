@@ -41,6 +41,58 @@ fn same_in_pieces(text: &[u8], cuts: &[usize]) {
     );
 }
 
+/// Wants nothing below a depth.
+struct Shallow {
+    log: Log,
+    depth: usize,
+    max: usize,
+}
+
+impl Sink for Shallow {
+    fn token(&mut self, token: Token<'_>, span: Span) {
+        match token {
+            Token::BeginObject | Token::BeginArray => self.depth += 1,
+            Token::EndObject | Token::EndArray => self.depth -= 1,
+            _ => {}
+        }
+        assert!(self.depth <= self.max + 1);
+        self.log.token(token, span);
+    }
+
+    fn wants_inside(&self) -> bool {
+        self.depth <= self.max
+    }
+}
+
+fn lex_shallow(pieces: &[&[u8]], max: usize) -> (Vec<String>, Result<(), Fault>) {
+    let mut sink = Shallow {
+        log: Log::default(),
+        depth: 0,
+        max,
+    };
+    let (mut lexer, mut at) = (Lexer::new(DEPTH_MAX), 0);
+    for piece in pieces {
+        if let Err(fault) = lexer.feed(at, piece, &mut sink) {
+            return (sink.log.0, Err(fault));
+        }
+        at += piece.len();
+    }
+    let end = lexer.finish(at, &mut sink);
+    (sink.log.0, end)
+}
+
+/// The tokens that do not lie inside anything deeper than `max`.
+fn shallow(tokens: Vec<String>, max: usize) -> Vec<String> {
+    let mut depth = 0;
+    let kept = tokens.into_iter().filter(|token| {
+        depth -= usize::from(token.starts_with("End"));
+        let is_kept = depth <= max;
+        depth += usize::from(token.starts_with("Begin"));
+        is_kept
+    });
+    kept.collect()
+}
+
 const SAMPLE: &[u8] =
     br#" { "a" : [ 1 , -0.5e+10, 0, "x\"\u00e9\n", true,false,null,{},[] ], "b":{"c":""} } "#;
 
@@ -50,6 +102,17 @@ fn a_text_reads_the_same_cut_at_every_byte() {
     for i in 0..SAMPLE.len() {
         for j in i..SAMPLE.len() {
             same_in_pieces(SAMPLE, &[i, j]);
+        }
+    }
+}
+
+#[test]
+fn what_is_not_wanted_is_not_told_wherever_it_is_cut() {
+    for max in 0..3 {
+        let expected = shallow(lex(&[SAMPLE]).0, max);
+        for i in 0..SAMPLE.len() {
+            let cut = lex_shallow(&[&SAMPLE[..i], &SAMPLE[i..]], max);
+            assert_eq!(cut, (expected.clone(), Ok(())), "cut at {i}");
         }
     }
 }
@@ -177,6 +240,15 @@ proptest! {
     }
 
     #[test]
+    fn what_is_not_wanted_is_checked_all_the_same(
+        text in r#"[\[\]{}:,"\\0-9a-ftrulsn.eE+\- \n]{0,24}"#, cut in 0usize..24,
+    ) {
+        let text = format!("[{{\"a\":{text}}}]");
+        let (head, tail) = text.as_bytes().split_at(cut.min(text.len()));
+        prop_assert_eq!(lex_shallow(&[head, tail], 1).1, lex(&[text.as_bytes()]).1, "{:?}", text);
+    }
+
+    #[test]
     fn plain_runs_end_where_a_byte_by_byte_search_says(
         bytes in proptest::collection::vec(any::<u8>(), 0..40), from in 0usize..40,
     ) {
@@ -184,5 +256,16 @@ proptest! {
         let special = |b: &u8| *b == b'"' || *b == b'\\' || *b < 0x20;
         let expected = bytes[from..].iter().position(special).map_or(bytes.len(), |n| from + n);
         prop_assert_eq!(plain_run(&bytes, from), expected);
+    }
+
+    #[test]
+    fn long_runs_end_where_they_should(len in 0usize..300, at in 0usize..300, byte in any::<u8>()) {
+        let mut bytes = vec![b'x'; len];
+        if let Some(place) = bytes.get_mut(at) {
+            *place = byte;
+        }
+        let special = byte == b'"' || byte == b'\\' || byte < 0x20;
+        let expected = if special { at.min(len) } else { len };
+        prop_assert_eq!(plain_run(&bytes, 0), expected);
     }
 }

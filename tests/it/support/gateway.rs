@@ -316,6 +316,16 @@ impl Gateway {
         (code, self.log())
     }
 
+    /// Waits for its end, which must be a good one, and hands over its directory.
+    pub async fn dir_after_exit(mut self) -> TempDir {
+        let status = until("the end of the process", async || {
+            self.child.try_wait().unwrap()
+        })
+        .await;
+        assert!(status.success(), "{status}: {}", self.log());
+        std::mem::replace(&mut self.dir, tempfile::tempdir().unwrap())
+    }
+
     /// Kills it and hands over its directory.
     pub fn killed(mut self) -> TempDir {
         self.child.kill().unwrap();

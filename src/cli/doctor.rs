@@ -1,0 +1,25 @@
+//! `weir doctor`: does what is kept agree with itself? Whether or not the gateway runs.
+
+use super::{Ending, mistake, say};
+use crate::{
+    config::{Flags, load_store},
+    ledger, store,
+};
+use anyhow::anyhow;
+
+pub(super) fn run(flags: &Flags) -> Result<(), Ending> {
+    let place = load_store(flags).map_err(|problems| Ending::Mistake(problems.to_string()))?;
+    let mut conn = store::connect(&place.sqlite).map_err(|error| mistake(&place, error))?;
+    let examined = ledger::examine(&mut conn, &place.flight)?;
+    examined.facts.iter().for_each(|fact| say(fact));
+    if examined.differences.is_empty() {
+        say("all agree");
+        return Ok(());
+    }
+    examined
+        .differences
+        .iter()
+        .for_each(|difference| say(&format!("DIFFERS  {difference}")));
+    let found = examined.differences.len();
+    Err(Ending::Failure(anyhow!("{found} differences")))
+}

@@ -1,0 +1,184 @@
+//! What is written down of a call, and when: as it begins, when an upstream answers, when it is over.
+
+use crate::domain::{Endpoint, KeyId, Outcome, Usage};
+
+/// Names one entry. Begins with the milliseconds since 1970, so that entries sort by time.
+///
+/// Not the request's id, which may be a client's own and come twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) struct EntryId(pub(super) [u8; 16]);
+
+impl EntryId {
+    /// The id of what began at `millis`: `unique` differs between all that began in the same millisecond.
+    pub(super) fn new(millis: u64, unique: u128) -> Self {
+        Self((u128::from(millis) << 80 | unique & ((1 << 80) - 1)).to_be_bytes())
+    }
+}
+
+/// A call that begins.
+#[derive(Clone, Debug)]
+pub struct Admission<'a> {
+    /// When it came in, in milliseconds since 1970.
+    pub started: u64,
+    /// Who pays.
+    pub key: KeyId,
+    /// What is asked.
+    pub endpoint: Endpoint,
+    /// Whether a stream is asked for.
+    pub stream: bool,
+    /// The request's id.
+    pub request: &'a str,
+    /// The model that it asks for.
+    pub model: &'a str,
+}
+
+/// An upstream that answers.
+#[derive(Clone, Debug)]
+pub struct Answer<'a> {
+    /// The status that the client gets.
+    pub status: u16,
+    /// Whether it answers with a stream.
+    pub stream: bool,
+    /// Its name.
+    pub upstream: &'a str,
+    /// Its dialect.
+    pub provider: &'a str,
+}
+
+/// A call that is over.
+#[derive(Clone, Debug)]
+pub struct Settlement<'a> {
+    /// How it ended.
+    pub outcome: Outcome,
+    /// The status that the client got.
+    pub status: u16,
+    /// What the provider said was used, if it said.
+    pub usage: Option<Usage>,
+    /// A part of that was no count of anything and is left out.
+    pub usage_refused: bool,
+    /// How often an upstream was tried.
+    pub attempts: u32,
+    /// From the start to the first piece of the answer.
+    pub first_us: Option<u64>,
+    /// From the start to the end.
+    pub duration_us: u64,
+    /// The model that the answer named.
+    pub served_model: Option<&'a str>,
+    /// Why the answer ended, in its own words.
+    pub finish_reason: Option<&'a str>,
+    /// The upstream's id of the request.
+    pub upstream_request: Option<&'a str>,
+}
+
+/// Where the figures of an entry come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Source {
+    /// The provider said so.
+    Provider,
+    /// Made up from what was seen to pass, since nobody said.
+    Estimated,
+}
+
+impl Source {
+    /// All of them. A place in this list is stored in the flight table: new ones are added at the end.
+    pub(super) const ALL: [Self; 2] = [Self::Provider, Self::Estimated];
+
+    /// The name on the ledger.
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::Provider => "provider",
+            Self::Estimated => "estimated",
+        }
+    }
+}
+
+/// One call on the ledger.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Entry {
+    pub(super) id: EntryId,
+    pub(super) started: u64,
+    pub(super) request: String,
+    pub(super) key: KeyId,
+    pub(super) endpoint: Endpoint,
+    pub(super) model: String,
+    pub(super) served_model: Option<String>,
+    pub(super) provider: Option<String>,
+    pub(super) upstream: Option<String>,
+    pub(super) stream: bool,
+    pub(super) usage: Usage,
+    pub(super) source: Option<Source>,
+    pub(super) first_us: Option<u64>,
+    pub(super) duration_us: u64,
+    pub(super) attempts: u32,
+    pub(super) outcome: Outcome,
+    pub(super) status: Option<u16>,
+    pub(super) finish_reason: Option<String>,
+    pub(super) upstream_request: Option<String>,
+}
+
+/// What was seen of an answer, for an estimate.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Counts {
+    pub(super) chunks: u64,
+    pub(super) bytes: u64,
+    pub(super) first_us: Option<u64>,
+    pub(super) last_us: u64,
+}
+
+/// Bytes of an answer in JSON for each of its tokens: English text has about four, and the rest is framing.
+const BYTES_A_TOKEN: u64 = 5;
+/// More tokens than any call can use; beyond it a figure is nonsense, and sums stay far from what 64 bits hold.
+const TOKENS_MAX: u64 = 1 << 40;
+
+/// The usage to write down, where it comes from, and whether a part of what the provider said was refused.
+pub(super) fn judge(
+    said: Option<Usage>,
+    endpoint: Endpoint,
+    answer: Option<(u16, bool)>,
+    counts: Counts,
+) -> (Usage, Option<Source>, bool) {
+    let (mut usage, refused) = said.map_or((Usage::default(), false), sane);
+    let is_said = match endpoint {
+        Endpoint::Embeddings => usage.input.is_some(),
+        _ => usage.output.is_some(),
+    };
+    if is_said {
+        return (usage, Some(Source::Provider), refused);
+    }
+    if let Some(output) = estimate(endpoint, answer, counts) {
+        usage.output = Some(output);
+        return (usage, Some(Source::Estimated), refused);
+    }
+    let source = usage.input.map(|_| Source::Provider);
+    (usage, source, refused)
+}
+
+/// What a provider may say: parts that are no larger than their whole, and figures that a call can have.
+fn sane(mut usage: Usage) -> (Usage, bool) {
+    let mut refused = false;
+    let mut bound = |part: &mut Option<u64>, max: Option<u64>| {
+        if part.is_some_and(|part| part > max.unwrap_or(TOKENS_MAX)) {
+            *part = None;
+            refused = true;
+        }
+    };
+    bound(&mut usage.input, None);
+    bound(&mut usage.output, None);
+    bound(&mut usage.cached, usage.input);
+    bound(&mut usage.reasoning, usage.output);
+    bound(&mut usage.audio_input, usage.input);
+    bound(&mut usage.audio_output, usage.output);
+    (usage, refused)
+}
+
+/// Tokens of an answer about which nobody said anything: a chunk of a stream is about a token.
+fn estimate(endpoint: Endpoint, answer: Option<(u16, bool)>, counts: Counts) -> Option<u64> {
+    match (endpoint, answer?) {
+        (_, (200..=299, true)) => Some(counts.chunks),
+        (Endpoint::Chat | Endpoint::Completions, (200..=299, false)) => {
+            Some(counts.bytes / BYTES_A_TOKEN)
+        }
+        // Not everything that is passed on has tokens, and an error has none.
+        _ => None,
+    }
+}

@@ -1,0 +1,153 @@
+//! The file behind the flight table, mapped into memory. The one place in Weir with `unsafe`.
+//!
+//! A store into the mapping is in the kernel's hands at once, so what was stored outlives the process, however that
+//! ends. What outlives the machine is what has been flushed.
+
+use super::Error;
+use memmap2::{MmapOptions, MmapRaw};
+use std::{
+    fs::{File, OpenOptions, TryLockError},
+    io,
+    os::unix::fs::{FileExt, OpenOptionsExt},
+    path::Path,
+    sync::atomic::AtomicU64,
+};
+
+/// Bytes before the first slot: a page, so that no slot lies across two.
+pub(super) const HEADER_BYTES: usize = 4096;
+/// Bytes of a slot.
+pub(super) const SLOT_BYTES: usize = 1024;
+
+const MAGIC: u64 = u64::from_le_bytes(*b"weirflgt");
+const VERSION: u64 = 1;
+
+/// A table's file, locked and mapped. The lock ends with the process, or when this is dropped.
+pub(super) struct Map {
+    raw: MmapRaw,
+    slots: usize,
+    /// Holds the lock.
+    _file: File,
+}
+
+impl Map {
+    /// Opens the file at `path`, made if missing, with room for at least `slots`.
+    ///
+    /// A file that has more keeps them: there may be calls in them that are still to be settled.
+    pub(super) fn open(path: &Path, slots: usize) -> Result<Self, Error> {
+        let refused = |source| Error::File {
+            path: path.into(),
+            source,
+        };
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(path)
+            .map_err(refused)?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Err(Error::InUse { path: path.into() }),
+            Err(TryLockError::Error(source)) => return Err(refused(source)),
+        }
+        let found = slots_of(&file, path)?;
+        let slots = slots.max(found);
+        let len = HEADER_BYTES + slots * SLOT_BYTES;
+        if file.metadata().map_err(refused)?.len() < len as u64 {
+            reserve(&file, len as u64).map_err(refused)?;
+        }
+        if found < slots {
+            // After the room is there: a header never promises slots that don't exist.
+            let header = [MAGIC, VERSION, SLOT_BYTES as u64, slots as u64];
+            let bytes: Vec<u8> = header.into_iter().flat_map(u64::to_le_bytes).collect();
+            file.write_all_at(&bytes, 0).map_err(refused)?;
+        }
+        let raw = MmapOptions::new()
+            .len(len)
+            .map_raw(&file)
+            .map_err(refused)?;
+        Ok(Self {
+            raw,
+            slots,
+            _file: file,
+        })
+    }
+
+    /// How many slots there are.
+    pub(super) fn slots(&self) -> usize {
+        self.slots
+    }
+
+    /// The words of all slots.
+    pub(super) fn words(&self) -> &[AtomicU64] {
+        let words = (self.raw.len() - HEADER_BYTES) / size_of::<AtomicU64>();
+        // SAFETY: `raw` maps `len` bytes, readable and writable, until it is dropped, and the slice borrows from
+        // `self`. The mapping begins on a page and the header is a page, so the slots are aligned for words, and
+        // `words` of them end where the mapping does. Any bits are an `AtomicU64`. In this process the mapping is
+        // reached through this slice only, so every access is atomic; the lock keeps other gateways out of the file,
+        // and what a stranger writes into it can change values, which are checked, but not break a type. A file that a
+        // stranger cuts short ends the process with a signal at the next access, which is a crash and nothing worse.
+        #[expect(
+            unsafe_code,
+            reason = "memory that outlives the process has to be mapped"
+        )]
+        unsafe {
+            let first = self.raw.as_ptr().add(HEADER_BYTES);
+            std::slice::from_raw_parts(first.cast::<AtomicU64>(), words)
+        }
+    }
+
+    /// Has everything stored so far written to the disk. Blocks.
+    pub(super) fn flush(&self) -> io::Result<()> {
+        self.raw.flush()
+    }
+}
+
+/// The slots that a file's header promises; none for a file that was never finished.
+fn slots_of(file: &File, path: &Path) -> Result<usize, Error> {
+    let mut header = [0; 32];
+    match file.read_exact_at(&mut header, 0) {
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(0),
+        read => read.map_err(|source| Error::File {
+            path: path.into(),
+            source,
+        })?,
+    }
+    count(&header).ok_or_else(|| Error::Foreign { path: path.into() })
+}
+
+/// The number of slots in a header, if it is one of this version, or empty.
+pub(super) fn count(header: &[u8]) -> Option<usize> {
+    let mut words = header
+        .chunks_exact(8)
+        .map(|word| u64::from_le_bytes(word.try_into().expect("eight bytes")));
+    let words = [words.next()?, words.next()?, words.next()?, words.next()?];
+    match words {
+        [0, 0, 0, 0] => Some(0),
+        [MAGIC, VERSION, size, slots] if size == SLOT_BYTES as u64 => usize::try_from(slots)
+            .ok()
+            .filter(|slots| slots.checked_mul(SLOT_BYTES).is_some()),
+        _ => None,
+    }
+}
+
+/// Gives the file its length, with blocks behind it: a page that cannot be stored would end the process.
+fn reserve(file: &File, len: u64) -> io::Result<()> {
+    #[cfg(target_os = "linux")]
+    {
+        use rustix::{fs::FallocateFlags, io::Errno};
+        match rustix::fs::fallocate(file, FallocateFlags::empty(), 0, len) {
+            Err(Errno::OPNOTSUPP | Errno::NOSYS) => {}
+            done => return Ok(done?),
+        }
+    }
+    static PIECE: [u8; 64 << 10] = [0; 64 << 10];
+    let mut at = file.metadata()?.len();
+    while at < len {
+        let piece = (len - at).min(PIECE.len() as u64);
+        file.write_all_at(&PIECE[..piece as usize], at)?;
+        at += piece;
+    }
+    Ok(())
+}

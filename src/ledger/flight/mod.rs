@@ -1,0 +1,296 @@
+//! The flight table: a slot for every call in the air, in memory that outlives the process.
+//!
+//! Counting is a store to memory. Nothing here waits: slots are taken, settled and handed to the writer without a lock
+//! and without a system call.
+
+mod map;
+mod slot;
+mod stack;
+
+use super::entry::{Admission, Answer, Entry, EntryId, Settlement};
+use map::{HEADER_BYTES, Map, SLOT_BYTES};
+use slot::{Slot, State, Torn, WORDS};
+use stack::Stack;
+use std::{
+    fs::{File, OpenOptions},
+    io::{self, Read, Write},
+    os::unix::fs::OpenOptionsExt,
+    path::{Path, PathBuf},
+    sync::atomic::{AtomicU32, AtomicU64, Ordering},
+};
+
+/// Why there is no flight table.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The file cannot be made or mapped.
+    #[error("{} cannot be used", path.display())]
+    File {
+        /// The table's file.
+        path: PathBuf,
+        /// What the operating system said.
+        source: io::Error,
+    },
+    /// Another gateway has it.
+    #[error("{} is in use by another weir: give each a `server.data_dir` of its own", path.display())]
+    InUse {
+        /// The table's file.
+        path: PathBuf,
+    },
+    /// It is no flight table, or one of another version.
+    #[error("{} is no flight table that this weir can read", path.display())]
+    Foreign {
+        /// The table's file.
+        path: PathBuf,
+    },
+}
+
+/// All slots.
+pub(super) struct Table {
+    map: Map,
+    path: PathBuf,
+    links: Box<[AtomicU32]>,
+    free: Stack,
+    settled: Stack,
+    /// Slots that are not free.
+    used: AtomicU32,
+    /// Slots that wait for the writer.
+    waiting: AtomicU32,
+    /// Differs from start to start, so that ids do.
+    start: u64,
+    admitted: AtomicU64,
+}
+
+/// What was found in a table at the start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Leftovers {
+    /// Calls that had ended.
+    pub(super) settled: usize,
+    /// Calls that were in the air.
+    pub(super) interrupted: usize,
+    /// Slots that cannot be trusted, and were set aside.
+    pub(super) torn: usize,
+}
+
+impl Table {
+    /// Opens the table at `path`, made if missing, and has what an earlier process left in it settled. Blocks.
+    pub(super) fn open(path: &Path, slots: u32, start: u64) -> Result<(Self, Leftovers), Error> {
+        let map = Map::open(path, slots as usize)?;
+        let table = Self {
+            links: (0..map.slots()).map(|_| AtomicU32::default()).collect(),
+            map,
+            path: path.into(),
+            free: Stack::default(),
+            settled: Stack::default(),
+            used: AtomicU32::default(),
+            waiting: AtomicU32::default(),
+            start,
+            admitted: AtomicU64::default(),
+        };
+        let leftovers = table.recover(slots)?;
+        Ok((table, leftovers))
+    }
+
+    fn recover(&self, slots: u32) -> Result<Leftovers, Error> {
+        let mut found = Leftovers::default();
+        // Backwards, so that the first slots are on top, and only as many pages are touched as are needed.
+        for index in (0..self.links.len() as u32).rev() {
+            let slot = self.slot(index);
+            let settled = match slot.state() {
+                Ok(State::Free) => {
+                    if index < slots {
+                        self.free.push(&self.links, index);
+                    }
+                    continue;
+                }
+                Ok(State::InFlight) => slot.interrupt().inspect(|()| found.interrupted += 1),
+                Ok(State::Settled) => slot.entry().map(|_| found.settled += 1),
+                Err(torn) => Err(torn),
+            };
+            self.used.fetch_add(1, Ordering::Relaxed);
+            match settled {
+                Ok(()) => self.queue(index),
+                Err(Torn) => {
+                    found.torn += 1;
+                    self.set_aside(index).map_err(|source| Error::File {
+                        path: self.aside(),
+                        source,
+                    })?;
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    fn slot(&self, index: u32) -> Slot<'_> {
+        let at = index as usize * WORDS;
+        Slot(&self.map.words()[at..at + WORDS])
+    }
+
+    /// Takes a slot for a call; none if the table is full.
+    pub(super) fn admit(&self, admission: &Admission<'_>) -> Option<u32> {
+        let index = self.free.pop(&self.links)?;
+        self.used.fetch_add(1, Ordering::Relaxed);
+        let number = self.admitted.fetch_add(1, Ordering::Relaxed);
+        let unique = u128::from(self.start) << 40 | u128::from(number & ((1 << 40) - 1));
+        let id = EntryId::new(admission.started, unique);
+        self.slot(index).admit(id, admission);
+        Some(index)
+    }
+
+    pub(super) fn answer(&self, index: u32, answer: &Answer<'_>) {
+        self.slot(index).answer(answer);
+    }
+
+    pub(super) fn count(&self, index: u32, chunks: u64, bytes: u64, at_us: u64) {
+        self.slot(index).count(chunks, bytes, at_us);
+    }
+
+    /// Ends a call and queues its slot for the writer; true if a part of its usage was refused.
+    pub(super) fn settle(&self, index: u32, settlement: &Settlement<'_>) -> bool {
+        let settled = self.slot(index).settle(settlement);
+        // A slot that was spoiled from outside is queued too: the writer sets it aside.
+        self.queue(index);
+        settled.unwrap_or(false)
+    }
+
+    fn queue(&self, index: u32) {
+        self.waiting.fetch_add(1, Ordering::Relaxed);
+        self.settled.push(&self.links, index);
+    }
+
+    /// Takes all that waits for the writer, in the order in which it was settled.
+    pub(super) fn take_settled(&self, into: &mut Vec<u32>) {
+        self.settled.take(&self.links, into);
+    }
+
+    /// Whether nothing waits to be taken.
+    pub(super) fn is_drained(&self) -> bool {
+        self.settled.is_empty()
+    }
+
+    /// The entry in a settled slot; none, and the slot set aside, if it is torn.
+    pub(super) fn entry(&self, index: u32) -> io::Result<Option<Entry>> {
+        match self.slot(index).entry() {
+            Ok(entry) => Ok(Some(entry)),
+            Err(Torn) => {
+                self.set_aside(index)?;
+                self.waiting.fetch_sub(1, Ordering::Relaxed);
+                Ok(None)
+            }
+        }
+    }
+
+    /// Gives back a slot whose entry is where it lasts.
+    pub(super) fn free(&self, index: u32) {
+        self.waiting.fetch_sub(1, Ordering::Relaxed);
+        self.release(index);
+    }
+
+    fn release(&self, index: u32) {
+        self.slot(index).free();
+        self.used.fetch_sub(1, Ordering::Relaxed);
+        self.free.push(&self.links, index);
+    }
+
+    /// Keeps what a torn slot holds in a file, for people to look at, and frees the slot.
+    fn set_aside(&self, index: u32) -> io::Result<()> {
+        let path = self.aside();
+        let mut file = OpenOptions::new()
+            .append(true)
+            .create(true)
+            .mode(0o600)
+            .open(&path)?;
+        file.write_all(&self.slot(index).raw())?;
+        file.sync_all()?;
+        tracing::error!(slot = index, kept = %path.display(), "a slot of the flight table is torn and not on the ledger");
+        self.release(index);
+        Ok(())
+    }
+
+    fn aside(&self) -> PathBuf {
+        aside(&self.path)
+    }
+
+    /// Slots that are not free.
+    pub(super) fn used(&self) -> u32 {
+        self.used.load(Ordering::Relaxed)
+    }
+
+    /// Slots that wait for the writer to commit.
+    pub(super) fn waiting(&self) -> u32 {
+        self.waiting.load(Ordering::Relaxed)
+    }
+
+    /// Has all that was stored so far written to the disk. Blocks.
+    ///
+    /// The kernel then watches for the next store to each page, and that store may wait for the disk. So the pages of
+    /// calls in the air are stored to here at once, and their own stores find nothing to wait for.
+    pub(super) fn flush(&self) -> io::Result<()> {
+        self.map.flush()?;
+        (0..self.links.len() as u32)
+            .map(|index| self.slot(index))
+            .filter(|slot| slot.state() == Ok(State::InFlight))
+            .for_each(Slot::touch);
+        Ok(())
+    }
+}
+
+fn aside(table: &Path) -> PathBuf {
+    table.with_extension("torn")
+}
+
+/// A table as it lies on the disk, for someone who only looks.
+#[derive(Debug, Default)]
+pub(super) struct View {
+    pub(super) slots: usize,
+    pub(super) in_flight: usize,
+    /// Those that are settled and not given back.
+    pub(super) settled: Vec<EntryId>,
+    pub(super) torn: usize,
+    /// Slots that were set aside.
+    pub(super) aside: u64,
+    /// A gateway has it open.
+    pub(super) in_use: bool,
+}
+
+/// Reads a table without taking it; none if there is none.
+pub(super) fn view(path: &Path) -> Result<Option<View>, Error> {
+    let refused = |source| Error::File {
+        path: path.into(),
+        source,
+    };
+    let mut file = match File::open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        opened => opened.map_err(refused)?,
+    };
+    let mut view = View {
+        in_use: file.try_lock_shared().is_err(),
+        aside: std::fs::metadata(aside(path)).map_or(0, |data| data.len() / SLOT_BYTES as u64),
+        ..View::default()
+    };
+    let mut header = [0; HEADER_BYTES];
+    file.read_exact(&mut header).map_err(refused)?;
+    view.slots = map::count(&header[..32]).ok_or_else(|| Error::Foreign { path: path.into() })?;
+    let mut bytes = [0; SLOT_BYTES];
+    for _ in 0..view.slots {
+        file.read_exact(&mut bytes).map_err(refused)?;
+        let words = bytes
+            .chunks_exact(8)
+            .map(|word| u64::from_le_bytes(word.try_into().expect("eight of them")));
+        let words: Vec<AtomicU64> = words.map(AtomicU64::new).collect();
+        let slot = Slot(&words);
+        match slot.state() {
+            Ok(State::Free) => {}
+            Ok(State::InFlight) => view.in_flight += 1,
+            Ok(State::Settled) => match slot.entry() {
+                Ok(entry) => view.settled.push(entry.id),
+                Err(Torn) => view.torn += 1,
+            },
+            Err(Torn) => view.torn += 1,
+        }
+    }
+    Ok(Some(view))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,352 @@
+//! Any order of chunks, ends, crashes and replays leaves one entry a call, and sums that are theirs.
+
+use super::{Admission, Answer, Settlement, doctor, entry::Entry, flight::Table, report, sqlite};
+use crate::{
+    domain::{Endpoint, KeyId, Outcome, Usage},
+    store,
+};
+use proptest::prelude::*;
+use rusqlite::Connection;
+use std::{collections::BTreeMap, path::Path};
+
+const START: u64 = 1_700_000_000_000;
+
+/// What may happen next. Numbers choose among the calls in the air.
+#[derive(Clone, Debug)]
+enum Act {
+    Admit,
+    Answer(usize),
+    Chunk(usize),
+    /// The end, with the provider's word or without.
+    Settle(usize, Option<u64>),
+    /// The writer commits some of what waits.
+    Commit(usize),
+    /// The writer commits, and the process dies before a slot is given back.
+    CommitAndCrash,
+    Crash,
+}
+
+fn acts() -> impl Strategy<Value = Vec<Act>> {
+    let act = prop_oneof![
+        4 => Just(Act::Admit),
+        4 => any::<usize>().prop_map(Act::Answer),
+        8 => any::<usize>().prop_map(Act::Chunk),
+        4 => (any::<usize>(), proptest::option::of(0..1000_u64)).prop_map(|(call, said)| Act::Settle(call, said)),
+        2 => (0..4_usize).prop_map(Act::Commit),
+        1 => Just(Act::CommitAndCrash),
+        1 => Just(Act::Crash),
+    ];
+    proptest::collection::vec(act, 1..80)
+}
+
+/// What the ledger must say of one call in the end.
+#[derive(Clone, Debug, Default, PartialEq)]
+struct Expected {
+    outcome: String,
+    output: Option<u64>,
+    source: Option<String>,
+}
+
+/// A call in the air, as the model sees it.
+struct Call {
+    name: String,
+    slot: u32,
+    answered: bool,
+    chunks: u64,
+}
+
+struct World {
+    dir: tempfile::TempDir,
+    table: Option<Table>,
+    conn: Connection,
+    air: Vec<Call>,
+    expected: BTreeMap<String, Expected>,
+    starts: u64,
+}
+
+impl World {
+    fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let conn = store::connect(&dir.path().join("weir.db")).unwrap();
+        conn.pragma_update(None, "synchronous", "OFF").unwrap();
+        let mut world = Self {
+            dir,
+            table: None,
+            conn,
+            air: Vec::new(),
+            expected: BTreeMap::new(),
+            starts: 0,
+        };
+        world.start();
+        world
+    }
+
+    fn path(&self) -> std::path::PathBuf {
+        self.dir.path().join("flight.table")
+    }
+
+    fn start(&mut self) {
+        self.table = None;
+        self.starts += 1;
+        let (table, found) = Table::open(&self.path(), 16, self.starts).unwrap();
+        assert_eq!(found.torn, 0);
+        self.table = Some(table);
+    }
+
+    fn table(&self) -> &Table {
+        self.table.as_ref().unwrap()
+    }
+
+    fn crash(&mut self) {
+        for call in std::mem::take(&mut self.air) {
+            let expected = Expected {
+                outcome: "interrupted".to_owned(),
+                output: call.answered.then_some(call.chunks),
+                source: call.answered.then(|| "estimated".to_owned()),
+            };
+            self.expected.insert(call.name, expected);
+        }
+        self.start();
+    }
+
+    fn commit(&mut self, at_most: usize, is_freed: bool) {
+        let mut slots = Vec::new();
+        self.table().take_settled(&mut slots);
+        for batch in slots.chunks(at_most.max(1)) {
+            let entries: Vec<Entry> = batch
+                .iter()
+                .map(|slot| self.table.as_ref().unwrap().entry(*slot).unwrap().unwrap())
+                .collect();
+            sqlite::write(&mut self.conn, &entries).unwrap();
+            if is_freed {
+                batch.iter().for_each(|slot| self.table().free(*slot));
+            }
+        }
+    }
+
+    fn act(&mut self, act: &Act) {
+        match *act {
+            Act::Admit => {
+                let name = format!("call {}", self.expected.len() + self.air.len());
+                let admission = Admission {
+                    started: START + self.air.len() as u64 * 1_800_000,
+                    key: KeyId::parse(b"0123456789abcdef").unwrap(),
+                    endpoint: Endpoint::Chat,
+                    stream: true,
+                    request: &name,
+                    model: "m",
+                };
+                if let Some(slot) = self.table().admit(&admission) {
+                    self.air.push(Call {
+                        name,
+                        slot,
+                        answered: false,
+                        chunks: 0,
+                    });
+                }
+            }
+            Act::Answer(which) => {
+                if let Some(call) = pick(&mut self.air, which).filter(|call| !call.answered) {
+                    call.answered = true;
+                    let answer = Answer {
+                        status: 200,
+                        stream: true,
+                        upstream: "up",
+                        provider: "openai",
+                    };
+                    self.table.as_ref().unwrap().answer(call.slot, &answer);
+                }
+            }
+            Act::Chunk(which) => {
+                if let Some(call) = pick(&mut self.air, which).filter(|call| call.answered) {
+                    call.chunks += 1;
+                    let table = self.table.as_ref().unwrap();
+                    table.count(call.slot, call.chunks, call.chunks * 10, call.chunks);
+                }
+            }
+            Act::Settle(which, said) => {
+                if self.air.is_empty() {
+                    return;
+                }
+                let call = self.air.remove(which % self.air.len());
+                self.settle(call, said);
+            }
+            Act::Commit(at_most) => self.commit(at_most, true),
+            Act::CommitAndCrash => {
+                self.commit(usize::MAX, false);
+                self.crash();
+            }
+            Act::Crash => self.crash(),
+        }
+    }
+
+    fn settle(&mut self, call: Call, said: Option<u64>) {
+        let outcome = if call.answered {
+            Outcome::Completed
+        } else {
+            Outcome::ClientGone
+        };
+        let said = said.filter(|_| call.answered);
+        let settlement = Settlement {
+            outcome,
+            status: 200,
+            usage: said.map(|output| Usage {
+                input: Some(1),
+                output: Some(output),
+                ..Usage::default()
+            }),
+            usage_refused: false,
+            attempts: 1,
+            first_us: None,
+            duration_us: 1,
+            served_model: None,
+            finish_reason: None,
+            upstream_request: None,
+        };
+        self.table().settle(call.slot, &settlement);
+        let estimate = call.answered.then_some(call.chunks);
+        let source = match said {
+            Some(_) => Some("provider"),
+            None => estimate.map(|_| "estimated"),
+        };
+        let expected = Expected {
+            outcome: outcome.as_str().to_owned(),
+            output: said.or(estimate),
+            source: source.map(str::to_owned),
+        };
+        self.expected.insert(call.name, expected);
+    }
+
+    fn on_the_ledger(&self) -> Vec<(String, Expected)> {
+        let sql = "SELECT request_id, outcome, output, source FROM entry ORDER BY request_id";
+        let mut rows = self.conn.prepare(sql).unwrap();
+        let read = |row: &rusqlite::Row<'_>| {
+            let expected = Expected {
+                outcome: row.get(1)?,
+                output: row.get::<_, Option<i64>>(2)?.map(|output| output as u64),
+                source: row.get(3)?,
+            };
+            Ok((row.get(0)?, expected))
+        };
+        rows.query_map([], read)
+            .unwrap()
+            .collect::<Result<_, _>>()
+            .unwrap()
+    }
+}
+
+fn pick(air: &mut [Call], which: usize) -> Option<&mut Call> {
+    let count = air.len();
+    air.get_mut(which.checked_rem(count)?)
+}
+
+fn differences(conn: &mut Connection, table: &Path) -> Vec<String> {
+    doctor::examine(conn, table).unwrap().differences
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn any_order_of_events_leaves_one_entry_a_call(acts in acts()) {
+        let mut world = World::new();
+        for act in &acts {
+            world.act(act);
+        }
+        world.crash();
+        world.commit(5, false);
+        // What was not given back is found again, and written no second time.
+        world.crash();
+        world.commit(5, true);
+        let expected: Vec<_> = world.expected.clone().into_iter().collect();
+        assert_eq!(world.on_the_ledger(), expected);
+        assert_eq!(world.table().used(), 0);
+        let path = world.path();
+        assert_eq!(differences(&mut world.conn, &path), [""; 0]);
+        let lines = report::usage(&world.conn, report::By::Model, 0).unwrap();
+        assert_eq!(lines.iter().map(|line| line.requests).sum::<u64>(), expected.len() as u64);
+    }
+}
+
+/// A world with three completed calls on the ledger.
+fn three() -> World {
+    let mut world = World::new();
+    for _ in 0..3 {
+        world.act(&Act::Admit);
+        world.act(&Act::Answer(0));
+        world.act(&Act::Settle(0, Some(7)));
+    }
+    world.commit(9, true);
+    world
+}
+
+#[test]
+fn the_doctor_names_sums_that_are_not_those_of_their_entries() {
+    let mut world = three();
+    let path = world.path();
+    assert_eq!(differences(&mut world.conn, &path), [""; 0]);
+    let spoil = "UPDATE rollup_day SET output = output + 1";
+    world.conn.execute(spoil, []).unwrap();
+    let found = differences(&mut world.conn, &path);
+    assert_eq!(found.len(), 2, "{found:?}");
+    assert!(
+        found[0].starts_with("rollup_day of 2023-11-14"),
+        "{found:?}"
+    );
+}
+
+#[test]
+fn the_doctor_names_calls_that_wait_for_a_start() {
+    let mut world = three();
+    world.act(&Act::Admit);
+    let path = world.path();
+    assert_eq!(differences(&mut world.conn, &path), [""; 0], "it runs");
+    world.table = None;
+    let found = differences(&mut world.conn, &path);
+    assert!(
+        found[0].contains("1 calls of a gateway that ended"),
+        "{found:?}"
+    );
+}
+
+#[test]
+fn entries_beyond_their_retention_go_and_their_sums_stay() {
+    let mut world = three();
+    assert_eq!(sqlite::prune(&mut world.conn, START).unwrap(), 0);
+    let later = START + 3_600_000;
+    assert_eq!(sqlite::prune(&mut world.conn, later).unwrap(), 3);
+    assert!(world.on_the_ledger().is_empty());
+    let lines = report::usage(&world.conn, report::By::Key, 0).unwrap();
+    assert_eq!((lines[0].requests, lines[0].output), (3, 21));
+    let path = world.path();
+    assert_eq!(differences(&mut world.conn, &path), [""; 0]);
+}
+
+#[test]
+fn usage_since_the_middle_of_a_day_is_added_up_from_hours() {
+    let mut world = World::new();
+    for _ in 0..3 {
+        world.act(&Act::Admit); // half an hour apart, from 22:13 on
+    }
+    for _ in 0..3 {
+        world.act(&Act::Settle(0, None));
+    }
+    world.commit(9, true);
+    let requests = |since| {
+        let lines = report::usage(&world.conn, report::By::Day, since).unwrap();
+        lines.iter().map(|line| line.requests).sum::<u64>()
+    };
+    assert_eq!(requests(START), 3);
+    assert_eq!(requests(START + 3_600_000), 1);
+    assert_eq!(requests(START + 7_200_000), 0);
+}
+
+#[test]
+fn a_day_is_read_and_nonsense_is_none() {
+    let world = World::new();
+    let instant = |text| report::instant(&world.conn, text).unwrap();
+    assert_eq!(instant("1970-01-02"), Some(86_400_000));
+    for nonsense in ["30d", "2026-13-01", "now", "", "2026-11-01 10:00"] {
+        assert_eq!(instant(nonsense), None, "{nonsense}");
+    }
+}
