@@ -9,6 +9,8 @@ pub struct Usage {
     pub output: Option<u64>,
     /// Prompt tokens that the provider read from its cache.
     pub cached: Option<u64>,
+    /// Prompt tokens that the provider wrote to its cache.
+    pub cache_write: Option<u64>,
     /// Answer tokens that were spent on reasoning.
     pub reasoning: Option<u64>,
     /// Audio tokens of the prompt.

@@ -29,6 +29,7 @@ fn a_completion_tells_its_usage_and_end() {
         input: Some(20),
         output: Some(7),
         cached: Some(4),
+        cache_write: None,
         reasoning: Some(0),
         audio_input: Some(1),
         audio_output: None,
