@@ -23,6 +23,16 @@ impl Tier {
         ("priority", Self::Priority),
     ];
 
+    /// Its name in the config, in price lists and in rows.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Standard => "standard",
+            Self::Batch => "batch",
+            Self::Flex => "flex",
+            Self::Priority => "priority",
+        }
+    }
+
     /// The tier that an answer's `service_tier` names. None if price lists have no such tier.
     pub fn of_answer(service_tier: &str) -> Option<Self> {
         match service_tier {
