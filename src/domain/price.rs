@@ -83,7 +83,7 @@ pub struct Price {
 
 impl Price {
     /// The most bytes that its text takes.
-    pub const TEXT_BYTES_MAX: usize = 304;
+    pub const TEXT_BYTES_MAX: usize = 291;
 
     /// What a call costs, rounded to the nearest nano-dollar, halves up.
     ///

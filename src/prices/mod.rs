@@ -3,7 +3,7 @@
 //! A price is looked up by the exact name of a model, or by a pattern that somebody wrote. It is never guessed from a
 //! similar name, and a model without a price has none: `None` is not zero.
 //!
-//! ```ignore
+//! ```text
 //! let prices = Prices::new(&config.prices); // with every snapshot of the config
 //! let day = Day::of(SystemTime::now());
 //! let price = prices.find(&target.upstream, "gpt-4o-2024-08-06", Tier::Standard, day);

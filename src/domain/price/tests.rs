@@ -134,6 +134,15 @@ fn only_its_own_text_is_a_price() {
     }
 }
 
+#[test]
+fn the_longest_text_is_known() {
+    let rate = "999999.123456789";
+    let rates = format!("i{rate} c{rate} w{rate} a{rate} o{rate} r{rate} s{rate}");
+    let text = format!("{rates} p{rate} l{} {rates}", u64::MAX);
+    assert_eq!(price(&text).to_string(), text);
+    assert_eq!(text.len(), Price::TEXT_BYTES_MAX);
+}
+
 fn rate() -> impl Strategy<Value = Rate> {
     prop_oneof![
         0..BILLIONTHS_MAX,
