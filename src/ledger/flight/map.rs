@@ -26,7 +26,7 @@ pub(super) struct Map {
     raw: MmapRaw,
     slots: usize,
     /// Holds the lock.
-    _file: File,
+    file: File,
 }
 
 impl Map {
@@ -67,11 +67,7 @@ impl Map {
             .len(len)
             .map_raw(&file)
             .map_err(refused)?;
-        Ok(Self {
-            raw,
-            slots,
-            _file: file,
-        })
+        Ok(Self { raw, slots, file })
     }
 
     /// How many slots there are.
@@ -96,6 +92,27 @@ impl Map {
             let first = self.raw.as_ptr().add(HEADER_BYTES);
             std::slice::from_raw_parts(first.cast::<AtomicU64>(), words)
         }
+    }
+
+    /// Which slots hold anything, by their first word.
+    ///
+    /// Read beside the mapping: a look through it would make every page of the table memory of this process.
+    pub(super) fn occupied(&self) -> io::Result<Vec<bool>> {
+        const SLOTS: usize = 1024; // a MiB at a time
+        let mut occupied = Vec::with_capacity(self.slots);
+        let mut piece = vec![0; SLOTS * SLOT_BYTES];
+        while occupied.len() < self.slots {
+            let slots = SLOTS.min(self.slots - occupied.len());
+            let at = HEADER_BYTES + occupied.len() * SLOT_BYTES;
+            let piece = &mut piece[..slots * SLOT_BYTES];
+            self.file.read_exact_at(piece, at as u64)?;
+            occupied.extend(
+                piece
+                    .chunks_exact(SLOT_BYTES)
+                    .map(|slot| slot[..8] != [0; 8]),
+            );
+        }
+        Ok(occupied)
     }
 
     /// Has everything stored so far written to the disk. Blocks.

@@ -58,6 +58,8 @@ pub(super) struct Table {
     /// Differs from start to start, so that ids do.
     start: u64,
     admitted: AtomicU64,
+    /// No slot from here on was ever taken, so nobody needs to look there.
+    reached: AtomicU32,
 }
 
 /// What was found in a table at the start.
@@ -85,6 +87,7 @@ impl Table {
             waiting: AtomicU32::default(),
             start,
             admitted: AtomicU64::default(),
+            reached: AtomicU32::default(),
         };
         let leftovers = table.recover(slots)?;
         Ok((table, leftovers))
@@ -92,16 +95,23 @@ impl Table {
 
     fn recover(&self, slots: u32) -> Result<Leftovers, Error> {
         let mut found = Leftovers::default();
+        let occupied = self.map.occupied().map_err(|source| Error::File {
+            path: self.path.clone(),
+            source,
+        })?;
         // Backwards, so that the first slots are on top, and only as many pages are touched as are needed.
         for index in (0..self.links.len() as u32).rev() {
+            if !occupied[index as usize] {
+                if index < slots {
+                    self.free.push(&self.links, index);
+                }
+                continue;
+            }
+            self.reached.fetch_max(index + 1, Ordering::Relaxed);
             let slot = self.slot(index);
             let settled = match slot.state() {
-                Ok(State::Free) => {
-                    if index < slots {
-                        self.free.push(&self.links, index);
-                    }
-                    continue;
-                }
+                // It was not, a moment ago: someone else writes here.
+                Ok(State::Free) => Err(Torn),
                 Ok(State::InFlight) => slot.interrupt().inspect(|()| found.interrupted += 1),
                 Ok(State::Settled) => slot.entry().map(|_| found.settled += 1),
                 Err(torn) => Err(torn),
@@ -130,6 +140,7 @@ impl Table {
     pub(super) fn admit(&self, admission: &Admission<'_>) -> Option<u32> {
         let index = self.free.pop(&self.links)?;
         self.used.fetch_add(1, Ordering::Relaxed);
+        self.reached.fetch_max(index + 1, Ordering::Relaxed);
         let number = self.admitted.fetch_add(1, Ordering::Relaxed);
         let unique = u128::from(self.start) << 40 | u128::from(number & ((1 << 40) - 1));
         let id = EntryId::new(admission.started, unique);
@@ -227,7 +238,7 @@ impl Table {
     /// calls in the air are stored to here at once, and their own stores find nothing to wait for.
     pub(super) fn flush(&self) -> io::Result<()> {
         self.map.flush()?;
-        (0..self.links.len() as u32)
+        (0..self.reached.load(Ordering::Relaxed))
             .map(|index| self.slot(index))
             .filter(|slot| slot.state() == Ok(State::InFlight))
             .for_each(Slot::touch);
