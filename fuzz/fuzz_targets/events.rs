@@ -142,6 +142,6 @@ impl Body for Pieces {
 struct Nobody;
 
 impl Watch for Nobody {
-    fn chunk(&mut self, _: u64) {}
+    fn chunk(&mut self, _: u64, _: u64, _: Instant) {}
     fn end(&mut self, _: Report<'_>) {}
 }
