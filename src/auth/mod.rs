@@ -64,9 +64,9 @@ impl Keys {
         Ok(keys)
     }
 
-    /// Whether the store answers.
+    /// Whether the store answers, and soon.
     pub async fn is_open(&self) -> bool {
-        self.db.call(|_| Ok(())).await.is_ok()
+        self.db.is_open().await
     }
 
     /// Whose request this is, on the data plane.

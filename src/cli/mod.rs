@@ -109,8 +109,7 @@ fn flags_for(flags: &mut Flags, listeners: serve::Listeners) -> Flags {
 /// That the store cannot be used.
 fn mistake(place: &Store, error: store::Error) -> Ending {
     let error = anyhow::Error::new(error);
-    let path = place.sqlite.display();
-    Ending::Mistake(format!("the store {path} cannot be used: {error:#}"))
+    Ending::Mistake(format!("the store {} cannot be used: {error:#}", place.at))
 }
 
 /// Reads `90s`, `15m`, `12h` or `30d`.

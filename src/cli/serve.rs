@@ -145,7 +145,7 @@ fn build(config: Config, keys: Keys, log: Log) -> Result<(Arc<App>, ledger::Thre
 fn open_ledger(config: &Config) -> Result<(Ledger, ledger::Threads), Ending> {
     let options = ledger::Options {
         table: config.store.flight.clone(),
-        store: config.store.sqlite.clone(),
+        store: config.store.at.clone(),
         slots: config.ledger.slots,
         flush: config.ledger.flush,
         retention: config.ledger.retention,
@@ -170,14 +170,11 @@ fn listen(key: &str, address: SocketAddr) -> Result<TcpListener, Ending> {
 }
 
 async fn open_keys(config: &Config) -> Result<Keys, Ending> {
-    let path = &config.store.sqlite;
+    let place = &config.store.at;
     let mistake = |error: anyhow::Error| {
-        Ending::Mistake(format!(
-            "store.url: {} cannot be used: {error:#}",
-            path.display()
-        ))
+        Ending::Mistake(format!("store.url: {place} cannot be used: {error:#}"))
     };
-    let db = Db::open(path).map_err(|error| mistake(error.into()))?;
+    let db = Db::open(place).map_err(|error| mistake(error.into()))?;
     Keys::open(db).await.map_err(|error| mistake(error.into()))
 }
 

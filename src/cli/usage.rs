@@ -3,6 +3,7 @@
 use super::{Ending, duration, mistake, say};
 use crate::{
     config::{Flags, load_store},
+    domain::Day,
     ledger::{self, By, Line},
     store,
 };
@@ -43,10 +44,9 @@ const BAR: u64 = 24;
 
 pub(super) fn run(flags: &Flags, options: &Options) -> Result<(), Ending> {
     let place = load_store(flags).map_err(|problems| Ending::Mistake(problems.to_string()))?;
-    let conn = store::connect(&place.sqlite).map_err(|error| mistake(&place, error))?;
-    let day = ledger::instant(&conn, &options.since).context("no date can be read")?;
-    let since = match (day, duration(&options.since)) {
-        (Some(day), _) => day,
+    let mut conn = store::connect_to_read(&place.at).map_err(|error| mistake(&place, error))?;
+    let since = match (Day::parse(&options.since), duration(&options.since)) {
+        (Some(day), _) => day.millis(),
         (None, Ok(span)) => SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .unwrap_or_default()
@@ -63,7 +63,7 @@ pub(super) fn run(flags: &Flags, options: &Options) -> Result<(), Ending> {
         Group::Model => ("model", By::Model),
         Group::Day => ("day", By::Day),
     };
-    let lines = ledger::usage(&conn, by, since).context("the usage cannot be read")?;
+    let lines = ledger::usage(&mut conn, by, since).context("the usage cannot be read")?;
     match options.format {
         Format::Table => table(name, &lines),
         Format::Csv => csv(name, &lines),

@@ -14,6 +14,7 @@ mod read;
 pub mod reload;
 mod report;
 mod routes;
+mod store;
 mod suggest;
 mod tree;
 mod upstreams;
@@ -26,7 +27,7 @@ pub use file::{Flags, Loaded, load, load_store};
 pub use network::Network;
 pub use report::{Problem, Problems};
 
-use crate::domain::Secret;
+use crate::domain::{Place, Secret};
 use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 /// Everything that an operator can set.
@@ -144,8 +145,8 @@ pub enum LogFormat {
 /// Where what must last is kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Store {
-    /// The SQLite file.
-    pub sqlite: PathBuf,
+    /// The database.
+    pub at: Place,
     /// The flight table's file, in the data directory.
     pub flight: PathBuf,
 }

@@ -2,9 +2,12 @@
 
 use super::{
     flight,
-    sqlite::{GROUP, ROLLUPS, SUMS},
+    rows::{GROUP, ROLLUPS, SUMS},
 };
-use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior};
+use crate::{
+    domain::Day,
+    store::{Connection, Error, Mode, Transaction},
+};
 use std::path::Path;
 
 /// Differences that are named in full; of more, only the number is told.
@@ -25,63 +28,71 @@ pub fn examine(conn: &mut Connection, table: &Path) -> anyhow::Result<Examined> 
     // Before the store: what is committed in between is then in the store as well, and no false alarm.
     let view = flight::view(table)?;
     // All at one moment, though a gateway goes on writing.
-    let tx = conn.transaction_with_behavior(TransactionBehavior::Deferred)?;
-    let kept: i64 = tx.query_row("SELECT since FROM entries_kept", [], |row| row.get(0))?;
-    entries(&tx, kept, &mut examined)?;
-    for (name, span) in ROLLUPS {
-        rollup(&tx, name, span, kept, &mut examined)?;
-    }
-    match view {
-        None => examined
-            .facts
-            .push("flight table   not made yet".to_owned()),
-        Some(view) => slots(&tx, &view, &mut examined)?,
-    }
+    conn.transact(Mode::Read, |tx| {
+        let kept = number(tx, "SELECT since FROM entries_kept")?;
+        entries(tx, kept, &mut examined)?;
+        for (name, span) in ROLLUPS {
+            rollup(tx, name, span as i64, kept, &mut examined)?;
+        }
+        match &view {
+            None => examined
+                .facts
+                .push("flight table   not made yet".to_owned()),
+            Some(view) => slots(tx, view, &mut examined)?,
+        }
+        Ok::<_, Error>(())
+    })?;
     Ok(examined)
 }
 
-fn entries(tx: &Transaction<'_>, kept: i64, examined: &mut Examined) -> rusqlite::Result<()> {
-    let (rows, estimated, unknown, unpriced): (i64, i64, i64, i64) = tx.query_row(
-        "SELECT count(*), count(*) FILTER (WHERE source = 'estimated'), count(*) FILTER (WHERE source IS NULL),
+/// The one number that a statement finds.
+fn number(tx: &mut Transaction<'_>, sql: &str) -> Result<i64, Error> {
+    let row = tx.first(sql, &[])?;
+    row.map_or(Ok(0), |row| row.get(0))
+}
+
+fn entries(tx: &mut Transaction<'_>, kept: i64, examined: &mut Examined) -> Result<(), Error> {
+    let sql = "SELECT count(*), count(*) FILTER (WHERE source = 'estimated'), count(*) FILTER (WHERE source IS NULL),
             count(*) FILTER (WHERE cost IS NULL)
-        FROM entry WHERE started_at >= ?",
-        [kept],
-        |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)),
-    )?;
-    examined.facts.push(format!(
-        "entries        {rows}: {estimated} with estimated tokens, {unknown} without any, {unpriced} without a cost"
-    ));
+        FROM entry WHERE started_at >= $1";
+    if let Some(row) = tx.first(sql, &[kept.into()])? {
+        let count = |column| row.get::<i64>(column);
+        examined.facts.push(format!(
+            "entries        {}: {} with estimated tokens, {} without any, {} without a cost",
+            count(0)?,
+            count(1)?,
+            count(2)?,
+            count(3)?
+        ));
+    }
     Ok(())
 }
 
 /// Adds the entries up again and lays the sums beside those of a rollup, where all entries are still there.
 fn rollup(
-    tx: &Transaction<'_>,
+    tx: &mut Transaction<'_>,
     table: &str,
-    span: u64,
+    span: i64,
     kept: i64,
     examined: &mut Examined,
-) -> rusqlite::Result<()> {
-    let span = span as i64;
+) -> Result<(), Error> {
     let from = (kept + span - 1) / span * span;
-    // The first three count requests, all others add up a column.
-    let counts = SUMS
-        .split(", ")
-        .skip(3)
-        .map(|count| format!(", coalesce(sum({count}), 0)"));
-    let added = format!(
-        "count(*), count(*) FILTER (WHERE source IS NOT 'provider'), count(*) FILTER (WHERE cost IS NULL){}",
-        counts.collect::<String>()
-    );
+    let group = GROUP.map(|(name, _, of_entry)| match name {
+        "start" => format!("{of_entry} / {span} * {span} AS start"),
+        _ => format!("{of_entry} AS {name}"),
+    });
+    let added = SUMS.map(|(_, of_entries, _)| format!("coalesce({of_entries}, 0)"));
     let entries = format!(
-        "SELECT started_at / {span} * {span} AS start, key_id, coalesce(project_id, ''), coalesce(user_id, ''), model,
-            coalesce(upstream, ''), endpoint, outcome, {added}
-        FROM entry WHERE started_at >= {from} GROUP BY 1, 2, 3, 4, 5, 6, 7, 8"
+        "SELECT {}, {} FROM entry WHERE started_at >= {from} GROUP BY 1, 2, 3, 4, 5, 6, 7, 8",
+        group.join(", "),
+        added.join(", ")
     );
-    let sums = format!("SELECT {GROUP}, {SUMS} FROM {table} WHERE start >= {from}");
-    let count: i64 = tx.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| {
-        row.get(0)
-    })?;
+    let sums = format!(
+        "SELECT {}, {} FROM {table} WHERE start >= {from}",
+        GROUP.map(|(name, ..)| name).join(", "),
+        SUMS.map(|(name, ..)| name).join(", ")
+    );
+    let count = number(tx, &format!("SELECT count(*) FROM {table}"))?;
     examined.facts.push(format!("{table:<14} {count}"));
     let sides = [
         (&entries, &sums, "its entries add up to other sums"),
@@ -93,26 +104,26 @@ fn rollup(
     ];
     for (these, others, what) in sides {
         let sql = format!(
-            "SELECT datetime(start / 1000, 'unixepoch'), key_id, model, endpoint, outcome
-            FROM (SELECT * FROM ({these}) EXCEPT SELECT * FROM ({others}))"
+            "SELECT start, key_id, model, endpoint, outcome
+            FROM (SELECT * FROM ({these}) AS these EXCEPT SELECT * FROM ({others}) AS others) AS found
+            ORDER BY 1, 2, 3, 4, 5"
         );
-        let mut statement = tx.prepare(&sql)?;
-        let mut rows = statement.query([])?;
         let mut found = 0;
-        while let Some(row) = rows.next()? {
+        tx.for_each(&sql, &[], |row| {
             found += 1;
             if found <= NAMED_MAX {
-                let text = |column| row.get::<_, String>(column);
+                let text = |column| row.get::<String>(column);
                 examined.differences.push(format!(
                     "{table} of {} UTC, key {}, model {}, {}, {}: {what}",
-                    text(0)?,
+                    hour(row.get(0)?),
                     text(1)?,
                     text(2)?,
                     text(3)?,
                     text(4)?
                 ));
             }
-        }
+            Ok(())
+        })?;
         if found > NAMED_MAX {
             let more = found - NAMED_MAX;
             examined
@@ -123,15 +134,20 @@ fn rollup(
     Ok(())
 }
 
+/// The day and the hour of a moment in milliseconds since 1970.
+fn hour(millis: u64) -> String {
+    let day = Day::of_millis(millis);
+    format!("{day} {:02}:00", millis / 3_600_000 % 24)
+}
+
 fn slots(
-    tx: &Transaction<'_>,
+    tx: &mut Transaction<'_>,
     view: &flight::View,
     examined: &mut Examined,
-) -> rusqlite::Result<()> {
+) -> Result<(), Error> {
     let mut waiting = 0;
-    let mut is_there = tx.prepare("SELECT 1 FROM entry WHERE id = ?")?;
     for id in &view.settled {
-        let found = is_there.query_row([id.0], |_| Ok(())).optional()?;
+        let found = tx.first("SELECT started_at FROM entry WHERE id = $1", &[id.0.into()])?;
         waiting += usize::from(found.is_none());
     }
     let whose = match view.in_use {

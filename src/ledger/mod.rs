@@ -7,15 +7,15 @@ mod doctor;
 mod entry;
 mod flight;
 mod report;
-mod sqlite;
+mod rows;
 mod writer;
 
 pub use doctor::{Examined, examine};
 pub use entry::{Admission, Answer, Settlement};
 pub use flight::Error;
-pub use report::{By, Line, instant, usage};
+pub use report::{By, Line, usage};
 
-use crate::{store, telemetry::metrics};
+use crate::{domain::Place, store, telemetry::metrics};
 use flight::Table;
 use std::{
     path::PathBuf,
@@ -32,8 +32,8 @@ use std::{
 pub struct Options {
     /// The flight table's file.
     pub table: PathBuf,
-    /// The store's file.
-    pub store: PathBuf,
+    /// The store.
+    pub store: Place,
     /// Calls that can be in the air or wait for the store.
     pub slots: u32,
     /// How often the flight table is written to the disk; zero leaves that to the kernel.

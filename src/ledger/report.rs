@@ -1,7 +1,8 @@
 //! What was used, from the rollups.
 
-use super::sqlite::{ROLLUPS, SUMS};
-use rusqlite::{Connection, Result, named_params};
+use super::rows::ROLLUPS;
+use crate::domain::Day;
+use crate::store::{Connection, Error, Row};
 
 /// What usage is added up by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,31 +35,34 @@ pub struct Line {
 }
 
 /// Adds up what calls used that began at `since` (milliseconds since 1970) or in the same hour, or later.
-pub fn usage(conn: &Connection, by: By, since: u64) -> Result<Vec<Line>> {
+pub fn usage(conn: &mut Connection, by: By, since: u64) -> Result<Vec<Line>, Error> {
     let [(hours, hour), (days, day)] = ROLLUPS;
     let (name, order) = match by {
-        By::Key => ("key_id", "sum(requests) DESC, name"),
-        By::Model => ("model", "sum(requests) DESC, name"),
-        By::Day => ("date(start / 1000, 'unixepoch')", "name"),
+        By::Key => ("key_id".to_owned(), "2 DESC, 1"),
+        By::Model => ("model".to_owned(), "2 DESC, 1"),
+        By::Day => (format!("start / {day}"), "1"),
     };
     // Whole days from the days' sums, which are few, and what is before the first of them from the hours'.
+    let columns = "start, key_id, model, requests, unreported, input, cached, output, reasoning";
     let sql = format!(
-        "SELECT {name} AS name, sum(requests), sum(unreported), sum(input), sum(cached), sum(output), sum(reasoning)
+        "SELECT {name}, sum(requests), sum(unreported), sum(input), sum(cached), sum(output), sum(reasoning)
         FROM (
-            SELECT start, key_id, model, {SUMS} FROM {hours} WHERE start >= :since AND start < :day
+            SELECT {columns} FROM {hours} WHERE start >= $1 AND start < $2
             UNION ALL
-            SELECT start, key_id, model, {SUMS} FROM {days} WHERE start >= :day
-        ) GROUP BY name ORDER BY {order}"
+            SELECT {columns} FROM {days} WHERE start >= $2
+        ) AS spans GROUP BY 1 ORDER BY {order}"
     );
-    let mut statement = conn.prepare(&sql)?;
-    let values = named_params! {
-        ":since": (since / hour * hour) as i64,
-        ":day": (since.div_ceil(day) * day) as i64,
-    };
-    let lines = statement.query_map(values, |row| {
-        let count = |column| Ok::<_, rusqlite::Error>(row.get::<_, i64>(column)?.max(0) as u64);
+    let values = [
+        (since / hour * hour).into(),
+        (since.div_ceil(day) * day).into(),
+    ];
+    let line = |row: &Row| {
+        let count = |column| Ok::<_, Error>(row.get::<i64>(column)?.max(0) as u64);
         Ok(Line {
-            name: row.get(0)?,
+            name: match by {
+                By::Key | By::Model => row.get(0)?,
+                By::Day => Day::of_millis(count(0)? * day).to_string(),
+            },
             requests: count(1)?,
             unreported: count(2)?,
             input: count(3)?,
@@ -66,16 +70,6 @@ pub fn usage(conn: &Connection, by: By, since: u64) -> Result<Vec<Line>> {
             output: count(5)?,
             reasoning: count(6)?,
         })
-    })?;
-    lines.collect()
-}
-
-/// When a day begins that is written as 2026-11-21, in milliseconds since 1970; none if it is no day.
-pub fn instant(conn: &Connection, date: &str) -> Result<Option<u64>> {
-    let seconds: Option<i64> = conn.query_row(
-        "SELECT unixepoch(?1) WHERE date(?1) = ?1 UNION ALL SELECT NULL",
-        [date],
-        |row| row.get(0),
-    )?;
-    Ok(seconds.and_then(|seconds| u64::try_from(seconds).ok()?.checked_mul(1000)))
+    };
+    conn.query(&sql, &values)?.iter().map(line).collect()
 }

@@ -3,15 +3,17 @@
 //!
 //! Databases block; this keeps them away from the threads that serve.
 
-use super::{Error, MIGRATIONS, Row, Value, sqlite};
-use rusqlite::Connection;
+use super::{Connection, Error, LONG_PATIENCE, Mode, PATIENCE, Row, Transaction, Value};
+use crate::domain::Place;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::Path;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 
+/// How long a probe waits for a sign of life.
+const PROBE: Duration = Duration::from_secs(2);
 const QUEUE_JOBS: usize = 256; // callers beyond these wait for a place, so that a slow disk cannot fill the memory
 
 type Job = Box<dyn FnOnce(&mut Connection) + Send>;
@@ -36,14 +38,20 @@ struct Worker {
 }
 
 impl Db {
-    /// Opens the database at `path`, made if missing, and brings its tables up to date. Blocks.
-    pub fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
-        let conn = sqlite::open(path.as_ref(), MIGRATIONS)?;
-        let reader = sqlite::open_reader(path.as_ref())?;
+    /// Opens the store at `place`, made if missing, and brings its tables up to date. Blocks.
+    pub fn open(place: &Place) -> Result<Self, Error> {
+        let changes = Connection::open(place, PATIENCE)?;
+        let questions = Connection::again(place, LONG_PATIENCE)?;
         Ok(Self(Arc::new(Workers {
-            changes: Worker::start("store", conn)?,
-            questions: Worker::start("store-reader", reader)?,
+            changes: Worker::start("store", changes)?,
+            questions: Worker::start("store-reader", questions)?,
         })))
+    }
+
+    /// Whether the store answers, and soon.
+    pub async fn is_open(&self) -> bool {
+        let look = self.transact(Mode::Read, |tx| tx.query("SELECT 1", &[]).map(drop));
+        matches!(tokio::time::timeout(PROBE, look).await, Ok(Ok(())))
     }
 
     /// All rows that a statement finds. It changes nothing, and waits for no change.
@@ -69,24 +77,29 @@ impl Db {
             .run_blocking(question(sql.into(), values))?
     }
 
-    /// Runs `work` on the store's thread. Once sent it runs to its end, also when the caller has stopped waiting.
+    /// Runs `work` in a transaction on the store's thread, as [`Connection::transact`] does. Once sent it runs to its
+    /// end, also when the caller has stopped waiting.
     ///
     /// `work` must not hold a `Db`.
-    pub async fn call<T, F>(&self, work: F) -> Result<T, Error>
+    pub async fn transact<T, E, F>(&self, mode: Mode, work: F) -> Result<T, E>
     where
-        F: FnOnce(&mut Connection) -> rusqlite::Result<T> + Send + 'static,
+        F: FnOnce(&mut Transaction<'_>) -> Result<T, E> + Send + 'static,
         T: Send + 'static,
+        E: From<Error> + Send + 'static,
     {
-        Ok(self.0.changes.run(work).await??)
+        self.transact_then(mode, work, |outcome| outcome).await
     }
 
-    /// [`Db::call`] for a thread that may block, such as the command line's. Panics inside an async runtime.
-    pub fn call_blocking<T, F>(&self, work: F) -> Result<T, Error>
+    /// [`Db::transact`], and `then` on the same thread once it is committed, before whatever comes after.
+    pub async fn transact_then<T, U, E, F, G>(&self, mode: Mode, work: F, then: G) -> Result<U, E>
     where
-        F: FnOnce(&mut Connection) -> rusqlite::Result<T> + Send + 'static,
-        T: Send + 'static,
+        F: FnOnce(&mut Transaction<'_>) -> Result<T, E> + Send + 'static,
+        G: FnOnce(T) -> U + Send + 'static,
+        U: Send + 'static,
+        E: From<Error> + Send + 'static,
     {
-        Ok(self.0.changes.run_blocking(work)??)
+        let work = move |conn: &mut Connection| conn.transact(mode, work).map(then);
+        self.0.changes.run(work).await?
     }
 }
 
@@ -94,14 +107,7 @@ fn question(
     sql: String,
     values: Vec<Value>,
 ) -> impl FnOnce(&mut Connection) -> Result<Vec<Row>, Error> {
-    move |conn| {
-        let mut rows = Vec::new();
-        sqlite::for_each(conn, &sql, &values, |row| {
-            rows.push(row);
-            Ok(())
-        })?;
-        Ok(rows)
-    }
+    move |conn| conn.query(&sql, &values)
 }
 
 /// `work` as a job that sends its result, and where that will arrive.

@@ -142,15 +142,19 @@ impl From<bool> for Value {
     }
 }
 
+/// Without the character that Postgres takes in no text: a client's model may be called anything.
 impl From<String> for Value {
     fn from(text: String) -> Self {
-        Self::Text(text)
+        match text.contains('\0') {
+            true => Self::Text(text.replace('\0', "\u{fffd}")),
+            false => Self::Text(text),
+        }
     }
 }
 
 impl From<&str> for Value {
     fn from(text: &str) -> Self {
-        Self::Text(text.to_owned())
+        text.to_owned().into()
     }
 }
 

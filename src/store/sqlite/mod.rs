@@ -1,18 +1,27 @@
 //! The SQLite driver: makes the file, sets how it is written, applies migrations.
 //!
-//! Blocks, and is called from start-up only. Knows no table.
+//! Blocks. Knows no table.
 
-use super::{Error, Row, Value};
-use rusqlite::{
-    Connection, ErrorCode, OpenFlags, Statement, TransactionBehavior,
-    types::{ToSql, ToSqlOutput, ValueRef},
-};
+mod statement;
+
+pub(super) use statement::{add_new, add_up, execute, for_each};
+
+use super::{Error, Mode};
+use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior};
 use std::fs::{DirBuilder, OpenOptions};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 use std::{io, thread};
+
+/// Applied in this order, each once; the number of those applied is the version of a store.
+///
+/// A released one is never edited, and none may hold `BEGIN` or `COMMIT`: each runs in a transaction of its own.
+pub(super) const MIGRATIONS: &[&str] = &[
+    include_str!("../migrations/sqlite/0001_keys.sql"),
+    include_str!("../migrations/sqlite/0002_ledger.sql"),
+];
 
 const BUSY: Duration = Duration::from_secs(5); // far beyond any transaction of ours, and someone may be waiting at a prompt
 const RETRY: Duration = Duration::from_millis(10);
@@ -48,67 +57,13 @@ pub(super) fn open_reader(path: &Path) -> Result<Connection, Error> {
     })
 }
 
-/// Hands over the rows of a statement one by one.
-pub(super) fn for_each(
-    conn: &Connection,
-    sql: &str,
-    values: &[Value],
-    mut take: impl FnMut(Row) -> Result<(), Error>,
-) -> Result<(), Error> {
-    let mut statement = conn.prepare_cached(sql)?;
-    let columns: Arc<[String]> = statement
-        .column_names()
-        .into_iter()
-        .map(String::from)
-        .collect();
-    bind(&mut statement, values)?;
-    let mut rows = statement.raw_query();
-    while let Some(row) = rows.next()? {
-        let values = (0..columns.len()).map(|column| read(row.get_ref(column)?));
-        let values = values.collect::<Result<_, Error>>()?;
-        take(Row::new(Arc::clone(&columns), values))?;
-    }
-    Ok(())
-}
-
-/// Gives each `$n` its value, in whatever order a statement names them: to SQLite that is a name like any other.
-fn bind(statement: &mut Statement<'_>, values: &[Value]) -> Result<(), Error> {
-    for place in 1..=statement.parameter_count() {
-        let name = statement.parameter_name(place).unwrap_or_default();
-        let number = name
-            .strip_prefix('$')
-            .and_then(|digits| digits.parse().ok());
-        let value = number.and_then(|number: usize| values.get(number.wrapping_sub(1)));
-        let value = value.ok_or_else(|| Error::Placeholder { name: name.into() })?;
-        statement.raw_bind_parameter(place, value)?;
-    }
-    Ok(())
-}
-
-fn read(value: ValueRef<'_>) -> Result<Value, Error> {
-    Ok(match value {
-        ValueRef::Null => Value::Null,
-        ValueRef::Integer(number) => Value::Int(number),
-        ValueRef::Text(text) => Value::Text(String::from_utf8_lossy(text).into_owned()),
-        ValueRef::Blob(bytes) => Value::Bytes(bytes.to_vec()),
-        ValueRef::Real(_) => {
-            return Err(Error::Column {
-                name: "a float".into(),
-            });
-        }
-    })
-}
-
-impl ToSql for Value {
-    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
-        let value = match self {
-            Self::Null => ValueRef::Null,
-            Self::Int(number) => ValueRef::Integer(*number),
-            Self::Text(text) => ValueRef::Text(text.as_bytes()),
-            Self::Bytes(bytes) => ValueRef::Blob(bytes),
-        };
-        Ok(ToSqlOutput::Borrowed(value))
-    }
+/// Begins a transaction. One that writes takes the lock at once: what it reads stays true until it commits.
+pub(super) fn begin(conn: &mut Connection, mode: Mode) -> Result<Transaction<'_>, Error> {
+    let behavior = match mode {
+        Mode::Read => TransactionBehavior::Deferred,
+        Mode::Write | Mode::Alone => TransactionBehavior::Immediate,
+    };
+    Ok(conn.transaction_with_behavior(behavior)?)
 }
 
 /// Makes `dir` and those above it that are missing, for their owner only.
@@ -169,6 +124,7 @@ fn is_busy(error: &rusqlite::Error) -> bool {
     error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy)
 }
 
+/// Brings the tables of a database up to date.
 pub(super) fn migrate(
     conn: &mut Connection,
     path: &Path,
@@ -183,7 +139,7 @@ pub(super) fn migrate(
         })?;
         if found > known {
             return Err(Error::Newer {
-                path: path.into(),
+                place: path.display().to_string(),
                 found,
                 known,
             });
@@ -192,9 +148,9 @@ pub(super) fn migrate(
             return Ok(());
         }
         apply_next(conn, migrations).map_err(|source| Error::Migrate {
-            path: path.into(),
+            place: path.display().to_string(),
             version: found + 1,
-            source,
+            source: Box::new(source.into()),
         })?;
     }
 }

@@ -1,0 +1,208 @@
+//! Entries and rollups as rows, the same in both databases. A transaction holds both, so neither is ever without the
+//! other.
+
+use super::entry::{Entry, EntryId, Source};
+use crate::domain::{KeyId, Outcome};
+use crate::store::{
+    Column, Connection, Error,
+    Kind::{self, Bytes, Int, Text},
+    Mode, Table, Value,
+};
+use std::collections::HashMap;
+
+/// The tables of sums, and the span that a row of each is about.
+pub(super) const ROLLUPS: [(&str, u64); 2] =
+    [("rollup_hour", 3_600_000), ("rollup_day", 86_400_000)];
+
+/// The columns of an entry, and what of it goes there. Its key first.
+const ENTRY: [(&str, Kind, fn(&Entry) -> Value); 25] = [
+    ("id", Bytes, |entry| entry.id.0.into()),
+    ("started_at", Int, |entry| entry.started.into()),
+    ("request_id", Text, |entry| text(&entry.request)),
+    ("key_id", Text, |entry| text(entry.key.as_str())),
+    ("endpoint", Text, |entry| text(entry.endpoint.as_str())),
+    ("model", Text, |entry| text(&entry.model)),
+    ("served_model", Text, |entry| maybe(&entry.served_model)),
+    ("provider", Text, |entry| maybe(&entry.provider)),
+    ("upstream", Text, |entry| maybe(&entry.upstream)),
+    ("stream", Int, |entry| entry.stream.into()),
+    ("input", Int, |entry| entry.usage.input.into()),
+    ("cached", Int, |entry| entry.usage.cached.into()),
+    ("cache_write", Int, |entry| entry.usage.cache_write.into()),
+    ("output", Int, |entry| entry.usage.output.into()),
+    ("reasoning", Int, |entry| entry.usage.reasoning.into()),
+    ("audio_input", Int, |entry| entry.usage.audio_input.into()),
+    ("audio_output", Int, |entry| entry.usage.audio_output.into()),
+    ("source", Text, |entry| {
+        entry.source.map(Source::as_str).into()
+    }),
+    ("first_us", Int, |entry| entry.first_us.into()),
+    ("duration_us", Int, |entry| entry.duration_us.into()),
+    ("attempts", Int, |entry| entry.attempts.into()),
+    ("outcome", Text, |entry| text(entry.outcome.as_str())),
+    ("status", Int, |entry| entry.status.into()),
+    ("finish_reason", Text, |entry| maybe(&entry.finish_reason)),
+    ("upstream_request_id", Text, |entry| {
+        maybe(&entry.upstream_request)
+    }),
+];
+
+/// What is summed up by: the key of a rollup, and what of an entry that is, as SQL.
+pub(super) const GROUP: [(&str, Kind, &str); 8] = [
+    ("start", Int, "started_at"), // of the span in which it began
+    ("key_id", Text, "key_id"),
+    ("project_id", Text, "coalesce(project_id, '')"),
+    ("user_id", Text, "coalesce(user_id, '')"),
+    ("model", Text, "model"),
+    ("upstream", Text, "coalesce(upstream, '')"),
+    ("endpoint", Text, "endpoint"),
+    ("outcome", Text, "outcome"),
+];
+
+/// What is summed up: the column, the same sum of entries as SQL, and what an entry adds to it.
+pub(super) const SUMS: [(&str, &str, fn(&Entry) -> i64); 11] = [
+    ("requests", "count(*)", |_| 1),
+    (
+        "unreported",
+        "count(*) FILTER (WHERE source IS DISTINCT FROM 'provider')",
+        |entry| (entry.source != Some(Source::Provider)).into(),
+    ),
+    // No prices yet.
+    ("unpriced", "count(*) FILTER (WHERE cost IS NULL)", |_| 1),
+    ("input", "sum(input)", |entry| count(entry.usage.input)),
+    ("cached", "sum(cached)", |entry| count(entry.usage.cached)),
+    ("cache_write", "sum(cache_write)", |entry| {
+        count(entry.usage.cache_write)
+    }),
+    ("output", "sum(output)", |entry| count(entry.usage.output)),
+    ("reasoning", "sum(reasoning)", |entry| {
+        count(entry.usage.reasoning)
+    }),
+    ("audio_input", "sum(audio_input)", |entry| {
+        count(entry.usage.audio_input)
+    }),
+    ("audio_output", "sum(audio_output)", |entry| {
+        count(entry.usage.audio_output)
+    }),
+    ("cost", "sum(cost)", |_| 0),
+];
+
+/// Entries deleted in one transaction: the writer waits behind it.
+const PRUNED_AT_ONCE: u64 = 500;
+
+/// What entries have in common that are summed up together.
+#[derive(PartialEq, Eq, Hash)]
+struct Group<'a> {
+    start: u64,
+    key: KeyId,
+    model: &'a str,
+    upstream: &'a str,
+    endpoint: &'static str,
+    outcome: Outcome,
+}
+
+type Sums = [i64; SUMS.len()];
+
+/// Writes entries and adds them to the rollups. An entry that is there already is left alone and added to nothing.
+pub(super) fn write(conn: &mut Connection, entries: &[Entry]) -> Result<usize, Error> {
+    let columns = ENTRY.map(|(name, kind, _)| (name, kind));
+    let table = Table {
+        name: "entry",
+        columns: &columns,
+        key: 1,
+    };
+    let row = |entry: &Entry| ENTRY.iter().map(|(_, _, value)| value(entry)).collect();
+    let rows: Vec<Vec<Value>> = entries.iter().map(row).collect();
+    conn.transact(Mode::Write, |tx| {
+        let is_new = tx.add_new(&table, &rows)?;
+        let new = || {
+            let marked = entries.iter().zip(&is_new);
+            marked
+                .filter(|(_, is_new)| **is_new)
+                .map(|(entry, _)| entry)
+        };
+        for (name, span) in ROLLUPS {
+            let columns = rollup_columns();
+            let table = Table {
+                name,
+                columns: &columns,
+                key: GROUP.len(),
+            };
+            tx.add_up(&table, sums(new(), span))?;
+        }
+        Ok(new().count())
+    })
+}
+
+/// All columns of a rollup.
+fn rollup_columns() -> Vec<Column<'static>> {
+    let key = GROUP.iter().map(|(name, kind, _)| (*name, *kind));
+    let sums = SUMS.iter().map(|(name, ..)| (*name, Int));
+    key.chain(sums).collect()
+}
+
+/// What `entries` add up to in spans of `span`, as rows. Added up here, so that a sum is written once a transaction.
+fn sums<'a>(entries: impl Iterator<Item = &'a Entry>, span: u64) -> Vec<Vec<Value>> {
+    let mut groups: HashMap<Group<'a>, Sums> = HashMap::new();
+    for entry in entries {
+        let sums = groups.entry(group(entry, span)).or_default();
+        for (sum, (_, _, more)) in sums.iter_mut().zip(SUMS) {
+            *sum += more(entry);
+        }
+    }
+    groups.into_iter().map(row).collect()
+}
+
+fn group(entry: &Entry, span: u64) -> Group<'_> {
+    Group {
+        start: entry.started / span * span,
+        key: entry.key,
+        model: &entry.model,
+        upstream: entry.upstream.as_deref().unwrap_or_default(),
+        endpoint: entry.endpoint.as_str(),
+        outcome: entry.outcome,
+    }
+}
+
+/// In the order of [`GROUP`] and [`SUMS`].
+fn row((group, sums): (Group<'_>, Sums)) -> Vec<Value> {
+    let key: [Value; GROUP.len()] = [
+        group.start.into(),
+        group.key.as_str().into(),
+        "".into(),
+        "".into(),
+        group.model.into(),
+        group.upstream.into(),
+        group.endpoint.into(),
+        group.outcome.as_str().into(),
+    ];
+    key.into_iter().chain(sums.map(Value::Int)).collect()
+}
+
+/// The ledger bounds them far below what does not fit.
+fn count(tokens: Option<u64>) -> i64 {
+    tokens.unwrap_or(0) as i64
+}
+
+fn text(text: &str) -> Value {
+    text.into()
+}
+
+fn maybe(text: &Option<String>) -> Value {
+    text.as_deref().into()
+}
+
+/// Deletes some entries that began before `oldest`, and says how many.
+pub(super) fn prune(conn: &mut Connection, oldest: u64) -> Result<u64, Error> {
+    conn.transact(Mode::Write, |tx| {
+        // First of all, so that whoever compares entries with rollups leaves these out from the first deletion on.
+        tx.execute(
+            "UPDATE entries_kept SET since = $1 WHERE since < $1",
+            &[oldest.into()],
+        )?;
+        tx.execute(
+            "DELETE FROM entry WHERE id IN (SELECT id FROM entry WHERE id < $1 ORDER BY id LIMIT $2)",
+            &[EntryId::new(oldest, 0).0.into(), PRUNED_AT_ONCE.into()],
+        )
+    })
+}
