@@ -2,7 +2,7 @@
 
 use super::{
     flight,
-    sqlite::{GROUP, ROLLUPS, SUMS},
+    sqlite::{GROUP, ROLLUPS, SUMS, UNPRICED},
 };
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior};
 use std::path::Path;
@@ -42,14 +42,16 @@ pub fn examine(conn: &mut Connection, table: &Path) -> anyhow::Result<Examined> 
 
 fn entries(tx: &Transaction<'_>, kept: i64, examined: &mut Examined) -> rusqlite::Result<()> {
     let (rows, estimated, unknown, unpriced): (i64, i64, i64, i64) = tx.query_row(
-        "SELECT count(*), count(*) FILTER (WHERE source = 'estimated'), count(*) FILTER (WHERE source IS NULL),
-            count(*) FILTER (WHERE cost IS NULL)
-        FROM entry WHERE started_at >= ?",
+        &format!(
+            "SELECT count(*), count(*) FILTER (WHERE source = 'estimated'), count(*) FILTER (WHERE source IS NULL),
+            count(*) FILTER (WHERE {UNPRICED})
+        FROM entry WHERE started_at >= ?"
+        ),
         [kept],
         |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)),
     )?;
     examined.facts.push(format!(
-        "entries        {rows}: {estimated} with estimated tokens, {unknown} without any, {unpriced} without a cost"
+        "entries        {rows}: {estimated} with estimated tokens, {unknown} without any, {unpriced} without a price"
     ));
     Ok(())
 }
@@ -70,7 +72,7 @@ fn rollup(
         .skip(3)
         .map(|count| format!(", coalesce(sum({count}), 0)"));
     let added = format!(
-        "count(*), count(*) FILTER (WHERE source IS NOT 'provider'), count(*) FILTER (WHERE cost IS NULL){}",
+        "count(*), count(*) FILTER (WHERE source IS NOT 'provider'), count(*) FILTER (WHERE {UNPRICED}){}",
         counts.collect::<String>()
     );
     let entries = format!(
