@@ -127,5 +127,11 @@ impl fmt::Debug for Keys {
     }
 }
 
+// The same tests for each database.
 #[cfg(test)]
-mod tests;
+#[path = "tests.rs"]
+#[expect(clippy::duplicate_mod, reason = "it finds its database by its name")]
+mod on_postgres;
+#[cfg(test)]
+#[path = "tests.rs"]
+mod on_sqlite;

@@ -3,8 +3,9 @@
 use super::columns::Millis;
 use super::index::{Change, Entry};
 use super::key::{Kind, Minted};
-use crate::domain::{KeyId, ModelRule};
+use crate::domain::{KeyId, ModelRule, Owner};
 use crate::store::{Error, Row, Transaction};
+use std::sync::Arc;
 use std::time::SystemTime;
 
 /// What may be told of a key: everything but its secret and its hash.
@@ -18,6 +19,8 @@ pub struct Record {
     pub name: String,
     /// The models that it may use.
     pub models: ModelRule,
+    /// Whom it is for.
+    pub owner: Owner,
     /// When it was made.
     pub created: SystemTime,
     /// When it ends, or ended.
@@ -29,7 +32,7 @@ pub struct Record {
 }
 
 impl Record {
-    const COLUMNS: &str = "id, kind, name, models, created_at, expires_at, revoked_at, replaced_by";
+    const COLUMNS: &str = "id, kind, name, models, project_id, user_id, created_at, expires_at, revoked_at, replaced_by";
 
     fn read(row: &Row) -> Result<Self, Error> {
         let time = |column| Ok::<_, Error>(row.get::<Option<Millis>>(column)?.map(Millis::time));
@@ -38,10 +41,14 @@ impl Record {
             kind: row.get(1)?,
             name: row.get(2)?,
             models: row.get(3)?,
-            created: row.get::<Millis>(4)?.time(),
-            expires: time(5)?,
-            revoked: time(6)?,
-            replaced_by: row.get(7)?,
+            owner: Owner {
+                project: row.get(4)?,
+                user: row.get(5)?,
+            },
+            created: row.get::<Millis>(6)?.time(),
+            expires: time(7)?,
+            revoked: time(8)?,
+            replaced_by: row.get(9)?,
         })
     }
 }
@@ -84,20 +91,23 @@ pub(super) struct New<'a> {
     pub(super) kind: Kind,
     pub(super) name: &'a str,
     pub(super) models: &'a ModelRule,
+    pub(super) owner: &'a Owner,
     pub(super) created: Millis,
     pub(super) expires: Option<Millis>,
 }
 
 /// Adds a row. Like every write here it takes the next version, which is safe because writers take turns.
 pub(super) fn insert(tx: &mut Transaction<'_>, new: &New<'_>) -> Result<(), Error> {
-    let sql = "INSERT INTO api_key (id, kind, name, hash, models, created_at, expires_at, version)
-        SELECT $1, $2, $3, $4, $5, $6, $7, coalesce(max(version), 0) + 1 FROM api_key";
+    let sql = "INSERT INTO api_key (id, kind, name, hash, models, project_id, user_id, created_at, expires_at, version)
+        SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, coalesce(max(version), 0) + 1 FROM api_key";
     let values = [
         new.minted.id.into(),
         new.kind.into(),
         new.name.into(),
         new.minted.hash.into(),
         new.models.into(),
+        new.owner.project.as_deref().into(),
+        new.owner.user.as_deref().into(),
         new.created.into(),
         new.expires.into(),
     ];
@@ -128,7 +138,7 @@ pub(super) fn changes_since(
     version: i64,
     mut take: impl FnMut(Change),
 ) -> Result<(), Error> {
-    let sql = "SELECT id, version, hash, models, expires_at, kind, revoked_at
+    let sql = "SELECT id, version, hash, models, expires_at, kind, revoked_at, project_id, user_id
         FROM api_key WHERE version > $1 ORDER BY version";
     tx.for_each(sql, &[version.into()], |row| {
         let id: KeyId = row.get(0)?;
@@ -146,9 +156,14 @@ pub(super) fn changes_since(
 }
 
 fn read_entry(row: &Row) -> Result<Entry, Error> {
+    let owner = Owner {
+        project: row.get(7)?,
+        user: row.get(8)?,
+    };
     Ok(Entry {
         hash: row.get(2)?,
         models: row.get(3)?,
+        owner: (owner != Owner::default()).then(|| Arc::new(owner)),
         expires: row.get::<Option<Millis>>(4)?.unwrap_or(Millis::NEVER),
         kind: row.get(5)?,
         revoked: row.get::<Option<Millis>>(6)?.is_some(),

@@ -52,13 +52,16 @@ fn number(tx: &mut Transaction<'_>, sql: &str) -> Result<i64, Error> {
 }
 
 fn entries(tx: &mut Transaction<'_>, kept: i64, examined: &mut Examined) -> Result<(), Error> {
-    let sql = "SELECT count(*), count(*) FILTER (WHERE source = 'estimated'), count(*) FILTER (WHERE source IS NULL),
-            count(*) FILTER (WHERE cost IS NULL)
-        FROM entry WHERE started_at >= $1";
-    if let Some(row) = tx.first(sql, &[kept.into()])? {
+    let [_, _, (_, unpriced, _), ..] = SUMS;
+    let sql = format!(
+        "SELECT count(*), count(*) FILTER (WHERE source = 'estimated'), count(*) FILTER (WHERE source IS NULL),
+            {unpriced}
+        FROM entry WHERE started_at >= $1"
+    );
+    if let Some(row) = tx.first(&sql, &[kept.into()])? {
         let count = |column| row.get::<i64>(column);
         examined.facts.push(format!(
-            "entries        {}: {} with estimated tokens, {} without any, {} without a cost",
+            "entries        {}: {} with estimated tokens, {} without any, {} without a price",
             count(0)?,
             count(1)?,
             count(2)?,

@@ -2,7 +2,7 @@
 //! other.
 
 use super::entry::{Entry, EntryId, Source};
-use crate::domain::{KeyId, Outcome};
+use crate::domain::{KeyId, NanoDollars, Outcome};
 use crate::store::{
     Column, Connection, Error,
     Kind::{self, Bytes, Int, Text},
@@ -15,11 +15,13 @@ pub(super) const ROLLUPS: [(&str, u64); 2] =
     [("rollup_hour", 3_600_000), ("rollup_day", 86_400_000)];
 
 /// The columns of an entry, and what of it goes there. Its key first.
-const ENTRY: [(&str, Kind, fn(&Entry) -> Value); 25] = [
+const ENTRY: [(&str, Kind, fn(&Entry) -> Value); 32] = [
     ("id", Bytes, |entry| entry.id.0.into()),
     ("started_at", Int, |entry| entry.started.into()),
     ("request_id", Text, |entry| text(&entry.request)),
     ("key_id", Text, |entry| text(entry.key.as_str())),
+    ("project_id", Text, |entry| maybe(&entry.project)),
+    ("user_id", Text, |entry| maybe(&entry.user)),
     ("endpoint", Text, |entry| text(entry.endpoint.as_str())),
     ("model", Text, |entry| text(&entry.model)),
     ("served_model", Text, |entry| maybe(&entry.served_model)),
@@ -36,6 +38,12 @@ const ENTRY: [(&str, Kind, fn(&Entry) -> Value); 25] = [
     ("source", Text, |entry| {
         entry.source.map(Source::as_str).into()
     }),
+    ("quantity", Int, |entry| entry.quantity.into()),
+    ("image_size", Text, |entry| maybe(&entry.image_size)),
+    ("cost", Int, |entry| {
+        entry.cost.map(NanoDollars::nanos).into()
+    }),
+    ("price", Text, |entry| maybe(&entry.price)),
     ("first_us", Int, |entry| entry.first_us.into()),
     ("duration_us", Int, |entry| entry.duration_us.into()),
     ("attempts", Int, |entry| entry.attempts.into()),
@@ -45,6 +53,7 @@ const ENTRY: [(&str, Kind, fn(&Entry) -> Value); 25] = [
     ("upstream_request_id", Text, |entry| {
         maybe(&entry.upstream_request)
     }),
+    ("metadata", Text, |entry| maybe(&entry.metadata)),
 ];
 
 /// What is summed up by: the key of a rollup, and what of an entry that is, as SQL.
@@ -60,15 +69,18 @@ pub(super) const GROUP: [(&str, Kind, &str); 8] = [
 ];
 
 /// What is summed up: the column, the same sum of entries as SQL, and what an entry adds to it.
-pub(super) const SUMS: [(&str, &str, fn(&Entry) -> i64); 11] = [
+pub(super) const SUMS: [(&str, &str, fn(&Entry) -> i64); 12] = [
     ("requests", "count(*)", |_| 1),
     (
         "unreported",
         "count(*) FILTER (WHERE source IS DISTINCT FROM 'provider')",
         |entry| (entry.source != Some(Source::Provider)).into(),
     ),
-    // No prices yet.
-    ("unpriced", "count(*) FILTER (WHERE cost IS NULL)", |_| 1),
+    (
+        "unpriced",
+        "count(*) FILTER (WHERE cost IS NULL AND (source IS NOT NULL OR quantity IS NOT NULL))",
+        |entry| entry.is_unpriced().into(),
+    ),
     ("input", "sum(input)", |entry| count(entry.usage.input)),
     ("cached", "sum(cached)", |entry| count(entry.usage.cached)),
     ("cache_write", "sum(cache_write)", |entry| {
@@ -84,7 +96,10 @@ pub(super) const SUMS: [(&str, &str, fn(&Entry) -> i64); 11] = [
     ("audio_output", "sum(audio_output)", |entry| {
         count(entry.usage.audio_output)
     }),
-    ("cost", "sum(cost)", |_| 0),
+    ("cost", "sum(cost)", |entry| {
+        entry.cost.map_or(0, NanoDollars::nanos)
+    }),
+    ("quantity", "sum(quantity)", |entry| count(entry.quantity)),
 ];
 
 /// Entries deleted in one transaction: the writer waits behind it.
@@ -95,6 +110,8 @@ const PRUNED_AT_ONCE: u64 = 500;
 struct Group<'a> {
     start: u64,
     key: KeyId,
+    project: &'a str,
+    user: &'a str,
     model: &'a str,
     upstream: &'a str,
     endpoint: &'static str,
@@ -157,6 +174,8 @@ fn group(entry: &Entry, span: u64) -> Group<'_> {
     Group {
         start: entry.started / span * span,
         key: entry.key,
+        project: entry.project.as_deref().unwrap_or_default(),
+        user: entry.user.as_deref().unwrap_or_default(),
         model: &entry.model,
         upstream: entry.upstream.as_deref().unwrap_or_default(),
         endpoint: entry.endpoint.as_str(),
@@ -169,8 +188,8 @@ fn row((group, sums): (Group<'_>, Sums)) -> Vec<Value> {
     let key: [Value; GROUP.len()] = [
         group.start.into(),
         group.key.as_str().into(),
-        "".into(),
-        "".into(),
+        group.project.into(),
+        group.user.into(),
         group.model.into(),
         group.upstream.into(),
         group.endpoint.into(),

@@ -1,12 +1,14 @@
 //! Any order of chunks, ends, crashes and replays leaves one entry a call, and sums that are theirs.
 
-use super::{Admission, Answer, Settlement, doctor, entry::Entry, flight::Table, report, sqlite};
+use super::{Admission, Answer, Settlement, doctor, entry::Entry, flight::Table, report, rows};
 use crate::{
-    domain::{Endpoint, KeyId, Outcome, Usage},
-    store,
+    domain::{Endpoint, KeyId, Outcome, Price, Usage},
+    store::{
+        self, Connection, Mode, Row,
+        fixture::{Fixture, fixture},
+    },
 };
 use proptest::prelude::*;
-use rusqlite::Connection;
 use std::{collections::BTreeMap, path::Path};
 
 const START: u64 = 1_700_000_000_000;
@@ -45,6 +47,47 @@ struct Expected {
     outcome: String,
     output: Option<u64>,
     source: Option<String>,
+    cost: Option<u64>,
+    price: Option<String>,
+    project: Option<String>,
+    metadata: Option<String>,
+}
+
+impl Expected {
+    /// With what all calls of the same name have in common.
+    fn of(name: &str, outcome: Outcome, output: Option<u64>, source: Option<&str>) -> Self {
+        let cost = output.filter(|_| is_priced(name)).map(|output| output * 10);
+        Self {
+            outcome: outcome.as_str().to_owned(),
+            output,
+            source: source.map(str::to_owned),
+            cost,
+            price: cost.map(|_| PRICE.to_owned()),
+            project: project(name).map(str::to_owned),
+            metadata: metadata(name),
+        }
+    }
+}
+
+/// Free for the prompt, so that what the provider says and what is estimated cost the same.
+const PRICE: &str = "i0 o0.01";
+
+// What a call is given tells by the number in its name.
+fn number(name: &str) -> usize {
+    name.rsplit(' ').next().unwrap().parse().unwrap()
+}
+
+fn is_priced(name: &str) -> bool {
+    !number(name).is_multiple_of(3)
+}
+
+fn project(name: &str) -> Option<&'static str> {
+    [None, Some("p"), Some("q")][number(name) % 3]
+}
+
+fn metadata(name: &str) -> Option<String> {
+    let is_noted = number(name).is_multiple_of(2);
+    is_noted.then(|| format!(r#"{{"of":"{name}"}}"#))
 }
 
 /// A call in the air, as the model sees it.
@@ -56,7 +99,7 @@ struct Call {
 }
 
 struct World {
-    dir: tempfile::TempDir,
+    fixture: Fixture,
     table: Option<Table>,
     conn: Connection,
     air: Vec<Call>,
@@ -65,12 +108,10 @@ struct World {
 }
 
 impl World {
-    fn new() -> Self {
-        let dir = tempfile::tempdir().unwrap();
-        let conn = store::connect(&dir.path().join("weir.db")).unwrap();
-        conn.pragma_update(None, "synchronous", "OFF").unwrap();
+    fn new(fixture: Fixture) -> Self {
+        let conn = store::connect(fixture.place()).unwrap();
         let mut world = Self {
-            dir,
+            fixture,
             table: None,
             conn,
             air: Vec::new(),
@@ -82,7 +123,7 @@ impl World {
     }
 
     fn path(&self) -> std::path::PathBuf {
-        self.dir.path().join("flight.table")
+        self.fixture.dir().join("flight.table")
     }
 
     fn start(&mut self) {
@@ -99,11 +140,9 @@ impl World {
 
     fn crash(&mut self) {
         for call in std::mem::take(&mut self.air) {
-            let expected = Expected {
-                outcome: "interrupted".to_owned(),
-                output: call.answered.then_some(call.chunks),
-                source: call.answered.then(|| "estimated".to_owned()),
-            };
+            let output = call.answered.then_some(call.chunks);
+            let source = call.answered.then_some("estimated");
+            let expected = Expected::of(&call.name, Outcome::Interrupted, output, source);
             self.expected.insert(call.name, expected);
         }
         self.start();
@@ -117,7 +156,7 @@ impl World {
                 .iter()
                 .map(|slot| self.table.as_ref().unwrap().entry(*slot).unwrap().unwrap())
                 .collect();
-            sqlite::write(&mut self.conn, &entries).unwrap();
+            rows::write(&mut self.conn, &entries).unwrap();
             if is_freed {
                 batch.iter().for_each(|slot| self.table().free(*slot));
             }
@@ -128,13 +167,17 @@ impl World {
         match *act {
             Act::Admit => {
                 let name = format!("call {}", self.expected.len() + self.air.len());
+                let metadata = metadata(&name);
                 let admission = Admission {
                     started: START + self.air.len() as u64 * 1_800_000,
                     key: KeyId::parse(b"0123456789abcdef").unwrap(),
+                    project: project(&name),
+                    user: None,
                     endpoint: Endpoint::Chat,
                     stream: true,
                     request: &name,
                     model: "m",
+                    metadata: metadata.as_deref(),
                 };
                 if let Some(slot) = self.table().admit(&admission) {
                     self.air.push(Call {
@@ -148,11 +191,14 @@ impl World {
             Act::Answer(which) => {
                 if let Some(call) = pick(&mut self.air, which).filter(|call| !call.answered) {
                     call.answered = true;
+                    let price: Price = PRICE.parse().unwrap();
                     let answer = Answer {
                         status: 200,
                         stream: true,
                         upstream: "up",
                         provider: "openai",
+                        upstream_request: None,
+                        price: is_priced(&call.name).then_some(&price),
                     };
                     self.table.as_ref().unwrap().answer(call.slot, &answer);
                 }
@@ -187,6 +233,7 @@ impl World {
             Outcome::ClientGone
         };
         let said = said.filter(|_| call.answered);
+        let price: Price = PRICE.parse().unwrap();
         let settlement = Settlement {
             outcome,
             status: 200,
@@ -201,7 +248,8 @@ impl World {
             duration_us: 1,
             served_model: None,
             finish_reason: None,
-            upstream_request: None,
+            price: is_priced(&call.name).then_some(&price),
+            quantity: None,
         };
         self.table().settle(call.slot, &settlement);
         let estimate = call.answered.then_some(call.chunks);
@@ -209,28 +257,29 @@ impl World {
             Some(_) => Some("provider"),
             None => estimate.map(|_| "estimated"),
         };
-        let expected = Expected {
-            outcome: outcome.as_str().to_owned(),
-            output: said.or(estimate),
-            source: source.map(str::to_owned),
-        };
+        let expected = Expected::of(&call.name, outcome, said.or(estimate), source);
         self.expected.insert(call.name, expected);
     }
 
-    fn on_the_ledger(&self) -> Vec<(String, Expected)> {
-        let sql = "SELECT request_id, outcome, output, source FROM entry ORDER BY request_id";
-        let mut rows = self.conn.prepare(sql).unwrap();
-        let read = |row: &rusqlite::Row<'_>| {
+    fn on_the_ledger(&mut self) -> Vec<(String, Expected)> {
+        let sql = "SELECT request_id, outcome, output, source, cost, price, project_id, metadata
+            FROM entry ORDER BY request_id";
+        let rows = self.conn.query(sql, &[]).unwrap();
+        let read = |row: &Row| {
             let expected = Expected {
                 outcome: row.get(1)?,
-                output: row.get::<_, Option<i64>>(2)?.map(|output| output as u64),
+                output: row.get(2)?,
                 source: row.get(3)?,
+                cost: row.get(4)?,
+                price: row.get(5)?,
+                project: row.get(6)?,
+                metadata: row.get(7)?,
             };
             Ok((row.get(0)?, expected))
         };
-        rows.query_map([], read)
-            .unwrap()
-            .collect::<Result<_, _>>()
+        rows.iter()
+            .map(read)
+            .collect::<Result<_, store::Error>>()
             .unwrap()
     }
 }
@@ -249,7 +298,10 @@ proptest! {
 
     #[test]
     fn any_order_of_events_leaves_one_entry_a_call(acts in acts()) {
-        let mut world = World::new();
+        let Some(fixture) = Fixture::of(module_path!()) else {
+            return Ok(());
+        };
+        let mut world = World::new(fixture);
         for act in &acts {
             world.act(act);
         }
@@ -263,14 +315,14 @@ proptest! {
         assert_eq!(world.table().used(), 0);
         let path = world.path();
         assert_eq!(differences(&mut world.conn, &path), [""; 0]);
-        let lines = report::usage(&world.conn, report::By::Model, 0).unwrap();
+        let lines = report::usage(&mut world.conn, report::By::Model, 0).unwrap();
         assert_eq!(lines.iter().map(|line| line.requests).sum::<u64>(), expected.len() as u64);
     }
 }
 
 /// A world with three completed calls on the ledger.
-fn three() -> World {
-    let mut world = World::new();
+fn three(fixture: Fixture) -> World {
+    let mut world = World::new(fixture);
     for _ in 0..3 {
         world.act(&Act::Admit);
         world.act(&Act::Answer(0));
@@ -282,11 +334,14 @@ fn three() -> World {
 
 #[test]
 fn the_doctor_names_sums_that_are_not_those_of_their_entries() {
-    let mut world = three();
+    let mut world = three(fixture!());
     let path = world.path();
     assert_eq!(differences(&mut world.conn, &path), [""; 0]);
-    let spoil = "UPDATE rollup_day SET output = output + 1";
-    world.conn.execute(spoil, []).unwrap();
+    let spoil = "UPDATE rollup_day SET output = output + 1 WHERE project_id = ''";
+    world
+        .conn
+        .transact(Mode::Write, |tx| tx.execute(spoil, &[]))
+        .unwrap();
     let found = differences(&mut world.conn, &path);
     assert_eq!(found.len(), 2, "{found:?}");
     assert!(
@@ -297,7 +352,7 @@ fn the_doctor_names_sums_that_are_not_those_of_their_entries() {
 
 #[test]
 fn the_doctor_names_calls_that_wait_for_a_start() {
-    let mut world = three();
+    let mut world = three(fixture!());
     world.act(&Act::Admit);
     let path = world.path();
     assert_eq!(differences(&mut world.conn, &path), [""; 0], "it runs");
@@ -311,12 +366,12 @@ fn the_doctor_names_calls_that_wait_for_a_start() {
 
 #[test]
 fn entries_beyond_their_retention_go_and_their_sums_stay() {
-    let mut world = three();
-    assert_eq!(sqlite::prune(&mut world.conn, START).unwrap(), 0);
+    let mut world = three(fixture!());
+    assert_eq!(rows::prune(&mut world.conn, START).unwrap(), 0);
     let later = START + 3_600_000;
-    assert_eq!(sqlite::prune(&mut world.conn, later).unwrap(), 3);
+    assert_eq!(rows::prune(&mut world.conn, later).unwrap(), 3);
     assert!(world.on_the_ledger().is_empty());
-    let lines = report::usage(&world.conn, report::By::Key, 0).unwrap();
+    let lines = report::usage(&mut world.conn, report::By::Key, 0).unwrap();
     assert_eq!((lines[0].requests, lines[0].output), (3, 21));
     let path = world.path();
     assert_eq!(differences(&mut world.conn, &path), [""; 0]);
@@ -324,7 +379,7 @@ fn entries_beyond_their_retention_go_and_their_sums_stay() {
 
 #[test]
 fn usage_since_the_middle_of_a_day_is_added_up_from_hours() {
-    let mut world = World::new();
+    let mut world = World::new(fixture!());
     for _ in 0..3 {
         world.act(&Act::Admit); // half an hour apart, from 22:13 on
     }
@@ -332,21 +387,11 @@ fn usage_since_the_middle_of_a_day_is_added_up_from_hours() {
         world.act(&Act::Settle(0, None));
     }
     world.commit(9, true);
-    let requests = |since| {
-        let lines = report::usage(&world.conn, report::By::Day, since).unwrap();
+    let mut requests = |since| {
+        let lines = report::usage(&mut world.conn, report::By::Day, since).unwrap();
         lines.iter().map(|line| line.requests).sum::<u64>()
     };
     assert_eq!(requests(START), 3);
     assert_eq!(requests(START + 3_600_000), 1);
     assert_eq!(requests(START + 7_200_000), 0);
-}
-
-#[test]
-fn a_day_is_read_and_nonsense_is_none() {
-    let world = World::new();
-    let instant = |text| report::instant(&world.conn, text).unwrap();
-    assert_eq!(instant("1970-01-02"), Some(86_400_000));
-    for nonsense in ["30d", "2026-13-01", "now", "", "2026-11-01 10:00"] {
-        assert_eq!(instant(nonsense), None, "{nonsense}");
-    }
 }

@@ -127,4 +127,12 @@ pub enum Error {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod fixture;
+// The same tests for each database.
+#[cfg(test)]
+#[path = "tests.rs"]
+#[expect(clippy::duplicate_mod, reason = "it finds its database by its name")]
+mod on_postgres;
+#[cfg(test)]
+#[path = "tests.rs"]
+mod on_sqlite;

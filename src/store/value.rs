@@ -83,6 +83,12 @@ impl FromValue for String {
     }
 }
 
+impl FromValue for Box<str> {
+    fn read(value: &Value) -> Option<Self> {
+        String::read(value).map(String::into_boxed_str)
+    }
+}
+
 impl FromValue for Vec<u8> {
     fn read(value: &Value) -> Option<Self> {
         match value {

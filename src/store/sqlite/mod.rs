@@ -21,6 +21,7 @@ use std::{io, thread};
 pub(super) const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/sqlite/0001_keys.sql"),
     include_str!("../migrations/sqlite/0002_ledger.sql"),
+    include_str!("../migrations/sqlite/0003_charges.sql"),
 ];
 
 const BUSY: Duration = Duration::from_secs(5); // far beyond any transaction of ours, and someone may be waiting at a prompt
@@ -169,3 +170,6 @@ fn apply_next(conn: &mut Connection, migrations: &[&str]) -> rusqlite::Result<()
 fn version(conn: &Connection) -> rusqlite::Result<u32> {
     conn.pragma_query_value(None, "user_version", |row| row.get(0))
 }
+
+#[cfg(test)]
+mod tests;
