@@ -2,12 +2,10 @@
 //!
 //! `WEIR_CRASHES` and `WEIR_CRASH_CLIENTS` make it longer and wider.
 
-use crate::support::{END, Gateway, chat, event, within};
-use rusqlite::Connection;
+use crate::support::{Database, Dir, END, Gateway, chat, event, within};
 use std::{
     collections::HashMap,
     net::SocketAddr,
-    path::Path,
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -170,13 +168,10 @@ fn fastrand(seed: &str, number: u64) -> u64 {
 /// What a row says: outcome, source, input, output.
 type Row = (String, Option<String>, Option<i64>, Option<i64>);
 
-fn rows(path: &Path) -> HashMap<String, Vec<Row>> {
-    let conn = Connection::open(path).unwrap();
+fn rows(dir: &Dir) -> HashMap<String, Vec<Row>> {
     let sql = "SELECT request_id, outcome, source, input, output FROM entry";
     let mut rows: HashMap<String, Vec<Row>> = HashMap::new();
-    let mut statement = conn.prepare(sql).unwrap();
-    let mut found = statement.query([]).unwrap();
-    while let Some(row) = found.next().unwrap() {
+    for row in dir.query(sql) {
         let id: String = row.get(0).unwrap();
         let row = (
             row.get(1).unwrap(),
@@ -222,7 +217,18 @@ fn number(name: &str, usual: u64) -> u64 {
 }
 
 #[tokio::test]
-async fn kill_9_loses_nothing() {
+async fn kill_9_loses_nothing_on_sqlite() {
+    crash(Dir::on(Database::Sqlite).unwrap()).await;
+}
+
+#[tokio::test]
+async fn kill_9_loses_nothing_on_postgres() {
+    if let Some(dir) = Dir::on(Database::Postgres) {
+        crash(dir).await;
+    }
+}
+
+async fn crash(mut dir: Dir) {
     let (address, sent) = upstream().await;
     let setup = || {
         Gateway::setup().config(&format!(
@@ -230,7 +236,6 @@ async fn kill_9_loses_nothing() {
              [[model]]\nname = \"m-*\"\nto = [\"up\"]"
         ))
     };
-    let mut dir = tempfile::tempdir().unwrap();
     let mut key = String::new();
     let mut seen = Vec::new();
     for round in 0..number("WEIR_CRASHES", 4) {
@@ -253,7 +258,7 @@ async fn kill_9_loses_nothing() {
     let dir = gateway.dir_after_exit().await;
 
     let sent = sent.lock().unwrap().clone();
-    let rows = rows(&dir.path().join("data/weir.db"));
+    let rows = rows(&dir);
     for saw in &seen {
         let rows = rows.get(&saw.id).map_or(&[][..], Vec::as_slice);
         check(saw, rows, sent.get(&saw.id).copied().unwrap_or(0));
