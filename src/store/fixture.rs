@@ -49,7 +49,7 @@ impl Fixture {
         let server = Postgres {
             url: Secret::new(url),
             shown: "the test server".to_owned(),
-            schema: format!("weir_test_{}_{number}", std::process::id()),
+            schema: format!("test_{}_{number}", std::process::id()),
             tls: false,
             roots: None,
         };
@@ -96,7 +96,9 @@ fn server() -> Option<&'static str> {
             variable("CI").is_none_or(|ci| ci != "true"),
             "CI has a Postgres server for tests"
         );
-        eprintln!("SKIPPED: no Postgres server at WEIR_TEST_POSTGRES_URL or 127.0.0.1:5432");
+        eprintln!(
+            "SKIPPED: no Postgres server for tests at $WEIR_TEST_POSTGRES_URL or 127.0.0.1:5432"
+        );
         None
     };
     SERVER.get_or_init(find).as_deref()

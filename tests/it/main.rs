@@ -19,6 +19,7 @@ mod errors;
 mod forward;
 mod keys;
 mod ledger;
+mod outage;
 mod protocol;
 mod requests;
 mod shutdown;

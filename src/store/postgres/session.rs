@@ -7,6 +7,7 @@ use futures_util::{StreamExt, pin_mut};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::runtime::Handle;
 use tokio::time::timeout;
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, Config, NoTls, RowStream, Statement};
@@ -203,7 +204,8 @@ fn is_ours(error: &tokio_postgres::Error) -> bool {
 
 /// Has the runtime move bytes while an answer is waited for.
 fn drive(wire: impl Future<Output = Result<(), tokio_postgres::Error>> + Send + 'static) {
-    crate::tasks::spawn(async {
+    // On the connection's own runtime, with which it ends.
+    Handle::current().spawn(async {
         if let Err(error) = wire.await {
             // Whoever asks next is told; this is for who looks closer.
             tracing::debug!(%error, "a connection to the store broke");

@@ -19,6 +19,8 @@ static URLS: LazyLock<Mutex<HashMap<PathBuf, String>>> = LazyLock::new(Mutex::de
 pub struct Dir {
     temp: TempDir,
     place: Place,
+    /// Whether the store goes with it.
+    is_own: bool,
 }
 
 /// A database to run a test on.
@@ -36,7 +38,25 @@ impl Dir {
 
     /// A new one with its store in that database; none if there is no server for tests, unless this is CI.
     pub fn on(database: Database) -> Option<Self> {
-        Self::through(database, |server| server.to_owned())
+        Self::with(tempfile::tempdir().unwrap(), database, str::to_owned)
+    }
+
+    /// One in Postgres, to which gateways come by a detour; `by` is told the server's `host:port`.
+    pub fn by(by: impl FnOnce(&str) -> String) -> Option<Self> {
+        Self::with(tempfile::tempdir().unwrap(), Database::Postgres, by)
+    }
+
+    /// A further one whose store is that of `other`, and goes with that.
+    pub fn beside(other: &Self) -> Self {
+        let temp = tempfile::tempdir().unwrap();
+        let mut urls = URLS.lock().unwrap();
+        let url = urls.get(other.path()).cloned();
+        urls.extend(url.map(|url| (temp.path().to_owned(), url)));
+        Self {
+            temp,
+            place: other.place.clone(),
+            is_own: false,
+        }
     }
 
     fn with(
@@ -46,7 +66,11 @@ impl Dir {
     ) -> Option<Self> {
         if database == Database::Sqlite {
             let place = Place::Sqlite(temp.path().join("data/weir.db"));
-            return Some(Self { temp, place });
+            return Some(Self {
+                temp,
+                place,
+                is_own: true,
+            });
         }
         let url = server()?;
         let name = temp.path().file_name().unwrap().to_string_lossy();
@@ -71,12 +95,11 @@ impl Dir {
         let url = url.replace(host, &detour(host));
         let url = format!("{url}?schema={schema}");
         URLS.lock().unwrap().insert(temp.path().to_owned(), url);
-        Some(Self { temp, place })
-    }
-
-    /// The same with the server's `host:port` changed on the way to the gateway; the test still goes there directly.
-    pub fn through(database: Database, detour: impl FnOnce(&str) -> String) -> Option<Self> {
-        Self::with(tempfile::tempdir().unwrap(), database, detour)
+        Some(Self {
+            temp,
+            place,
+            is_own: true,
+        })
     }
 
     pub fn path(&self) -> &Path {
@@ -95,6 +118,12 @@ impl Dir {
             let ask = || connect(&self.place).unwrap().query(sql, &[]).unwrap();
             scope.spawn(ask).join().unwrap()
         })
+    }
+}
+
+impl Default for Dir {
+    fn default() -> Self {
+        Self::new()
     }
 }
 
@@ -118,7 +147,7 @@ impl fmt::Debug for Dir {
 impl Drop for Dir {
     fn drop(&mut self) {
         let url = URLS.lock().unwrap().remove(self.path());
-        if let (Some(_), Place::Postgres(server)) = (url, &self.place) {
+        if let (Some(_), true, Place::Postgres(server)) = (url, self.is_own, &self.place) {
             let sql = format!("DROP SCHEMA IF EXISTS {} CASCADE", server.schema);
             std::thread::scope(|scope| {
                 let clear = || {
@@ -146,15 +175,14 @@ pub fn server() -> Option<&'static str> {
     let find = || {
         let url = std::env::var("WEIR_TEST_POSTGRES_URL");
         let url = url.unwrap_or_else(|_| "postgres://postgres@127.0.0.1:5432/test".to_owned());
-        let place = Place::Postgres(Postgres {
-            url: Secret::new(format!("{url}?sslmode=disable")),
-            shown: "the test server".to_owned(),
-            schema: "weir_it".to_owned(),
-            tls: false,
-            roots: None,
-        });
-        let reached = std::thread::scope(|scope| scope.spawn(|| connect(&place).map(drop)).join());
-        match reached.unwrap() {
+        let look = || {
+            let mut runtime = tokio::runtime::Builder::new_current_thread();
+            let config: tokio_postgres::Config = url.parse().unwrap();
+            let connect = config.connect(tokio_postgres::NoTls);
+            let runtime = runtime.enable_all().build().unwrap();
+            runtime.block_on(connect).map(drop)
+        };
+        match std::thread::scope(|scope| scope.spawn(look).join().unwrap()) {
             Ok(()) => return Some(url),
             Err(error) if std::env::var("CI").is_ok_and(|ci| ci == "true") => {
                 panic!("CI has a Postgres server for tests: {error}")
