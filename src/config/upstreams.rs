@@ -2,6 +2,7 @@
 
 use super::{
     Provider, Timeouts, Upstream,
+    authorities::authorities,
     credential::{Found, secret},
     environment::Environment,
     read::{At, Section},
@@ -155,6 +156,7 @@ fn upstream(
             _ => written.may("base_url", base_url).unwrap_or_default(),
         },
         api_key,
+        authorities: written.may("ca_file", authorities).flatten(),
         headers: headers(written.section("headers")),
         stream_usage: written.may("stream_usage", At::switch).unwrap_or(true),
         timeouts: timeouts(written.section("timeouts"), defaults.timeouts),
@@ -164,7 +166,7 @@ fn upstream(
             .unwrap_or(defaults.words_per_second),
     };
     let foreign: &[_] = match provider {
-        Some(Provider::Simulator) => &["base_url", "api_key"],
+        Some(Provider::Simulator) => &["base_url", "api_key", "ca_file"],
         Some(Provider::OpenAi) => &["words_per_second"],
         None => &[],
     };
@@ -180,6 +182,7 @@ fn implied_simulator(defaults: &Defaults) -> Upstream {
         provider: Provider::Simulator,
         base_url: String::new(),
         api_key: None,
+        authorities: None,
         headers: Vec::new(),
         stream_usage: true,
         timeouts: defaults.timeouts,
