@@ -11,6 +11,7 @@
 )]
 
 mod architecture;
+mod chat;
 mod config;
 mod control;
 mod crash;
