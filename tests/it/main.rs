@@ -11,6 +11,7 @@
 )]
 
 mod architecture;
+mod chat;
 mod config;
 mod control;
 mod crash;
@@ -26,3 +27,4 @@ mod shutdown;
 mod simulator;
 mod streaming;
 mod support;
+mod tls;
