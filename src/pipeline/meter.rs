@@ -298,19 +298,14 @@ impl Meter {
 /// Has noted what a request asks for that is passed on, while it passes.
 fn observe(call: &mut Call, flight: &Flight) {
     let header = |name| call.headers.iter().find(|(found, _)| *found == name);
+    let kind = header(CONTENT_TYPE).and_then(|(_, kind)| kind.to_str().ok());
+    let reader = AskedReader::of(call.endpoint, kind.unwrap_or_default());
     let is_encoded = header(CONTENT_ENCODING).is_some();
-    let media = header(CONTENT_TYPE).and_then(|(_, value)| value.to_str().ok());
-    let is_json = media.is_some_and(|media| {
-        let kind = media.split(';').next().unwrap_or_default();
-        kind.trim().eq_ignore_ascii_case("application/json")
-    });
-    if call.endpoint == Endpoint::Forward || is_encoded || !is_json {
-        return;
-    }
-    let Payload::Streamed(Some(upload), ..) = &mut call.payload else {
+    let (Some(mut reader), Payload::Streamed(Some(upload), ..)) =
+        (reader.filter(|_| !is_encoded), &mut call.payload)
+    else {
         return;
     };
-    let mut reader = AskedReader::new(call.endpoint);
     let asker = flight.asker();
     upload.observe(Box::new(move |piece| {
         if reader.feed(piece) {

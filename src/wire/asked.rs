@@ -1,185 +1,58 @@
-//! Reads what a request asks for while its body passes. Holds no more of it than one short token.
+//! Reads what a request asks for while its body passes. Holds no more of it than a few short texts.
 
-use super::json::{DEPTH_MAX, Lexer, Sink, Span, Text, Token};
+mod body;
+mod form;
+
 use crate::domain::{Asked, Endpoint};
+use body::Body;
+use form::Form;
 
-/// Reads a JSON body that nobody holds. What is not JSON it leaves unread.
+/// Reads a body that nobody holds. What is not as its type says it leaves unread.
 #[derive(Debug)]
-pub struct AskedReader {
-    lexer: Lexer,
-    walk: Walk,
-    at: usize,
-    characters: Option<Characters>,
-    broken: bool,
+pub struct AskedReader(Kind);
+
+#[derive(Debug)]
+enum Kind {
+    Json(Body),
+    Form(Form),
 }
 
+/// The longest boundary between the parts of a form, as MIME has it.
+const BOUNDARY_MAX_BYTES: usize = 70;
+
 impl AskedReader {
-    /// A reader for what is asked of an endpoint.
-    pub fn new(endpoint: Endpoint) -> Self {
-        let characters = (endpoint == Endpoint::Speech).then(Characters::default);
-        Self {
-            lexer: Lexer::new(DEPTH_MAX),
-            walk: Walk::default(),
-            at: 0,
-            characters,
-            broken: false,
+    /// A reader for what is asked of an endpoint in a body of this `content-type`; none if such a body is not read.
+    pub fn of(endpoint: Endpoint, content_type: &str) -> Option<Self> {
+        let mut words = content_type.split(';').map(str::trim);
+        let media = words.next().unwrap_or_default();
+        if endpoint == Endpoint::Forward {
+            None
+        } else if media.eq_ignore_ascii_case("application/json") {
+            Some(Self(Kind::Json(Body::new(endpoint))))
+        } else if media.eq_ignore_ascii_case("multipart/form-data") {
+            let boundary = words.find_map(|word| word.strip_prefix("boundary="))?;
+            let boundary = boundary.trim_matches('"');
+            let is_sane = (1..=BOUNDARY_MAX_BYTES).contains(&boundary.len());
+            is_sane.then(|| Self(Kind::Form(Form::new(boundary))))
+        } else {
+            None
         }
     }
 
     /// Reads the next piece; true if something has become known with it.
     pub fn feed(&mut self, piece: &[u8]) -> bool {
-        if self.broken {
-            return false;
+        match &mut self.0 {
+            Kind::Json(body) => body.feed(piece),
+            Kind::Form(form) => form.feed(piece),
         }
-        if self.walk.is_input
-            && let Some(characters) = &mut self.characters
-        {
-            characters.feed(piece);
-        }
-        self.broken = self.lexer.feed(self.at, piece, &mut self.walk).is_err();
-        if let Some(end) = self.walk.input_key.take()
-            && let Some(characters) = &mut self.characters
-        {
-            *characters = Characters::default();
-            characters.feed(&piece[end - self.at..]);
-        }
-        self.at += piece.len();
-        let spoken = self.characters.as_ref().and_then(Characters::count);
-        let is_new = std::mem::take(&mut self.walk.is_new) || self.walk.asked.characters != spoken;
-        self.walk.asked.characters = spoken;
-        is_new
     }
 
     /// What is known by now.
     pub fn asked(&self) -> &Asked {
-        &self.walk.asked
-    }
-}
-
-/// The member whose value comes next.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Field {
-    #[default]
-    Other,
-    Model,
-    Size,
-}
-
-#[derive(Debug, Default)]
-struct Walk {
-    depth: usize,
-    field: Field,
-    asked: Asked,
-    is_new: bool,
-    /// Where the name `input` has just ended.
-    input_key: Option<usize>,
-    /// It was the last name.
-    is_input: bool,
-}
-
-impl Walk {
-    fn key(&mut self, text: Text<'_>, span: Span) {
-        let name = text.decode();
-        self.field = match name.as_deref() {
-            Some("model") => Field::Model,
-            Some("size") => Field::Size,
-            _ => Field::Other,
-        };
-        self.is_input = name.as_deref() == Some("input");
-        self.input_key = self.is_input.then_some(span.end).or(self.input_key);
-    }
-
-    fn string(&mut self, text: Text<'_>) {
-        let place = match std::mem::take(&mut self.field) {
-            Field::Model => &mut self.asked.model,
-            Field::Size => &mut self.asked.image_size,
-            Field::Other => return,
-        };
-        *place = text.decode().map(Into::into);
-        self.is_new = true;
-    }
-}
-
-impl Sink for Walk {
-    fn token(&mut self, token: Token<'_>, span: Span) {
-        match token {
-            Token::BeginObject | Token::BeginArray => {
-                self.field = Field::Other;
-                self.depth += 1;
-            }
-            Token::EndObject | Token::EndArray => self.depth -= 1,
-            Token::Key(text, _) => self.key(text, span),
-            Token::String(text) => self.string(text),
-            Token::Number(_) | Token::Bool(_) | Token::Null => self.field = Field::Other,
+        match &self.0 {
+            Kind::Json(body) => body.asked(),
+            Kind::Form(form) => form.asked(),
         }
-    }
-
-    fn wants_inside(&self) -> bool {
-        self.depth == 1
-    }
-}
-
-/// Counts the characters of a string that comes in pieces, from behind the name of its member.
-#[derive(Debug, Default)]
-struct Characters {
-    state: Place,
-    count: u64,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Place {
-    #[default]
-    Before,
-    Inside,
-    /// Behind a backslash.
-    Escape,
-    /// In `\u`: how many digits are to come, and what those before them say.
-    Unicode(u8, u16),
-    After,
-    /// The value is no string.
-    Nowhere,
-}
-
-impl Characters {
-    fn feed(&mut self, piece: &[u8]) {
-        for &byte in piece {
-            self.state = match (self.state, byte) {
-                (Place::Before, b'"') => Place::Inside,
-                (Place::Before, b':' | b' ' | b'\t' | b'\r' | b'\n') => Place::Before,
-                (Place::Before, _) => Place::Nowhere,
-                (Place::Inside, b'"') => Place::After,
-                (Place::Inside, b'\\') => Place::Escape,
-                (Place::Inside, byte) => {
-                    // All but the bytes that go on with a character.
-                    self.count += u64::from(byte & 0xc0 != 0x80);
-                    Place::Inside
-                }
-                (Place::Escape, b'u') => Place::Unicode(4, 0),
-                (Place::Escape, _) => {
-                    self.count += 1;
-                    Place::Inside
-                }
-                (Place::Unicode(left, unit), digit) => {
-                    let digit = char::from(digit).to_digit(16).unwrap_or(0) as u16;
-                    self.unicode(left - 1, unit << 4 | digit)
-                }
-                (Place::After | Place::Nowhere, _) => return,
-            };
-        }
-    }
-
-    fn unicode(&mut self, left: u8, unit: u16) -> Place {
-        if left > 0 {
-            return Place::Unicode(left, unit);
-        }
-        // The second half of a pair belongs to the character of the first.
-        self.count += u64::from(!(0xdc00..0xe000).contains(&unit));
-        Place::Inside
-    }
-
-    /// How many there are, once the string has ended.
-    fn count(&self) -> Option<u64> {
-        (self.state == Place::After).then_some(self.count)
     }
 }
 
@@ -187,8 +60,14 @@ impl Characters {
 mod tests {
     use super::*;
 
+    const JSON: &str = "application/json; charset=utf-8";
+
     fn read(endpoint: Endpoint, pieces: &[&[u8]]) -> Asked {
-        let mut reader = AskedReader::new(endpoint);
+        read_as(endpoint, JSON, pieces)
+    }
+
+    fn read_as(endpoint: Endpoint, kind: &str, pieces: &[&[u8]]) -> Asked {
+        let mut reader = AskedReader::of(endpoint, kind).unwrap();
         let mut known = Asked::default();
         for piece in pieces {
             if reader.feed(piece) {
@@ -241,6 +120,53 @@ mod tests {
         ] {
             let found = read(Endpoint::Speech, &[body.as_bytes()]);
             assert_eq!(found, Asked::default(), "{body}");
+        }
+    }
+
+    #[test]
+    fn the_fields_of_a_form_are_found_however_it_is_cut() {
+        let kind = "multipart/form-data; boundary=\"x-y\"";
+        let file = format!("RIFF\r\n--x-z{}\r\n--x", "\0".repeat(600));
+        let body = format!(
+            "--x-y\r\nContent-Disposition: form-data; name=\"file\"; filename=\"model\"\r\n\
+             Content-Type: audio/wav\r\n\r\n{file}\r\n--x-y\r\ncontent-disposition:form-data;name=size\r\n\r\n\
+             256x256\r\n--x-y\r\nContent-Disposition: form-data; name=\"model\"\r\n\r\nwhisper-1\r\n--x-y--\r\n\
+             \r\n--x-y\r\nContent-Disposition: form-data; name=\"model\"\r\n\r\nlate\r\n--x-y"
+        );
+        let expected = asked(Some("whisper-1"), Some("256x256"), None);
+        for cut in 0..=body.len() {
+            let (one, two) = body.as_bytes().split_at(cut);
+            let found = read_as(Endpoint::Transcriptions, kind, &[one, two]);
+            assert_eq!(found, expected, "cut at {cut}");
+        }
+        let bytes: Vec<_> = body.as_bytes().chunks(1).collect();
+        assert_eq!(read_as(Endpoint::Transcriptions, kind, &bytes), expected);
+    }
+
+    #[test]
+    fn a_form_holds_no_more_than_it_may() {
+        let kind = "multipart/form-data; boundary=x";
+        let head = "--x\r\ncontent-disposition: form-data; name=\"model\"\r\n\r\n";
+        let long = format!("{head}{}", "m".repeat(5000));
+        assert_eq!(
+            read_as(Endpoint::ImageEdits, kind, &[long.as_bytes()]),
+            Asked::default()
+        );
+        let endless = format!("--x\r\n{}", "h".repeat(5000));
+        assert_eq!(
+            read_as(Endpoint::ImageEdits, kind, &[endless.as_bytes()]),
+            Asked::default()
+        );
+        for kind in [
+            "multipart/form-data",
+            "multipart/form-data; boundary=",
+            "text/plain",
+            "",
+        ] {
+            assert!(
+                AskedReader::of(Endpoint::ImageEdits, kind).is_none(),
+                "{kind}"
+            );
         }
     }
 }

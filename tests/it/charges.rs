@@ -244,6 +244,21 @@ async fn images_are_counted_and_priced_by_the_piece() {
     says(&row(&gateway).await, &expected);
 }
 
+/// Sends a form with a file to be transcribed.
+async fn transcribe(gateway: &Gateway) {
+    let form = "--x\r\ncontent-disposition: form-data; name=\"file\"; filename=\"a.wav\"\r\n\r\nRIFF\r\n\
+         --x\r\ncontent-disposition: form-data; name=\"model\"\r\n\r\nwhisper-1\r\n--x--\r\n";
+    let mut conn = Conn::open(gateway.data).await;
+    conn.send(format!(
+        "POST /v1/audio/transcriptions HTTP/1.1\r\nhost: w\r\nauthorization: Bearer {}\r\n\
+         content-type: multipart/form-data; boundary=x\r\ncontent-length: {}\r\n\r\n{form}",
+        gateway.key,
+        form.len()
+    ))
+    .await;
+    assert_eq!(conn.response().await.status(), 200);
+}
+
 #[tokio::test]
 async fn what_is_not_tokens_has_a_quantity_and_its_own_endpoint() {
     let audio = [("content-type", "audio/mpeg")];
@@ -251,8 +266,8 @@ async fn what_is_not_tokens_has_a_quantity_and_its_own_endpoint() {
         json!({"text": "hello", "duration": 11.2, "usage": {"type": "duration", "seconds": 12}});
     let replies = [
         Reply::with(200, &audio, "sound"),
-        Reply::json(200, text.to_string()),
         Reply::json(200, "{\"text\":\"hello\",\"duration\":8.01}"),
+        Reply::json(200, text.to_string()),
         Reply::json(200, "{\"model\":\"omni-moderation\",\"results\":[]}"),
         Reply::json(
             200,
@@ -263,13 +278,10 @@ async fn what_is_not_tokens_has_a_quantity_and_its_own_endpoint() {
     let upstream = FakeUpstream::with(replies).await;
     let gateway = gateway(&upstream, &price("m", "input = 1\noutput = 2")).await;
     let speech = json!({"model": "tts-1", "input": "Grüße", "voice": "alloy"});
-    for (path, body) in [
-        ("speech", &speech),
-        ("transcriptions", &json!({})),
-        ("translations", &json!({})),
-    ] {
+    for (path, body) in [("speech", &speech), ("translations", &json!({}))] {
         gateway.post(&format!("/v1/audio/{path}"), body).await;
     }
+    transcribe(&gateway).await;
     gateway.post("/v1/moderations", json!({"input": "x"})).await;
     gateway
         .post("/v1/responses", json!({"model": "m", "input": "x"}))
@@ -278,8 +290,8 @@ async fn what_is_not_tokens_has_a_quantity_and_its_own_endpoint() {
     until("six rows", async || rows(&gateway).into_iter().nth(5)).await;
     let expected = [
         json!({"endpoint": "speech", "model": "tts-1", "quantity": 5, "cost": null}),
-        json!({"endpoint": "transcriptions", "model": "other", "quantity": 12}),
-        json!({"endpoint": "translations", "quantity": 9}),
+        json!({"endpoint": "translations", "model": "other", "quantity": 9}),
+        json!({"endpoint": "transcriptions", "model": "whisper-1", "quantity": 12}),
         json!({"endpoint": "moderations", "served_model": "omni-moderation", "quantity": null}),
         json!({"endpoint": "responses", "model": "m", "input": 4, "output": 5, "cost": 14_000}),
         json!({"endpoint": "speech", "model": "tts-1", "quantity": null, "status": 400}),
