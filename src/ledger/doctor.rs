@@ -31,6 +31,7 @@ pub fn examine(conn: &mut Connection, table: &Path) -> anyhow::Result<Examined> 
     conn.transact(Mode::Read, |tx| {
         let kept = number(tx, "SELECT since FROM entries_kept")?;
         entries(tx, kept, &mut examined)?;
+        unpriced(tx, &mut examined)?;
         for (name, span) in ROLLUPS {
             rollup(tx, name, span as i64, kept, &mut examined)?;
         }
@@ -67,6 +68,26 @@ fn entries(tx: &mut Transaction<'_>, kept: i64, examined: &mut Examined) -> Resu
             count(2)?,
             count(3)?
         ));
+    }
+    Ok(())
+}
+
+/// Names the models whose price is missing, the most wanted first; from the sums, which last.
+fn unpriced(tx: &mut Transaction<'_>, examined: &mut Examined) -> Result<(), Error> {
+    let [_, (days, _)] = ROLLUPS;
+    let sql = format!(
+        "SELECT model, sum(unpriced) FROM {days} WHERE unpriced > 0 GROUP BY model ORDER BY 2 DESC, 1 LIMIT {}",
+        NAMED_MAX + 1
+    );
+    for (found, row) in tx.query(&sql, &[])?.iter().enumerate() {
+        let fact = match found == NAMED_MAX {
+            true => "no price       and more models".to_owned(),
+            false => {
+                let (model, requests): (String, i64) = (row.get(0)?, row.get(1)?);
+                format!("no price       {model}: {requests} requests")
+            }
+        };
+        examined.facts.push(fact);
     }
     Ok(())
 }

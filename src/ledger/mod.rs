@@ -11,11 +11,15 @@ mod rows;
 mod writer;
 
 pub use doctor::{Examined, examine};
-pub use entry::{Admission, Answer, Asked, METADATA_MAX_BYTES, Settled, Settlement};
+pub use entry::{Admission, Answer, METADATA_MAX_BYTES, Settled, Settlement};
 pub use flight::Error;
 pub use report::{By, Line, usage};
 
-use crate::{domain::Place, store, telemetry::metrics};
+use crate::{
+    domain::{Asked, Place},
+    store,
+    telemetry::metrics,
+};
 use flight::Table;
 use std::{
     path::PathBuf,

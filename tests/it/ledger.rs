@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use weir::{domain::Place, store};
 
 /// All rows, oldest first, as objects.
-fn rows(gateway: &Gateway) -> Vec<Value> {
+pub(crate) fn rows(gateway: &Gateway) -> Vec<Value> {
     let value = |value: &store::Value| match value {
         store::Value::Int(number) => json!(number),
         store::Value::Text(text) => json!(text),
@@ -22,13 +22,13 @@ fn rows(gateway: &Gateway) -> Vec<Value> {
 }
 
 /// Waits for the row that a test is about.
-async fn row(gateway: &Gateway) -> Value {
+pub(crate) async fn row(gateway: &Gateway) -> Value {
     until("a row", async || rows(gateway).pop()).await
 }
 
 /// The members of `row` that `expected` has.
 #[track_caller]
-fn says(row: &Value, expected: &Value) {
+pub(crate) fn says(row: &Value, expected: &Value) {
     for (name, value) in expected.as_object().unwrap() {
         assert_eq!(&row[name], value, "{name} of {row}");
     }
