@@ -23,5 +23,6 @@ pub mod store;
 pub mod tap;
 pub mod tasks;
 pub mod telemetry;
+pub mod tokens;
 pub mod upstream;
 pub mod wire;
