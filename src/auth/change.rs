@@ -4,7 +4,7 @@ use super::columns::Millis;
 use super::key::{self, Kind, Minted};
 use super::records::{self, New, Record};
 use super::{Error, Keys, MODELS_MAX, NAME_MAX_CHARS};
-use crate::domain::{KeyId, ModelRule};
+use crate::domain::{KeyId, ModelRule, OnHangup};
 use rusqlite::Connection;
 use std::time::{Duration, SystemTime};
 
@@ -17,6 +17,8 @@ pub struct NewKey {
     pub kind: Kind,
     /// The models that it may use.
     pub models: ModelRule,
+    /// What becomes of its answers if it hangs up; `None` is what the config says.
+    pub on_hangup: Option<OnHangup>,
     /// When it ends; `None` is never.
     pub expires: Option<SystemTime>,
 }
@@ -65,6 +67,7 @@ impl Keys {
                 name: old.name,
                 kind: old.kind,
                 models: old.models,
+                on_hangup: old.on_hangup,
                 expires: old.expires,
             };
             let minted = insert(tx, &heir)?;
@@ -93,6 +96,7 @@ pub(super) fn insert(conn: &Connection, new: &NewKey) -> Result<Minted, Error> {
         kind: new.kind,
         name: &new.name,
         models: &new.models,
+        on_hangup: new.on_hangup,
         created: Millis::of(SystemTime::now()),
         expires: new.expires.map(Millis::of),
     };

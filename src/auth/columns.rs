@@ -1,7 +1,7 @@
 //! How the nouns of a key are written in a column.
 
 use super::key::{Hash, Kind};
-use crate::domain::{KeyId, ModelRule};
+use crate::domain::{KeyId, ModelRule, OnHangup};
 use rusqlite::Result;
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -87,6 +87,18 @@ impl ToSql for Hash {
 impl FromSql for Hash {
     fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
         <[u8; 32]>::column_result(value).map(Self)
+    }
+}
+
+impl ToSql for OnHangup {
+    fn to_sql(&self) -> Result<ToSqlOutput<'_>> {
+        Ok(self.to_string().into())
+    }
+}
+
+impl FromSql for OnHangup {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        value.as_str()?.parse().map_err(FromSqlError::other)
     }
 }
 

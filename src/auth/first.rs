@@ -46,6 +46,7 @@ impl Keys {
                     name: name.into(),
                     kind,
                     models: ModelRule::All,
+                    on_hangup: None,
                     expires: None,
                 };
                 change::insert(tx, &new).map(|minted| minted.key)

@@ -5,7 +5,7 @@
 use super::Rejected;
 use super::columns::Millis;
 use super::key::{Hash, Kind, Shown};
-use crate::domain::{Caller, KeyId, ModelRule};
+use crate::domain::{Caller, KeyId, ModelRule, OnHangup};
 use std::sync::atomic::{AtomicI64, Ordering};
 use subtle::ConstantTimeEq;
 
@@ -17,6 +17,7 @@ const NOBODY: Hash = Hash([0; 32]);
 pub(super) struct Entry {
     pub(super) hash: Hash,
     pub(super) models: ModelRule,
+    pub(super) on_hangup: Option<OnHangup>,
     pub(super) expires: Millis,
     pub(super) kind: Kind,
     pub(super) revoked: bool,
@@ -70,6 +71,7 @@ impl Index {
         Ok(Caller {
             key: shown.id,
             models: entry.models.clone(),
+            on_hangup: entry.on_hangup,
         })
     }
 

@@ -3,7 +3,7 @@
 use super::columns::Millis;
 use super::index::{Change, Entry};
 use super::key::{Kind, Minted};
-use crate::domain::{KeyId, ModelRule};
+use crate::domain::{KeyId, ModelRule, OnHangup};
 use rusqlite::{Connection, OptionalExtension, Result, Row, named_params};
 use std::time::SystemTime;
 
@@ -18,6 +18,8 @@ pub struct Record {
     pub name: String,
     /// The models that it may use.
     pub models: ModelRule,
+    /// What becomes of its answers if it hangs up; none: as the config says.
+    pub on_hangup: Option<OnHangup>,
     /// When it was made.
     pub created: SystemTime,
     /// When it ends, or ended.
@@ -29,7 +31,8 @@ pub struct Record {
 }
 
 impl Record {
-    const COLUMNS: &str = "id, kind, name, models, created_at, expires_at, revoked_at, replaced_by";
+    const COLUMNS: &str =
+        "id, kind, name, models, on_hangup, created_at, expires_at, revoked_at, replaced_by";
 
     fn read(row: &Row<'_>) -> Result<Self> {
         let time = |column| {
@@ -40,6 +43,7 @@ impl Record {
             kind: row.get("kind")?,
             name: row.get("name")?,
             models: row.get("models")?,
+            on_hangup: row.get("on_hangup")?,
             created: row.get::<_, Millis>("created_at")?.time(),
             expires: time("expires_at")?,
             revoked: time("revoked_at")?,
@@ -87,17 +91,18 @@ pub(super) struct New<'a> {
     pub(super) kind: Kind,
     pub(super) name: &'a str,
     pub(super) models: &'a ModelRule,
+    pub(super) on_hangup: Option<OnHangup>,
     pub(super) created: Millis,
     pub(super) expires: Option<Millis>,
 }
 
 /// Adds a row. Like every write here it takes the next version, which is safe because writers take turns.
 pub(super) fn insert(conn: &Connection, new: &New<'_>) -> Result<()> {
-    let sql = "INSERT INTO api_key (id, kind, name, hash, models, created_at, expires_at, version)
-        SELECT :id, :kind, :name, :hash, :models, :created, :expires, coalesce(max(version), 0) + 1 FROM api_key";
+    let sql = "INSERT INTO api_key (id, kind, name, hash, models, on_hangup, created_at, expires_at, version)
+        SELECT :id, :kind, :name, :hash, :models, :on_hangup, :created, :expires, coalesce(max(version), 0) + 1 FROM api_key";
     let values = named_params! {
         ":id": new.minted.id, ":kind": new.kind, ":name": new.name, ":hash": new.minted.hash,
-        ":models": new.models, ":created": new.created, ":expires": new.expires,
+        ":models": new.models, ":on_hangup": new.on_hangup, ":created": new.created, ":expires": new.expires,
     };
     conn.execute(sql, values).map(drop)
 }
@@ -123,7 +128,7 @@ pub(super) fn changes_since(
     mut take: impl FnMut(Change),
 ) -> Result<()> {
     let mut statement = conn.prepare_cached(
-        "SELECT id, version, hash, models, expires_at, kind, revoked_at IS NOT NULL
+        "SELECT id, version, hash, models, expires_at, kind, revoked_at IS NOT NULL, on_hangup
         FROM api_key WHERE version > ? ORDER BY version",
     )?;
     let mut rows = statement.query([version])?;
@@ -149,5 +154,6 @@ fn read_entry(row: &Row<'_>) -> Result<Entry> {
         expires: row.get::<_, Option<Millis>>(4)?.unwrap_or(Millis::NEVER),
         kind: row.get(5)?,
         revoked: row.get(6)?,
+        on_hangup: row.get(7)?,
     })
 }

@@ -4,7 +4,7 @@ use super::{Ending, duration, mistake, say};
 use crate::{
     auth::{self, Keys, Kind, NewKey, Record},
     config::{Flags, load_store},
-    domain::{KeyId, ModelRule},
+    domain::{KeyId, ModelRule, OnHangup},
     store::Db,
 };
 use anyhow::Context;
@@ -54,6 +54,9 @@ pub(super) struct Create {
     /// A model that it may use; one `*` stands for any text; repeat for more [default: all]
     #[arg(long = "model", value_name = "NAME", conflicts_with = "admin")]
     models: Vec<String>,
+    /// What becomes of its answers if it hangs up: cancel, finish or finish-up-to=TOKENS [default: as the config says]
+    #[arg(long, value_name = "POLICY", conflicts_with = "admin")]
+    on_hangup: Option<OnHangup>,
     /// How long it works, as 12h or 30d [default: for ever]
     #[arg(long, value_parser = duration)]
     expires: Option<Duration>,
@@ -101,6 +104,7 @@ async fn create(keys: &Keys, create: Create) -> Result<(), Ending> {
         name: create.name,
         kind: if create.admin { Kind::Admin } else { Kind::Api },
         models,
+        on_hangup: create.on_hangup,
         expires: create.expires.map(|span| SystemTime::now() + span),
     };
     let minted = keys.create(new).await.map_err(ending)?;
@@ -169,6 +173,7 @@ fn line_json(record: &Record) -> String {
         "name": record.name,
         "state": state(record),
         "models": models,
+        "on_hangup": record.on_hangup.map(|policy| policy.to_string()),
         "created_at": seconds(record.created),
         "expires_at": record.expires.map(seconds),
         "revoked_at": record.revoked.map(seconds),

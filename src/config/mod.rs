@@ -26,7 +26,7 @@ pub use file::{Flags, Loaded, load, load_store};
 pub use network::Network;
 pub use report::{Problem, Problems};
 
-use crate::domain::Secret;
+use crate::domain::{OnHangup, Secret};
 use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 /// Everything that an operator can set.
@@ -91,6 +91,8 @@ pub struct Server {
     pub shutdown_grace: Duration,
     /// How long a stream may be silent before a comment keeps it open; zero is never.
     pub heartbeat: Duration,
+    /// What becomes of an answer whose client hangs up, unless its key says otherwise.
+    pub on_hangup: OnHangup,
 }
 
 /// A certificate and its key, taken up again when the files change.

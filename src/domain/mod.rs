@@ -3,6 +3,7 @@
 mod arrival;
 mod caller;
 mod endpoint;
+mod hangup;
 mod id;
 mod secret;
 mod usage;
@@ -11,6 +12,7 @@ pub use arrival::Arrival;
 pub(crate) use caller::matches;
 pub use caller::{Caller, ModelRule};
 pub use endpoint::Endpoint;
+pub use hangup::{NotOnHangup, OnHangup};
 pub use id::{KeyId, RequestId};
 pub use secret::Secret;
 pub use usage::{Outcome, Usage};

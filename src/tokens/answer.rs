@@ -8,22 +8,8 @@ use super::{
     counter::{Lane, guarded},
     estimate::Estimate,
 };
+use crate::wire::answer::Part;
 use std::sync::{Arc, Mutex, PoisonError};
-
-/// What a piece of text is part of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Part {
-    /// The answer itself.
-    Content,
-    /// What the model thought on its way.
-    Reasoning,
-    /// The words in which it refused.
-    Refusal,
-    /// The name of the tool that the call of this index calls.
-    ToolName(u32),
-    /// That call's arguments.
-    ToolArguments(u32),
-}
 
 /// Held text goes to the counting thread when there is so much of it.
 const HAND_OVER_BYTES: usize = 32 << 10;
@@ -35,7 +21,7 @@ const HELD_MAX_BYTES: usize = 1 << 20;
 const TEXTS_MAX: usize = 256;
 
 /// One text: all pieces of one part of one choice.
-type Slot = (u32, Part);
+pub type Slot = (u32, Part);
 
 /// Counts one answer. From [`Counter::answer`].
 ///
@@ -80,6 +66,19 @@ impl Answer {
             estimate: Estimates::default(),
             lost: None,
         }
+    }
+
+    /// Goes on with texts whose beginnings were counted elsewhere.
+    pub(super) fn resume(counter: Counter, model: Model, begun: Vec<(Slot, Running)>) -> Self {
+        let mut answer = Self::new(counter, model);
+        for ((_, part), running) in &begun {
+            answer.estimate.add(*part, running.at_least());
+        }
+        answer.begun = Some(Arc::new(Mutex::new(Counting {
+            texts: begun,
+            ..Counting::default()
+        })));
+        answer
     }
 
     /// Takes in a piece of text. Never counts, never blocks.
@@ -184,6 +183,13 @@ impl Estimates {
         }
     }
 
+    fn add(&mut self, part: Part, tokens: u64) {
+        self.all.add(tokens);
+        if part == Part::Reasoning {
+            self.reasoning.add(tokens);
+        }
+    }
+
     fn answered(&self, why: Why) -> Answered {
         Answered {
             output: Count::estimated(self.all.tokens(), why),
@@ -238,7 +244,8 @@ impl Counting {
 }
 
 impl Answered {
-    fn add(&mut self, part: Part, count: Count) {
+    /// Adds the count of one text.
+    pub fn add(&mut self, part: Part, count: Count) {
         self.output += count;
         if part == Part::Reasoning {
             self.reasoning += count;

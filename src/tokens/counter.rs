@@ -3,7 +3,7 @@
 //! Two lanes with a thread each: a long prompt is counted beside the short ones, not before them. What waits is
 //! bounded in number and in bytes; what finds no room is estimated where it stands, and says so.
 
-use super::{Answer, Count, Model, Why, prompt};
+use super::{Answer, Count, Model, Running, Slot, Why, prompt};
 use crate::domain::Endpoint;
 use bytes::Bytes;
 use std::{
@@ -35,7 +35,10 @@ pub struct Counter(Arc<[Thread; 2]>);
 impl Counter {
     /// Starts the threads. No encoding is loaded until one is needed.
     pub fn start() -> io::Result<Self> {
-        let lanes = [Thread::start("count-short")?, Thread::start("count-long")?];
+        let lanes = [
+            Thread::start("weir-count")?,
+            Thread::start("weir-count-long")?,
+        ];
         Ok(Self(Arc::new(lanes)))
     }
 
@@ -76,6 +79,11 @@ impl Counter {
     /// Begins to count an answer of `model`.
     pub fn answer(&self, model: Model) -> Answer {
         Answer::new(self.clone(), model)
+    }
+
+    /// Goes on to count an answer of `model` whose texts have begun.
+    pub fn resume(&self, model: Model, begun: Vec<(Slot, Running)>) -> Answer {
+        Answer::resume(self.clone(), model, begun)
     }
 
     /// Takes a place in a lane for `bytes` of text, if it has one.

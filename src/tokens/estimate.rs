@@ -34,6 +34,11 @@ impl Estimate {
         }
     }
 
+    /// Adds text that has been counted.
+    pub(super) fn add(&mut self, tokens: u64) {
+        self.weight += tokens * TOKEN;
+    }
+
     pub(super) fn tokens(&self) -> u64 {
         self.weight.div_ceil(TOKEN)
     }

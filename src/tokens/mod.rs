@@ -19,7 +19,7 @@ mod prompt;
 mod text;
 mod tools;
 
-pub use answer::{Answer, Answered, Part};
+pub use answer::{Answer, Answered, Slot};
 pub use counter::Counter;
 pub use encoding::Encoding;
 pub use estimate::estimate;

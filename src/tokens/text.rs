@@ -30,6 +30,8 @@ pub struct Running {
     /// How long `held` may get before it is cut again. It doubles as long as no boundary is found, or else one long
     /// word would be read again with every piece.
     fold_at: usize,
+    /// `held` is one plain word.
+    is_plain: bool,
     too_long: bool,
 }
 
@@ -41,12 +43,16 @@ impl Running {
             settled: 0,
             held: String::new(),
             fold_at: FOLD_BYTES,
+            is_plain: false,
             too_long: false,
         }
     }
 
     /// Takes in the next piece.
     pub fn push(&mut self, piece: &str) {
+        if self.push_plain(piece) {
+            return;
+        }
         self.held.push_str(piece);
         if self.held.len() < self.fold_at {
             return;
@@ -60,11 +66,53 @@ impl Running {
         }
     }
 
+    /// Takes in the next piece without the pattern, if it goes on with a plain word or is the next one.
+    ///
+    /// That is most of what models write, and a fraction of the work.
+    fn push_plain(&mut self, piece: &str) -> bool {
+        let bytes = piece.as_bytes();
+        let goes_on = bytes.iter().all(u8::is_ascii_lowercase);
+        if self.is_plain && goes_on && self.held.len() + bytes.len() < FOLD_BYTES {
+            self.held.push_str(piece);
+            return true;
+        }
+        let begins = bytes.len() < FOLD_BYTES && is_plain_word(bytes);
+        if begins && (self.held.is_empty() || self.is_plain && bytes[0] == b' ') {
+            self.settled += self.count_plain();
+            self.held.clear();
+            self.held.push_str(piece);
+            self.is_plain = true;
+            return true;
+        }
+        self.is_plain = false;
+        false
+    }
+
+    fn count_plain(&self) -> u64 {
+        match self.held.is_empty() {
+            true => 0,
+            false => self.encoding.load().bpe.count(self.held.as_bytes()) as u64,
+        }
+    }
+
+    /// Tokens that are certain, whatever comes.
+    pub(super) fn at_least(&self) -> u64 {
+        self.settled
+    }
+
+    /// Bytes that are held, all of which [`Running::count`] reads.
+    pub fn held_bytes(&self) -> usize {
+        self.held.len()
+    }
+
     /// The count of all that has come, as if it were the whole.
     ///
     /// It reads what is held: a few words, which is long only in a text of very long ones.
     pub fn count(&mut self) -> Count {
-        let open = self.fold();
+        let open = match self.is_plain {
+            true => self.count_plain(),
+            false => self.fold(),
+        };
         Count {
             tokens: self.settled + open,
             estimated: self.too_long.then_some(Why::TooLong),
@@ -86,9 +134,30 @@ impl Running {
                 done += bytes;
             }
         }
+        // A plain word is one to its end, so nothing behind it can change what is before it.
+        if let Some((bytes, tokens)) = open.back().copied()
+            && is_plain_word(&self.held.as_bytes()[self.held.len() - bytes..])
+        {
+            open.pop_back();
+            self.settled += open.drain(..).map(|(_, tokens)| tokens).sum::<u64>();
+            open.push_back((bytes, tokens));
+            done = self.held.len() - bytes;
+            self.is_plain = true;
+        }
         self.held.drain(..done);
         self.fold_at = FOLD_BYTES.max(self.held.len() * 2);
         self.held.shrink_to(self.fold_at);
         open.iter().map(|(_, tokens)| tokens).sum()
     }
+}
+
+/// Whether `bytes` are small Latin letters behind a space at most and a capital at most: what every encoding takes for
+/// one word, however many such letters follow, and from which a space always begins another.
+fn is_plain_word(bytes: &[u8]) -> bool {
+    let letters = bytes.strip_prefix(b" ").unwrap_or(bytes);
+    let small = match letters {
+        [first, small @ ..] if first.is_ascii_uppercase() => small,
+        small => small,
+    };
+    !small.is_empty() && small.iter().all(u8::is_ascii_lowercase)
 }

@@ -5,10 +5,16 @@ use crate::support::{
 };
 use rusqlite::Connection;
 use serde_json::{Value, json};
+use std::path::Path;
 
 /// All rows, oldest first, as objects.
-fn rows(gateway: &Gateway) -> Vec<Value> {
-    let conn = Connection::open(gateway.dir.path().join("data/weir.db")).unwrap();
+pub(crate) fn rows(gateway: &Gateway) -> Vec<Value> {
+    rows_in(gateway.dir.path())
+}
+
+/// The same of a gateway that ran in `dir`.
+pub(crate) fn rows_in(dir: &Path) -> Vec<Value> {
+    let conn = Connection::open(dir.join("data/weir.db")).unwrap();
     let mut statement = conn.prepare("SELECT * FROM entry ORDER BY id").unwrap();
     let names: Vec<String> = statement.column_names().map(str::to_owned).collect();
     let value = |value: rusqlite::types::ValueRef<'_>| match value {
@@ -28,13 +34,13 @@ fn rows(gateway: &Gateway) -> Vec<Value> {
 }
 
 /// Waits for the row that a test is about.
-async fn row(gateway: &Gateway) -> Value {
+pub(crate) async fn row(gateway: &Gateway) -> Value {
     until("a row", async || rows(gateway).pop()).await
 }
 
 /// The members of `row` that `expected` has.
 #[track_caller]
-fn says(row: &Value, expected: &Value) {
+pub(crate) fn says(row: &Value, expected: &Value) {
     for (name, value) in expected.as_object().unwrap() {
         assert_eq!(&row[name], value, "{name} of {row}");
     }

@@ -13,6 +13,7 @@
 mod architecture;
 mod config;
 mod control;
+mod counting;
 mod crash;
 mod docs;
 mod errors;

@@ -7,7 +7,7 @@ mod map;
 mod slot;
 mod stack;
 
-use super::entry::{Admission, Answer, Entry, EntryId, Settlement};
+use super::entry::{Admission, Answer, Entry, EntryId, Settlement, Tokens};
 use map::{HEADER_BYTES, Map, SLOT_BYTES};
 use slot::{Slot, State, Torn, WORDS};
 use stack::Stack;
@@ -154,6 +154,10 @@ impl Table {
 
     pub(super) fn count(&self, index: u32, chunks: u64, bytes: u64, at_us: u64) {
         self.slot(index).count(chunks, bytes, at_us);
+    }
+
+    pub(super) fn tokens(&self, index: u32, tokens: Tokens) {
+        self.slot(index).tokens(tokens);
     }
 
     /// Ends a call and queues its slot for the writer; true if a part of its usage was refused.

@@ -7,7 +7,7 @@
 use super::map::SLOT_BYTES;
 use crate::{
     domain::{Endpoint, KeyId, Outcome, Usage},
-    ledger::entry::{Admission, Answer, Counts, Entry, EntryId, Settlement, Source, judge},
+    ledger::entry::{Admission, Answer, Counts, Entry, EntryId, Settlement, Source, Tokens, judge},
 };
 use std::{
     ops::Range,
@@ -26,6 +26,8 @@ const FIRST_US: usize = 4;
 const LAST_US: usize = 5;
 /// Means nothing; stored to for the sake of its page.
 const TOUCHED: usize = 6;
+/// Tokens of the answer so far and whether they are exact, one bit, both one up; zero for nothing counted.
+const TOKENS: usize = 7;
 const ADMISSION: Range<usize> = 8..64;
 const ANSWER: Range<usize> = 64..80;
 const SETTLEMENT: Range<usize> = 80..128;
@@ -86,6 +88,7 @@ impl Slot<'_> {
             BYTES,
             FIRST_US,
             LAST_US,
+            TOKENS,
             ANSWER.start,
             SETTLEMENT.start,
         ] {
@@ -124,13 +127,24 @@ impl Slot<'_> {
         self.0[LAST_US].store(at_us, Ordering::Relaxed);
     }
 
+    /// Notes what the answer's text came to so far: one store to memory.
+    pub(super) fn tokens(self, tokens: Tokens) {
+        let word = ((tokens.count << 1) | u64::from(tokens.exact)) + 1;
+        self.0[TOKENS].store(word, Ordering::Relaxed);
+    }
+
     /// Writes down the end; true if a part of the usage was refused.
     pub(super) fn settle(self, settlement: &Settlement<'_>) -> Result<bool, Torn> {
         let admission = self.admission()?;
         let answer = self.answered()?;
         let how = answer.as_ref().map(|answer| (answer.status, answer.stream));
-        let (usage, source, refused) =
-            judge(settlement.usage, admission.endpoint, how, self.counts());
+        let (usage, source, refused) = judge(
+            settlement.usage,
+            settlement.counted,
+            admission.endpoint,
+            how,
+            self.counts(),
+        );
         let status = Some(settlement.status);
         self.conclude(settlement, status, usage, source);
         Ok(refused || settlement.usage_refused)
@@ -147,12 +161,13 @@ impl Slot<'_> {
         let answer = self.answered()?;
         let counts = self.counts();
         let how = answer.as_ref().map(|answer| (answer.status, answer.stream));
-        let (usage, source, _) = judge(None, admission.endpoint, how, counts);
+        let (usage, source, _) = judge(None, None, admission.endpoint, how, counts);
         let settlement = Settlement {
             outcome: Outcome::Interrupted,
             status: 0,
             usage: None,
             usage_refused: false,
+            counted: None,
             attempts: u32::from(answer.is_some()),
             first_us: counts.first_us,
             duration_us: counts.last_us,
@@ -275,6 +290,10 @@ impl Slot<'_> {
             bytes: word(BYTES),
             first_us: Some(word(FIRST_US)).filter(|first| *first > 0),
             last_us: word(LAST_US),
+            tokens: word(TOKENS).checked_sub(1).map(|word| Tokens {
+                count: word >> 1,
+                exact: word & 1 == 1,
+            }),
         }
     }
 
