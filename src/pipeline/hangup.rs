@@ -152,11 +152,10 @@ impl Drop for Finished {
         if tap.is_over() || std::thread::panicking() {
             return;
         }
-        let up_to = self.finish.up_to;
-        self.finish.go_on(|| {
-            tap.watch().client_left(up_to);
-            read_out(tap)
-        });
+        tap.watch().client_left(self.finish.up_to);
+        if !tap.watch().has_enough() {
+            self.finish.go_on(|| read_out(tap));
+        }
     }
 }
 

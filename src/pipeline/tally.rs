@@ -18,7 +18,7 @@ const INLINE_MAX_BYTES: usize = 4 << 10;
 const WORD_MAX_BYTES: usize = 1 << 10;
 /// An answer with more texts than this is no answer.
 const TEXTS_MAX: usize = 64;
-/// Text that is held before anybody counts it.
+/// Text that is held before anybody counts it: more than nearly all answers.
 const HELD_MAX_BYTES: usize = 256 << 10;
 /// The length from which a prompt that waits for its answer's end is worth the work of counting it at once.
 const PROMPT_HELD_BYTES: usize = 16 << 10;
