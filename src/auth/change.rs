@@ -4,7 +4,7 @@ use super::columns::Millis;
 use super::key::{self, Kind, Minted};
 use super::records::{self, New, Record};
 use super::{Error, Keys, MODELS_MAX, NAME_MAX_CHARS};
-use crate::domain::{KeyId, ModelRule, OnHangup};
+use crate::domain::{KeyId, ModelRule, OnHangup, Owner};
 use rusqlite::Connection;
 use std::time::{Duration, SystemTime};
 
@@ -19,6 +19,8 @@ pub struct NewKey {
     pub models: ModelRule,
     /// What becomes of its answers if it hangs up; `None` is what the config says.
     pub on_hangup: Option<OnHangup>,
+    /// Whom it is for.
+    pub owner: Owner,
     /// When it ends; `None` is never.
     pub expires: Option<SystemTime>,
 }
@@ -68,6 +70,7 @@ impl Keys {
                 kind: old.kind,
                 models: old.models,
                 on_hangup: old.on_hangup,
+                owner: old.owner,
                 expires: old.expires,
             };
             let minted = insert(tx, &heir)?;
@@ -97,6 +100,7 @@ pub(super) fn insert(conn: &Connection, new: &NewKey) -> Result<Minted, Error> {
         name: &new.name,
         models: &new.models,
         on_hangup: new.on_hangup,
+        owner: &new.owner,
         created: Millis::of(SystemTime::now()),
         expires: new.expires.map(Millis::of),
     };
@@ -127,6 +131,13 @@ fn check(new: &NewKey) -> Result<(), Error> {
         && !((1..=MODELS_MAX).contains(&names.len()) && names.iter().all(|name| is_pattern(name)))
     {
         return Err(Error::Models);
+    }
+    let may_own = |name: &Option<Box<str>>| {
+        let is_bounded = |name: &str| is_sane(name) && name.len() <= Owner::NAME_MAX_BYTES;
+        name.as_deref().is_none_or(is_bounded)
+    };
+    if !may_own(&new.owner.project) || !may_own(&new.owner.user) {
+        return Err(Error::Owner);
     }
     if new.expires.is_some_and(|end| end <= SystemTime::now()) {
         return Err(Error::ExpiryPassed);

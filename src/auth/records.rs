@@ -3,8 +3,9 @@
 use super::columns::Millis;
 use super::index::{Change, Entry};
 use super::key::{Kind, Minted};
-use crate::domain::{KeyId, ModelRule, OnHangup};
+use crate::domain::{KeyId, ModelRule, OnHangup, Owner};
 use rusqlite::{Connection, OptionalExtension, Result, Row, named_params};
+use std::sync::Arc;
 use std::time::SystemTime;
 
 /// What may be told of a key: everything but its secret and its hash.
@@ -20,6 +21,8 @@ pub struct Record {
     pub models: ModelRule,
     /// What becomes of its answers if it hangs up; none: as the config says.
     pub on_hangup: Option<OnHangup>,
+    /// Whom it is for.
+    pub owner: Owner,
     /// When it was made.
     pub created: SystemTime,
     /// When it ends, or ended.
@@ -31,8 +34,7 @@ pub struct Record {
 }
 
 impl Record {
-    const COLUMNS: &str =
-        "id, kind, name, models, on_hangup, created_at, expires_at, revoked_at, replaced_by";
+    const COLUMNS: &str = "id, kind, name, models, on_hangup, project_id, user_id, created_at, expires_at, revoked_at, replaced_by";
 
     fn read(row: &Row<'_>) -> Result<Self> {
         let time = |column| {
@@ -44,6 +46,10 @@ impl Record {
             name: row.get("name")?,
             models: row.get("models")?,
             on_hangup: row.get("on_hangup")?,
+            owner: Owner {
+                project: row.get("project_id")?,
+                user: row.get("user_id")?,
+            },
             created: row.get::<_, Millis>("created_at")?.time(),
             expires: time("expires_at")?,
             revoked: time("revoked_at")?,
@@ -92,17 +98,19 @@ pub(super) struct New<'a> {
     pub(super) name: &'a str,
     pub(super) models: &'a ModelRule,
     pub(super) on_hangup: Option<OnHangup>,
+    pub(super) owner: &'a Owner,
     pub(super) created: Millis,
     pub(super) expires: Option<Millis>,
 }
 
 /// Adds a row. Like every write here it takes the next version, which is safe because writers take turns.
 pub(super) fn insert(conn: &Connection, new: &New<'_>) -> Result<()> {
-    let sql = "INSERT INTO api_key (id, kind, name, hash, models, on_hangup, created_at, expires_at, version)
-        SELECT :id, :kind, :name, :hash, :models, :on_hangup, :created, :expires, coalesce(max(version), 0) + 1 FROM api_key";
+    let sql = "INSERT INTO api_key (id, kind, name, hash, models, on_hangup, project_id, user_id, created_at, expires_at, version)
+        SELECT :id, :kind, :name, :hash, :models, :on_hangup, :project, :user, :created, :expires, coalesce(max(version), 0) + 1 FROM api_key";
     let values = named_params! {
         ":id": new.minted.id, ":kind": new.kind, ":name": new.name, ":hash": new.minted.hash,
-        ":models": new.models, ":on_hangup": new.on_hangup, ":created": new.created, ":expires": new.expires,
+        ":models": new.models, ":on_hangup": new.on_hangup, ":project": new.owner.project, ":user": new.owner.user,
+        ":created": new.created, ":expires": new.expires,
     };
     conn.execute(sql, values).map(drop)
 }
@@ -128,7 +136,7 @@ pub(super) fn changes_since(
     mut take: impl FnMut(Change),
 ) -> Result<()> {
     let mut statement = conn.prepare_cached(
-        "SELECT id, version, hash, models, expires_at, kind, revoked_at IS NOT NULL, on_hangup
+        "SELECT id, version, hash, models, expires_at, kind, revoked_at IS NOT NULL, project_id, user_id, on_hangup
         FROM api_key WHERE version > ? ORDER BY version",
     )?;
     let mut rows = statement.query([version])?;
@@ -148,12 +156,17 @@ pub(super) fn changes_since(
 }
 
 fn read_entry(row: &Row<'_>) -> Result<Entry> {
+    let owner = Owner {
+        project: row.get(7)?,
+        user: row.get(8)?,
+    };
     Ok(Entry {
         hash: row.get(2)?,
         models: row.get(3)?,
+        owner: (owner != Owner::default()).then(|| Arc::new(owner)),
         expires: row.get::<_, Option<Millis>>(4)?.unwrap_or(Millis::NEVER),
         kind: row.get(5)?,
         revoked: row.get(6)?,
-        on_hangup: row.get(7)?,
+        on_hangup: row.get(9)?,
     })
 }

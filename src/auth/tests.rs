@@ -1,5 +1,5 @@
 use super::{Admin, Error, FirstKeys, Keys, Kind, NAME_MAX_CHARS, NewKey, Rejected};
-use crate::domain::{Caller, KeyId, ModelRule, Secret};
+use crate::domain::{Caller, KeyId, ModelRule, Owner, Secret};
 use crate::store::Db;
 use http::{HeaderMap, HeaderValue};
 use std::os::unix::fs::PermissionsExt;
@@ -30,6 +30,7 @@ fn new_key(kind: Kind) -> NewKey {
         kind,
         models: ModelRule::All,
         on_hangup: None,
+        owner: Owner::default(),
         expires: None,
     }
 }
@@ -67,6 +68,7 @@ async fn a_key_opens_its_plane_as_itself_and_not_the_other() {
             key: api.id,
             models: rule.clone(),
             on_hangup: None,
+            owner: None
         })
     );
     assert_eq!(check(&keys, &admin.key), Err(Rejected::WrongPlane));
@@ -81,6 +83,7 @@ async fn a_key_opens_its_plane_as_itself_and_not_the_other() {
             key: api.id,
             models: rule,
             on_hangup: None,
+            owner: None
         }),
         "after a restart"
     );
@@ -193,6 +196,7 @@ async fn a_rotated_key_goes_on_for_the_overlap_beside_its_heir() {
             key: heir.id,
             models: rule,
             on_hangup: None,
+            owner: None
         })
     );
 

@@ -4,7 +4,7 @@ use super::{Ending, duration, mistake, say};
 use crate::{
     auth::{self, Keys, Kind, NewKey, Record},
     config::{Flags, load_store},
-    domain::{KeyId, ModelRule, OnHangup},
+    domain::{KeyId, ModelRule, OnHangup, Owner},
     store::Db,
 };
 use anyhow::Context;
@@ -57,6 +57,12 @@ pub(super) struct Create {
     /// What becomes of its answers if it hangs up: cancel, finish or finish-up-to=TOKENS [default: as the config says]
     #[arg(long, value_name = "POLICY", conflicts_with = "admin")]
     on_hangup: Option<OnHangup>,
+    /// The project that it is for: what it uses is added up by project too
+    #[arg(long, value_name = "NAME", conflicts_with = "admin")]
+    project: Option<String>,
+    /// The user that it is for
+    #[arg(long, value_name = "NAME", conflicts_with = "admin")]
+    user: Option<String>,
     /// How long it works, as 12h or 30d [default: for ever]
     #[arg(long, value_parser = duration)]
     expires: Option<Duration>,
@@ -105,6 +111,10 @@ async fn create(keys: &Keys, create: Create) -> Result<(), Ending> {
         kind: if create.admin { Kind::Admin } else { Kind::Api },
         models,
         on_hangup: create.on_hangup,
+        owner: Owner {
+            project: create.project.map(String::into_boxed_str),
+            user: create.user.map(String::into_boxed_str),
+        },
         expires: create.expires.map(|span| SystemTime::now() + span),
     };
     let minted = keys.create(new).await.map_err(ending)?;
@@ -122,8 +132,8 @@ fn show(minted: &auth::Minted, as_json: bool) {
 async fn list(keys: &Keys, as_json: bool) -> Result<(), Ending> {
     if !as_json {
         say(&format!(
-            "{:<16}  {:<5}  {:<8}  {:<24}  MODELS",
-            "ID", "KIND", "STATE", "NAME"
+            "{:<16}  {:<5}  {:<8}  {:<24}  {:<16}  {:<16}  MODELS",
+            "ID", "KIND", "STATE", "NAME", "PROJECT", "USER"
         ));
     }
     let mut after = None;
@@ -149,11 +159,13 @@ fn line(record: &Record) -> String {
         ModelRule::Only(names) => names.join(", "),
     };
     format!(
-        "{:<16}  {:<5}  {:<8}  {:<24}  {models}",
+        "{:<16}  {:<5}  {:<8}  {:<24}  {:<16}  {:<16}  {models}",
         record.id,
         record.kind.as_str(),
         state(record),
-        record.name
+        record.name,
+        record.owner.project.as_deref().unwrap_or("-"),
+        record.owner.user.as_deref().unwrap_or("-"),
     )
 }
 
@@ -174,6 +186,8 @@ fn line_json(record: &Record) -> String {
         "state": state(record),
         "models": models,
         "on_hangup": record.on_hangup.map(|policy| policy.to_string()),
+        "project": record.owner.project,
+        "user": record.owner.user,
         "created_at": seconds(record.created),
         "expires_at": record.expires.map(seconds),
         "revoked_at": record.revoked.map(seconds),

@@ -3,7 +3,13 @@
 
 use super::{Delivery, dispatch::Answer, meter::Meter};
 use crate::{
-    app::App, body, domain::OnHangup, error::Error, tap::Tap, tasks, telemetry::metrics,
+    app::App,
+    body,
+    domain::OnHangup,
+    error::Error,
+    tap::{Tap, Watch},
+    tasks,
+    telemetry::metrics,
     upstream::Source,
 };
 use bytes::Bytes;

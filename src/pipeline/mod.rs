@@ -35,11 +35,11 @@ use tally::{Prompt, Tally};
 pub async fn run(
     worker: &Arc<Worker>,
     snapshot: &Arc<Snapshot>,
-    call: Box<Call>,
+    mut call: Box<Call>,
     targets: Vec<Target>,
     arrival: &mut Arrival,
 ) -> Result<Response<Body>, Error> {
-    let meter = Meter::start(Arc::clone(&worker.app), arrival, &call)?;
+    let meter = Meter::start(&worker.app, snapshot, arrival, &mut call)?;
     let server = &snapshot.config.server;
     let heartbeat = server.heartbeat;
     let stream = call.stream;
@@ -101,7 +101,7 @@ impl Delivery {
         let (mut head, source) = answer.response.into_parts();
         let content = content(&head.headers, head.status, self.endpoint, answer.hide_usage);
         let is_stream = matches!(content, Content::Events { .. });
-        meter.answered(answer.upstream, &head, is_stream);
+        meter.answered(answer.upstream, answer.model, &head, is_stream);
         if let Some((model, prompt)) = answer.counts
             && head.status.is_success()
             && content != Content::Opaque
@@ -165,7 +165,7 @@ fn content(
     } else if is("text/event-stream") {
         Content::Events {
             hide_usage,
-            says_its_end: status.is_success() && endpoint != Endpoint::Forward,
+            says_its_end: status.is_success() && !endpoint.is_forwarded(),
         }
     } else if is("application/json") {
         Content::Document

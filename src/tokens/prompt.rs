@@ -34,7 +34,7 @@ pub(super) fn count(model: Model, endpoint: Endpoint, body: &[u8]) -> Count {
             Some(input) => reader.input(input),
             None => unread(body),
         },
-        Endpoint::Forward => unread(body),
+        _ => unread(body),
     }
 }
 

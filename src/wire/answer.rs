@@ -12,7 +12,7 @@ use super::{
     json::{DEPTH_MAX, Lexer},
     sse,
 };
-use crate::domain::Usage;
+use crate::domain::{Tier, Usage};
 use std::ops::Range;
 use walk::{Listening, Walk};
 
@@ -27,6 +27,14 @@ pub struct Seen {
     pub finish_reason: Option<Box<str>>,
     /// The model that says it answered.
     pub model: Option<Box<str>>,
+    /// The tier of service that it was given.
+    pub tier: Tier,
+    /// It names a tier that price lists don't have.
+    pub tier_unknown: bool,
+    /// Images that it holds.
+    pub images: u64,
+    /// Seconds of sound that it transcribes, begun ones included.
+    pub seconds: Option<u64>,
     /// A choice called a tool.
     pub tool_calls: bool,
     /// It carried an error.
