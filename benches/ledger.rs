@@ -155,6 +155,7 @@ fn call(ledger: &Ledger, number: u64, chunks: u64) -> bool {
             ..Usage::default()
         }),
         usage_refused: false,
+        counted: None,
         attempts: 1,
         first_us: Some(350_000),
         duration_us: chunks * 900,

@@ -4,7 +4,7 @@ use super::columns::Millis;
 use super::key::{self, Kind, Minted};
 use super::records::{self, New, Record};
 use super::{Error, Keys, MODELS_MAX, NAME_MAX_CHARS};
-use crate::domain::{KeyId, ModelRule, Owner};
+use crate::domain::{KeyId, ModelRule, OnHangup, Owner};
 use crate::store::{Mode, Transaction};
 use std::time::{Duration, SystemTime};
 
@@ -17,6 +17,8 @@ pub struct NewKey {
     pub kind: Kind,
     /// The models that it may use.
     pub models: ModelRule,
+    /// What becomes of its answers if it hangs up; `None` is what the config says.
+    pub on_hangup: Option<OnHangup>,
     /// Whom it is for.
     pub owner: Owner,
     /// When it ends; `None` is never.
@@ -67,6 +69,7 @@ impl Keys {
                 name: old.name,
                 kind: old.kind,
                 models: old.models,
+                on_hangup: old.on_hangup,
                 owner: old.owner,
                 expires: old.expires,
             };
@@ -94,6 +97,7 @@ pub(super) fn insert(tx: &mut Transaction<'_>, new: &NewKey) -> Result<Minted, E
         kind: new.kind,
         name: &new.name,
         models: &new.models,
+        on_hangup: new.on_hangup,
         owner: &new.owner,
         created: Millis::of(SystemTime::now()),
         expires: new.expires.map(Millis::of),

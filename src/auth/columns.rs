@@ -1,7 +1,7 @@
 //! How the nouns of a key are written in a column.
 
 use super::key::{Hash, Kind};
-use crate::domain::{KeyId, ModelRule};
+use crate::domain::{KeyId, ModelRule, OnHangup};
 use crate::store::{FromValue, Value};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -88,6 +88,18 @@ impl From<Hash> for Value {
 impl FromValue for Hash {
     fn read(value: &Value) -> Option<Self> {
         <[u8; 32]>::read(value).map(Self)
+    }
+}
+
+impl From<OnHangup> for Value {
+    fn from(policy: OnHangup) -> Self {
+        policy.to_string().into()
+    }
+}
+
+impl FromValue for OnHangup {
+    fn read(value: &Value) -> Option<Self> {
+        String::read(value)?.parse().ok()
     }
 }
 

@@ -48,6 +48,7 @@ impl Keys {
                     name: name.into(),
                     kind,
                     models: ModelRule::All,
+                    on_hangup: None,
                     owner: Owner::default(),
                     expires: None,
                 };

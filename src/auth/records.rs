@@ -3,7 +3,7 @@
 use super::columns::Millis;
 use super::index::{Change, Entry};
 use super::key::{Kind, Minted};
-use crate::domain::{KeyId, ModelRule, Owner};
+use crate::domain::{KeyId, ModelRule, OnHangup, Owner};
 use crate::store::{Error, Row, Transaction};
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -19,6 +19,8 @@ pub struct Record {
     pub name: String,
     /// The models that it may use.
     pub models: ModelRule,
+    /// What becomes of its answers if it hangs up; none: as the config says.
+    pub on_hangup: Option<OnHangup>,
     /// Whom it is for.
     pub owner: Owner,
     /// When it was made.
@@ -32,7 +34,7 @@ pub struct Record {
 }
 
 impl Record {
-    const COLUMNS: &str = "id, kind, name, models, project_id, user_id, created_at, expires_at, revoked_at, replaced_by";
+    const COLUMNS: &str = "id, kind, name, models, on_hangup, project_id, user_id, created_at, expires_at, revoked_at, replaced_by";
 
     fn read(row: &Row) -> Result<Self, Error> {
         let time = |column| Ok::<_, Error>(row.get::<Option<Millis>>(column)?.map(Millis::time));
@@ -41,14 +43,15 @@ impl Record {
             kind: row.get(1)?,
             name: row.get(2)?,
             models: row.get(3)?,
+            on_hangup: row.get(4)?,
             owner: Owner {
-                project: row.get(4)?,
-                user: row.get(5)?,
+                project: row.get(5)?,
+                user: row.get(6)?,
             },
-            created: row.get::<Millis>(6)?.time(),
-            expires: time(7)?,
-            revoked: time(8)?,
-            replaced_by: row.get(9)?,
+            created: row.get::<Millis>(7)?.time(),
+            expires: time(8)?,
+            revoked: time(9)?,
+            replaced_by: row.get(10)?,
         })
     }
 }
@@ -91,6 +94,7 @@ pub(super) struct New<'a> {
     pub(super) kind: Kind,
     pub(super) name: &'a str,
     pub(super) models: &'a ModelRule,
+    pub(super) on_hangup: Option<OnHangup>,
     pub(super) owner: &'a Owner,
     pub(super) created: Millis,
     pub(super) expires: Option<Millis>,
@@ -98,14 +102,15 @@ pub(super) struct New<'a> {
 
 /// Adds a row. Like every write here it takes the next version, which is safe because writers take turns.
 pub(super) fn insert(tx: &mut Transaction<'_>, new: &New<'_>) -> Result<(), Error> {
-    let sql = "INSERT INTO api_key (id, kind, name, hash, models, project_id, user_id, created_at, expires_at, version)
-        SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, coalesce(max(version), 0) + 1 FROM api_key";
+    let sql = "INSERT INTO api_key (id, kind, name, hash, models, on_hangup, project_id, user_id, created_at, expires_at, version)
+        SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, coalesce(max(version), 0) + 1 FROM api_key";
     let values = [
         new.minted.id.into(),
         new.kind.into(),
         new.name.into(),
         new.minted.hash.into(),
         new.models.into(),
+        new.on_hangup.into(),
         new.owner.project.as_deref().into(),
         new.owner.user.as_deref().into(),
         new.created.into(),
@@ -138,7 +143,7 @@ pub(super) fn changes_since(
     version: i64,
     mut take: impl FnMut(Change),
 ) -> Result<(), Error> {
-    let sql = "SELECT id, version, hash, models, expires_at, kind, revoked_at, project_id, user_id
+    let sql = "SELECT id, version, hash, models, expires_at, kind, revoked_at, project_id, user_id, on_hangup
         FROM api_key WHERE version > $1 ORDER BY version";
     tx.for_each(sql, &[version.into()], |row| {
         let id: KeyId = row.get(0)?;
@@ -167,5 +172,6 @@ fn read_entry(row: &Row) -> Result<Entry, Error> {
         expires: row.get::<Option<Millis>>(4)?.unwrap_or(Millis::NEVER),
         kind: row.get(5)?,
         revoked: row.get::<Option<Millis>>(6)?.is_some(),
+        on_hangup: row.get(9)?,
     })
 }

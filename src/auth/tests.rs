@@ -23,6 +23,7 @@ fn new_key(kind: Kind) -> NewKey {
         name: "a key".into(),
         kind,
         models: ModelRule::All,
+        on_hangup: None,
         owner: Owner::default(),
         expires: None,
     }
@@ -60,6 +61,7 @@ async fn a_key_opens_its_plane_as_itself_and_not_the_other() {
         Ok(Caller {
             key: api.id,
             models: rule.clone(),
+            on_hangup: None,
             owner: None
         })
     );
@@ -74,6 +76,7 @@ async fn a_key_opens_its_plane_as_itself_and_not_the_other() {
         Ok(Caller {
             key: api.id,
             models: rule,
+            on_hangup: None,
             owner: None
         }),
         "after a restart"
@@ -186,6 +189,7 @@ async fn a_rotated_key_goes_on_for_the_overlap_beside_its_heir() {
         Ok(Caller {
             key: heir.id,
             models: rule,
+            on_hangup: None,
             owner: None
         })
     );

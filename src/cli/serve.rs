@@ -2,7 +2,7 @@
 
 use super::{Ending, say};
 use crate::{
-    app::{App, BodyMemory, Snapshot, Worker},
+    app::{App, BodyMemory, Finishing, Snapshot, Worker},
     auth::{FirstKeys, Keys},
     catalog::Catalog,
     config::{self, Config, Flags, Loaded, Problems, Provider, Tls, reload},
@@ -12,6 +12,7 @@ use crate::{
     store::Db,
     tasks::{self, Signal},
     telemetry::{self, Log, metrics},
+    tokens::Counter,
     upstream::Pool,
 };
 use anyhow::Context;
@@ -131,11 +132,13 @@ fn build(config: Config, keys: Keys, log: Log) -> Result<(Arc<App>, ledger::Thre
         keys,
         events: Bus::default(),
         ledger,
+        counter: Counter::start().context("no threads to count with")?,
         metrics,
         log,
         drain: Signal::default(),
         cut: Signal::default(),
         body_memory: BodyMemory::default(),
+        finishing: Finishing::default(),
         catalog: Catalog::default(),
         started: SystemTime::now(),
     });
@@ -335,19 +338,20 @@ async fn drain(app: &Arc<App>, connections: &Arc<Connections>, stop: &mut Stop) 
     );
     app.drain.raise();
     tokio::select! {
-        () = all_closed(connections) => {}
+        () = all_over(app, connections) => {}
         () = tokio::time::sleep(grace) => {}
         () = stop.asked() => {}
     }
     app.cut.raise();
-    let _ = tokio::time::timeout(LAST_WORDS, all_closed(connections)).await;
+    let _ = tokio::time::timeout(LAST_WORDS, all_over(app, connections)).await;
     tracing::info!(cut = connections.of_clients(), "stopped");
 }
 
-/// Waits until no client is connected. Looking is cheap, and it happens once in a process's life.
-async fn all_closed(connections: &Connections) {
+/// Waits until no client is connected and no call is in the air: an answer may be read to its end without its client,
+/// and tokens may still be counted. Looking is cheap, and it happens once in a process's life.
+async fn all_over(app: &App, connections: &Connections) {
     let mut ticks = tokio::time::interval(Duration::from_millis(10));
-    while connections.of_clients() > 0 {
+    while connections.of_clients() > 0 || app.ledger.in_the_air() > 0 {
         ticks.tick().await;
     }
 }

@@ -10,6 +10,7 @@ use super::{
     upstreams::Upstreams,
     values::{address, count, days, duration, duration_or_off, list, size, word},
 };
+use crate::domain::OnHangup;
 use std::{
     fs::File,
     net::{IpAddr, Ipv4Addr, SocketAddr},
@@ -94,6 +95,7 @@ fn server(written: &mut Section<'_>) -> Server {
         idle_timeout: written.need("idle_timeout", duration(BLINK..=DAY)),
         shutdown_grace: written.need("shutdown_grace", duration(Duration::ZERO..=HOUR)),
         heartbeat: written.need("heartbeat", duration_or_off(BLINK..=HOUR)),
+        on_hangup: written.need("on_hangup", on_hangup),
     };
     if collide(server.listen, server.control_listen) {
         written.refuse(
@@ -109,6 +111,13 @@ fn server(written: &mut Section<'_>) -> Server {
         );
     }
     server
+}
+
+fn on_hangup(at: At<'_>) -> Option<OnHangup> {
+    match at.text()?.parse::<OnHangup>() {
+        Ok(policy) => Some(policy),
+        Err(expected) => at.refuse(expected.to_string()),
+    }
 }
 
 /// Whether two listeners cannot both be opened.

@@ -11,7 +11,7 @@ mod rows;
 mod writer;
 
 pub use doctor::{Examined, examine};
-pub use entry::{Admission, Answer, METADATA_MAX_BYTES, Settled, Settlement};
+pub use entry::{Admission, Answer, Counted, METADATA_MAX_BYTES, Settled, Settlement, Tokens};
 pub use flight::Error;
 pub use report::{By, Line, usage};
 
@@ -135,6 +135,12 @@ impl Ledger {
         })
     }
 
+    /// Calls that are not over.
+    pub fn in_the_air(&self) -> u32 {
+        let (used, waiting) = self.slots();
+        used.saturating_sub(waiting)
+    }
+
     /// Slots that are taken, and those among them that wait for the store.
     pub fn slots(&self) -> (u32, u32) {
         (self.0.table.used(), self.0.table.waiting())
@@ -205,6 +211,11 @@ impl Flight {
     /// Counts what has passed so far; `at_us` is since the start. Never waits.
     pub fn count(&self, chunks: u64, bytes: u64, at_us: u64) {
         self.shared.table.count(self.slot, chunks, bytes, at_us);
+    }
+
+    /// Notes what the text that has passed so far came to. Never waits.
+    pub fn tokens(&self, tokens: Tokens) {
+        self.shared.table.tokens(self.slot, tokens);
     }
 
     /// Writes down the end. Never waits: it runs when a stream is dropped, and a hang-up must not lose a charge.

@@ -243,6 +243,7 @@ impl World {
                 ..Usage::default()
             }),
             usage_refused: false,
+            counted: None,
             attempts: 1,
             first_us: None,
             duration_us: 1,

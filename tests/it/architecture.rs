@@ -10,7 +10,7 @@ const LAYERS: &[&[&str]] = &[
     &["domain", "body"],
     &["wire"],
     &["config", "store", "tasks"],
-    &["prices", "providers", "telemetry"],
+    &["prices", "providers", "telemetry", "tokens"],
     &["auth", "events", "ledger", "route", "tap", "upstream"],
     &["catalog"],
     &["app", "error"],

@@ -1,13 +1,18 @@
 //! What a call leaves on the ledger, and what an operator sees of it.
 
 use crate::support::{
-    Conn, END, FakeUpstream, Gateway, Reply, chat, chat_stream, event, until, weir, within,
+    Conn, Dir, END, FakeUpstream, Gateway, Reply, chat, chat_stream, event, until, weir, within,
 };
 use serde_json::{Value, json};
 use weir::{domain::Place, store};
 
 /// All rows, oldest first, as objects.
 pub(crate) fn rows(gateway: &Gateway) -> Vec<Value> {
+    rows_in(&gateway.dir)
+}
+
+/// The same of a gateway that ran in `dir`.
+pub(crate) fn rows_in(dir: &Dir) -> Vec<Value> {
     let value = |value: &store::Value| match value {
         store::Value::Int(number) => json!(number),
         store::Value::Text(text) => json!(text),
@@ -17,7 +22,7 @@ pub(crate) fn rows(gateway: &Gateway) -> Vec<Value> {
         let members = row.columns().iter().cloned();
         members.zip(row.values().iter().map(value)).collect()
     };
-    let rows = gateway.dir.query("SELECT * FROM entry ORDER BY id");
+    let rows = dir.query("SELECT * FROM entry ORDER BY id");
     rows.into_iter().map(object).collect()
 }
 

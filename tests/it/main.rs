@@ -15,6 +15,7 @@ mod charges;
 mod chat;
 mod config;
 mod control;
+mod counting;
 mod crash;
 mod docs;
 mod errors;
