@@ -11,6 +11,7 @@
 )]
 
 mod architecture;
+mod charges;
 mod chat;
 mod config;
 mod control;

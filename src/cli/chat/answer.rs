@@ -61,6 +61,7 @@ impl Gateway {
             stream_usage: true,
             timeouts: TIMEOUTS,
             retries: 0,
+            price_list: None,
             words_per_second: 0,
         });
         Ok(Self {
