@@ -8,6 +8,7 @@ pub mod error;
 pub mod json;
 mod media;
 pub mod percent;
+pub mod query;
 pub mod request;
 pub mod sse;
 

@@ -1,0 +1,215 @@
+//! What was used: adds up rollups, and entries where a question is finer than those.
+//!
+//! Reads only, over the store's connection for reading, so that neither calls nor changes to keys wait for it.
+
+mod ask;
+mod export;
+mod statement;
+
+pub use ask::{Ask, Column, Width};
+pub use export::{Batch, Format, Wanted};
+
+use crate::store::{self, Db, Row, Value};
+use statement::Statement;
+
+/// Entries that are added up for one answer by the minute. More would hold up whoever asks next.
+const ENTRIES_MAX: u64 = 250_000;
+
+/// Answers questions about usage. Clones share their connection.
+#[derive(Clone, Debug)]
+pub struct Reports(Db);
+
+/// Why there is no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum ReportError {
+    /// One bucket alone has more lines than were asked for at most.
+    #[error("more than {0} lines in one bucket")]
+    TooMany(usize),
+    /// The store does not answer.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+}
+
+/// An answer, by bucket and then by group.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// What was used, for each bucket and group that used anything.
+    pub lines: Vec<Line>,
+    /// Up to when that is all; earlier than what was asked if there was too much for one answer.
+    pub until: u64,
+}
+
+/// What one group used in one bucket.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Line {
+    /// When the bucket would begin if none were cut short, in milliseconds since 1970; 0 if there is one for all.
+    pub start: u64,
+    /// Whose, in the order of [`Ask::by`]; none where nobody is named.
+    pub group: Vec<Option<String>>,
+    /// How much.
+    pub sums: Sums,
+}
+
+/// What is added up.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Sums {
+    /// Calls.
+    pub requests: u64,
+    /// Those among them whose provider did not say what was used.
+    pub unreported: u64,
+    /// Those among them without a cost.
+    pub unpriced: u64,
+    /// Tokens of prompts, the next two included.
+    pub input: u64,
+    /// Tokens of prompts that a provider read from its cache.
+    pub cached: u64,
+    /// Tokens of prompts that a provider wrote to its cache.
+    pub cache_write: u64,
+    /// Tokens of answers, reasoning included.
+    pub output: u64,
+    /// Tokens of answers that were spent on reasoning.
+    pub reasoning: u64,
+    /// Tokens of sound in prompts.
+    pub audio_input: u64,
+    /// Tokens of sound in answers.
+    pub audio_output: u64,
+    /// Nano-dollars.
+    pub cost: u64,
+}
+
+impl Sums {
+    const NAMES: [&str; 11] = [
+        "requests",
+        "unreported",
+        "unpriced",
+        "input",
+        "cached",
+        "cache_write",
+        "output",
+        "reasoning",
+        "audio_input",
+        "audio_output",
+        "cost",
+    ];
+
+    fn fields(&mut self) -> [&mut u64; Self::NAMES.len()] {
+        [
+            &mut self.requests,
+            &mut self.unreported,
+            &mut self.unpriced,
+            &mut self.input,
+            &mut self.cached,
+            &mut self.cache_write,
+            &mut self.output,
+            &mut self.reasoning,
+            &mut self.audio_input,
+            &mut self.audio_output,
+            &mut self.cost,
+        ]
+    }
+
+    /// Adds `more` to each.
+    pub fn add(&mut self, mut more: Self) {
+        for (sum, more) in self.fields().into_iter().zip(more.fields()) {
+            *sum = sum.saturating_add(*more);
+        }
+    }
+
+    /// All tokens.
+    pub fn tokens(&self) -> u64 {
+        self.input.saturating_add(self.output)
+    }
+}
+
+impl Reports {
+    /// Reports on the ledger in `store`.
+    pub fn new(store: Db) -> Self {
+        Self(store)
+    }
+
+    /// Adds up what `ask` asks for.
+    pub async fn usage(&self, ask: &Ask) -> Result<Usage, ReportError> {
+        let mut usage = Usage {
+            lines: Vec::new(),
+            until: self.reach(ask).await?,
+        };
+        for part in ask.parts(usage.until) {
+            let statement = Statement::new(ask, &part);
+            for row in self.0.query(statement.sql, statement.values).await? {
+                usage.lines.push(line(ask, &row)?);
+            }
+            if usage.lines.len() > ask.lines_max {
+                cut(&mut usage, ask.lines_max)?;
+                break;
+            }
+        }
+        if ask.width == Width::Whole {
+            fold(&mut usage.lines);
+        }
+        Ok(usage)
+    }
+
+    /// How far one answer may reach: by the minute, entries have to be read one by one.
+    async fn reach(&self, ask: &Ask) -> Result<u64, ReportError> {
+        let (from, until) = ask.whole();
+        if ask.width != Width::Minute {
+            return Ok(until);
+        }
+        let sql = "SELECT started_at FROM entry WHERE id >= $1 AND id < $2 ORDER BY id LIMIT 1 OFFSET $3";
+        let values: Vec<Value> = vec![
+            statement::first_id(from),
+            statement::first_id(until),
+            ENTRIES_MAX.into(),
+        ];
+        let rows = self.0.query(sql, values).await?;
+        let minute = ask::MINUTE;
+        let beyond: Option<u64> = rows.first().map(|row| row.get(0)).transpose()?;
+        // One bucket at least, or no page would ever follow.
+        Ok(beyond.map_or(until, |beyond| {
+            (beyond / minute * minute).max(from + minute).min(until)
+        }))
+    }
+}
+
+fn line(ask: &Ask, row: &Row) -> Result<Line, store::Error> {
+    let name = |at: usize| {
+        let name: String = row.get(1 + at)?;
+        Ok::<_, store::Error>(Some(name).filter(|name| !name.is_empty()))
+    };
+    let mut sums = Sums::default();
+    let first = 1 + ask.by.len();
+    for (at, sum) in sums.fields().into_iter().enumerate() {
+        *sum = row.get(first + at)?;
+    }
+    Ok(Line {
+        start: row.get(0)?,
+        group: (0..ask.by.len()).map(name).collect::<Result<_, _>>()?,
+        sums,
+    })
+}
+
+/// Takes off the last bucket, of which some lines are missing.
+fn cut(usage: &mut Usage, lines_max: usize) -> Result<(), ReportError> {
+    let last = usage.lines.last().map_or(0, |line| line.start);
+    usage.lines.retain(|line| line.start < last);
+    usage.until = usage.until.min(last);
+    match usage.lines.is_empty() {
+        true => Err(ReportError::TooMany(lines_max)),
+        false => Ok(()),
+    }
+}
+
+/// Makes one line of each group: the parts of the time came one by one.
+fn fold(lines: &mut Vec<Line>) {
+    lines.sort_by(|one, other| one.group.cmp(&other.group));
+    lines.dedup_by(|later, first| {
+        let is_same = later.group == first.group;
+        if is_same {
+            first.sums.add(later.sums);
+        }
+        is_same
+    });
+}
+
+#[cfg(test)]
+mod tests;
