@@ -4,9 +4,11 @@
 
 mod db;
 mod sqlite;
+mod value;
 
 pub use db::Db;
 pub(crate) use sqlite::create_private_dir;
+pub use value::{FromValue, Row, Value};
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -75,6 +77,18 @@ pub enum Error {
     /// A statement failed.
     #[error("the store refused a statement")]
     Sql(#[from] rusqlite::Error),
+    /// A column does not hold what it should.
+    #[error("the store holds nonsense in {name:?}")]
+    Column {
+        /// The column.
+        name: String,
+    },
+    /// A statement names a value that it was not given, or not as `$1`.
+    #[error("a statement has the placeholder {name:?} and no value for it")]
+    Placeholder {
+        /// The placeholder.
+        name: String,
+    },
     /// The job panicked; the store itself goes on.
     #[error("the store gave no answer")]
     NoAnswer,

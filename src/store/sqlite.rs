@@ -2,12 +2,15 @@
 //!
 //! Blocks, and is called from start-up only. Knows no table.
 
-use super::Error;
-use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
+use super::{Error, Row, Value};
+use rusqlite::{
+    Connection, ErrorCode, OpenFlags, Statement, TransactionBehavior,
+    types::{ToSql, ToSqlOutput, ValueRef},
+};
 use std::fs::{DirBuilder, OpenOptions};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use std::{io, thread};
 
@@ -30,6 +33,82 @@ pub(super) fn open(path: &Path, migrations: &[&str]) -> Result<Connection, Error
     }
     migrate(&mut conn, path, migrations)?;
     Ok(conn)
+}
+
+/// Opens a database that is there already, for reading only.
+pub(super) fn open_reader(path: &Path) -> Result<Connection, Error> {
+    let open = || {
+        let conn = connect(path)?;
+        conn.pragma_update(None, "query_only", true)?;
+        Ok(conn)
+    };
+    open().map_err(|source| Error::Open {
+        path: path.into(),
+        source,
+    })
+}
+
+/// Hands over the rows of a statement one by one.
+pub(super) fn for_each(
+    conn: &Connection,
+    sql: &str,
+    values: &[Value],
+    mut take: impl FnMut(Row) -> Result<(), Error>,
+) -> Result<(), Error> {
+    let mut statement = conn.prepare_cached(sql)?;
+    let columns: Arc<[String]> = statement
+        .column_names()
+        .into_iter()
+        .map(String::from)
+        .collect();
+    bind(&mut statement, values)?;
+    let mut rows = statement.raw_query();
+    while let Some(row) = rows.next()? {
+        let values = (0..columns.len()).map(|column| read(row.get_ref(column)?));
+        let values = values.collect::<Result<_, Error>>()?;
+        take(Row::new(Arc::clone(&columns), values))?;
+    }
+    Ok(())
+}
+
+/// Gives each `$n` its value, in whatever order a statement names them: to SQLite that is a name like any other.
+fn bind(statement: &mut Statement<'_>, values: &[Value]) -> Result<(), Error> {
+    for place in 1..=statement.parameter_count() {
+        let name = statement.parameter_name(place).unwrap_or_default();
+        let number = name
+            .strip_prefix('$')
+            .and_then(|digits| digits.parse().ok());
+        let value = number.and_then(|number: usize| values.get(number.wrapping_sub(1)));
+        let value = value.ok_or_else(|| Error::Placeholder { name: name.into() })?;
+        statement.raw_bind_parameter(place, value)?;
+    }
+    Ok(())
+}
+
+fn read(value: ValueRef<'_>) -> Result<Value, Error> {
+    Ok(match value {
+        ValueRef::Null => Value::Null,
+        ValueRef::Integer(number) => Value::Int(number),
+        ValueRef::Text(text) => Value::Text(String::from_utf8_lossy(text).into_owned()),
+        ValueRef::Blob(bytes) => Value::Bytes(bytes.to_vec()),
+        ValueRef::Real(_) => {
+            return Err(Error::Column {
+                name: "a float".into(),
+            });
+        }
+    })
+}
+
+impl ToSql for Value {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        let value = match self {
+            Self::Null => ValueRef::Null,
+            Self::Int(number) => ValueRef::Integer(*number),
+            Self::Text(text) => ValueRef::Text(text.as_bytes()),
+            Self::Bytes(bytes) => ValueRef::Blob(bytes),
+        };
+        Ok(ToSqlOutput::Borrowed(value))
+    }
 }
 
 /// Makes `dir` and those above it that are missing, for their owner only.

@@ -1,4 +1,4 @@
-use super::{Db, Error, MIGRATIONS, sqlite};
+use super::{Db, Error, MIGRATIONS, Value, sqlite};
 use rusqlite::Connection;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -141,4 +141,56 @@ async fn a_job_that_panics_fails_alone_and_leaves_no_transaction() {
     assert!(matches!(db.call(dies).await, Err(Error::NoAnswer)));
     let left = db.call(|conn| Ok(tables(conn))).await.unwrap();
     assert!(!left.contains(&"t".to_owned()));
+}
+
+#[tokio::test]
+async fn a_question_names_its_values_in_any_order_and_sees_what_was_committed() {
+    let dir = tempfile::tempdir().unwrap();
+    let db = Db::open(dir.path().join("weir.db")).unwrap();
+    db.call(|conn| conn.execute_batch("CREATE TABLE t (n INTEGER, s TEXT, b BLOB)"))
+        .await
+        .unwrap();
+    db.call(|conn| conn.execute_batch("INSERT INTO t VALUES (7, 'x', x'0102'), (8, NULL, NULL)"))
+        .await
+        .unwrap();
+    let sql = "SELECT n, s, b FROM t WHERE s = $2 OR n = $1 ORDER BY n";
+    let rows = db.query(sql, vec![8_i64.into(), "x".into()]).await.unwrap();
+    assert_eq!(rows[0].columns(), ["n", "s", "b"]);
+    let one: (i64, String, [u8; 2]) = (
+        rows[0].get(0).unwrap(),
+        rows[0].get(1).unwrap(),
+        rows[0].get(2).unwrap(),
+    );
+    assert_eq!(one, (7, "x".to_owned(), [1, 2]));
+    assert_eq!(rows[1].values(), [8_i64.into(), Value::Null, Value::Null]);
+    assert_eq!(rows[1].get::<Option<String>>(1).unwrap(), None);
+    for (column, name) in [(0, "n"), (1, "s"), (3, "")] {
+        let error = rows[1].get::<Vec<u8>>(column).unwrap_err();
+        assert!(matches!(error, Error::Column { name: found } if found == name));
+    }
+    let short = db.query(sql, vec![8_i64.into()]).await.unwrap_err();
+    assert!(matches!(short, Error::Placeholder { name } if name == "$2"));
+}
+
+#[tokio::test]
+async fn a_question_changes_nothing_and_waits_for_no_change() {
+    let dir = tempfile::tempdir().unwrap();
+    let db = Db::open(dir.path().join("weir.db")).unwrap();
+    let refused = db.query("DELETE FROM api_key", Vec::new()).await;
+    assert!(matches!(refused, Err(Error::Sql(_))));
+
+    let (go, held) = std::sync::mpsc::channel::<()>();
+    let change = {
+        let db = db.clone();
+        let hold = move |_: &mut Connection| Ok(held.recv().unwrap());
+        async move { db.call(hold).await }
+    };
+    let question = async {
+        let rows = db.query("SELECT 1", Vec::new()).await.unwrap();
+        go.send(()).unwrap();
+        rows.len()
+    };
+    let (changed, found) = tokio::join!(change, question);
+    changed.unwrap();
+    assert_eq!(found, 1);
 }
