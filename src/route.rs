@@ -133,6 +133,7 @@ mod tests {
                 total: second,
             },
             retries: 0,
+            price_list: None,
             words_per_second: 0,
         })
     }

@@ -262,11 +262,16 @@ enum Field {
     Type,
     Usage,
     Input,
+    /// `input_tokens`, which some providers count without what their cache read and wrote.
+    InputTokens,
     Output,
     InputDetails,
     OutputDetails,
     Cached,
     CacheWrite,
+    /// The same two, counted beside the input.
+    CacheReadApart,
+    CacheWriteApart,
     Reasoning,
     Audio,
 }
@@ -285,6 +290,9 @@ struct Walk {
     /// `choices` was there and had nothing in it.
     no_choices: bool,
     reports_usage: bool,
+    /// The usage has `input_tokens`, and these leave out what the cache read and wrote.
+    input_tokens: bool,
+    cache_apart: bool,
     /// The place of the key `usage` and of the comma before it.
     usage_key: (usize, Option<usize>),
     /// `usage: null` came first in its object, so the comma after it must go.
@@ -320,6 +328,7 @@ impl Walk {
             (Node::Root | Node::Response, Field::Usage, true) => {
                 self.seen.usage = Some(Usage::default());
                 self.reports_usage = true;
+                (self.input_tokens, self.cache_apart) = (false, false);
                 Node::Usage
             }
             (Node::Root | Node::Response, Field::Error, _) => {
@@ -409,11 +418,18 @@ impl Walk {
         let Some(usage) = &mut self.seen.usage else {
             return;
         };
+        if node == Node::Usage {
+            self.input_tokens |= field == Field::InputTokens;
+            self.cache_apart |= matches!(field, Field::CacheReadApart | Field::CacheWriteApart);
+        }
         let place = match (node, field) {
-            (Node::Usage, Field::Input) => &mut usage.input,
+            (Node::Usage, Field::Input | Field::InputTokens) => &mut usage.input,
             (Node::Usage, Field::Output) => &mut usage.output,
-            (Node::InputDetails, Field::Cached) => &mut usage.cached,
-            (Node::Usage | Node::InputDetails, Field::CacheWrite) => &mut usage.cache_write,
+            (Node::InputDetails | Node::Usage, Field::Cached)
+            | (Node::Usage, Field::CacheReadApart) => &mut usage.cached,
+            (Node::InputDetails, Field::CacheWrite) | (Node::Usage, Field::CacheWriteApart) => {
+                &mut usage.cache_write
+            }
             (Node::InputDetails, Field::Audio) => &mut usage.audio_input,
             (Node::OutputDetails, Field::Reasoning) => &mut usage.reasoning,
             (Node::OutputDetails, Field::Audio) => &mut usage.audio_output,
@@ -422,6 +438,18 @@ impl Walk {
         // A negative or broken figure is no figure.
         *place = text.plain().and_then(count);
         self.seen.usage_refused |= place.is_none();
+    }
+
+    /// Makes the input a whole of which the cache's tokens are parts, whichever way the provider counts.
+    fn end_usage(&mut self) {
+        if let Some(usage) = &mut self.seen.usage
+            && let Some(input) = &mut usage.input
+            && self.input_tokens
+            && self.cache_apart
+        {
+            let apart = [usage.cached, usage.cache_write].into_iter().flatten();
+            *input = apart.fold(*input, u64::saturating_add);
+        }
     }
 
     fn null(&mut self, span: Span) {
@@ -442,6 +470,9 @@ impl Sink for Walk {
             Token::BeginObject => self.begin(true),
             Token::BeginArray => self.begin(false),
             Token::EndObject | Token::EndArray => {
+                if self.node() == Node::Usage {
+                    self.end_usage();
+                }
                 self.depth -= 1;
                 self.field = Field::Other;
             }
@@ -495,11 +526,14 @@ fn field(node: Node, name: &[u8]) -> Field {
             _ => Field::Other,
         },
         Node::Usage => match name {
-            b"prompt_tokens" | b"input_tokens" => Field::Input,
+            b"prompt_tokens" => Field::Input,
+            b"input_tokens" => Field::InputTokens,
+            b"cached_tokens" | b"prompt_cache_hit_tokens" => Field::Cached,
+            b"cache_read_input_tokens" => Field::CacheReadApart,
+            b"cache_creation_input_tokens" => Field::CacheWriteApart,
             b"completion_tokens" | b"output_tokens" => Field::Output,
             b"prompt_tokens_details" | b"input_tokens_details" => Field::InputDetails,
             b"completion_tokens_details" | b"output_tokens_details" => Field::OutputDetails,
-            b"cache_creation_input_tokens" => Field::CacheWrite,
             _ => Field::Other,
         },
         Node::InputDetails | Node::OutputDetails => match name {

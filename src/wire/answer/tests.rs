@@ -62,6 +62,49 @@ fn usage_of_the_responses_api_is_found_whole_and_in_events() {
 }
 
 #[test]
+fn what_a_cache_read_and_wrote_is_part_of_the_input() {
+    let usage = |text: &str| {
+        let reader = read_document(&format!("{{\"usage\":{{{text}}}}}"));
+        let usage = reader.seen().usage.unwrap();
+        (usage.input, usage.cached, usage.cache_write)
+    };
+    let whole = (Some(100), Some(60), Some(30));
+    assert_eq!(
+        usage(
+            r#""prompt_tokens":100,"prompt_tokens_details":{"cached_tokens":60,"cache_write_tokens":30}"#
+        ),
+        whole
+    );
+    assert_eq!(
+        usage(
+            r#""input_tokens":100,"input_tokens_details":{"cached_tokens":60,"cache_write_tokens":30}"#
+        ),
+        whole
+    );
+    assert_eq!(
+        usage(
+            r#""cache_creation_input_tokens":30,"input_tokens":10,"cache_read_input_tokens":60,"cache_creation":{"ephemeral_5m_input_tokens":30}"#
+        ),
+        whole
+    );
+    // Servers that imitate OpenAI count the whole, and some report the parts in the other words.
+    assert_eq!(
+        usage(
+            r#""prompt_tokens":100,"cache_read_input_tokens":60,"cache_creation_input_tokens":30"#
+        ),
+        whole
+    );
+    assert_eq!(
+        usage(r#""prompt_tokens":100,"prompt_cache_hit_tokens":60,"prompt_cache_miss_tokens":40"#),
+        (Some(100), Some(60), None)
+    );
+    assert_eq!(
+        usage(r#""input_tokens":9,"cache_read_input_tokens":0,"cache_creation_input_tokens":null"#),
+        (Some(9), Some(0), None)
+    );
+}
+
+#[test]
 fn events_say_what_they_carry() {
     let (events, reader) = read_events(
         "data: {\"choices\":[{\"delta\":{\"role\":\"assistant\",\"content\":\"\"},\"finish_reason\":null}],\"usage\":null}\n\n\
