@@ -5,7 +5,7 @@ use crate::{
     catalog::Catalog,
     config::Config,
     events::Bus,
-    ledger::Ledger,
+    ledger::{Ledger, Reports},
     route::Routes,
     tasks::Signal,
     telemetry::{Log, metrics::Metrics},
@@ -30,6 +30,8 @@ pub struct App {
     pub events: Bus,
     /// Where usage goes.
     pub ledger: Ledger,
+    /// What was used.
+    pub reports: Reports,
     /// What is counted.
     pub metrics: Arc<Metrics>,
     /// Where lines are written.

@@ -13,7 +13,9 @@ mod writer;
 pub use doctor::{Examined, examine};
 pub use entry::{Admission, Answer, Settlement};
 pub use flight::Error;
-pub use report::{By, Line, instant, usage};
+pub use report::{
+    Ask, Batch, Column, Format, Line, ReportError, Reports, Sums, Usage, Wanted, Width,
+};
 
 use crate::{store, telemetry::metrics};
 use flight::Table;

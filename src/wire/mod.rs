@@ -3,6 +3,7 @@
 //! Nothing here builds a document in memory: requests and answers are read where they lie, so that what Weir passes
 //! on stays the bytes that it was given.
 
+pub mod amount;
 pub mod answer;
 pub mod csv;
 pub mod error;
@@ -12,5 +13,6 @@ pub mod percent;
 pub mod query;
 pub mod request;
 pub mod sse;
+pub mod usage_export;
 
 pub use media::media_type;

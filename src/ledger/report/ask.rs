@@ -1,7 +1,7 @@
 //! A question about usage, and which tables know the answer.
 
 /// Milliseconds in a minute.
-pub(super) const MINUTE: u64 = 60_000;
+const MINUTE: u64 = 60_000;
 const HOUR: u64 = 60 * MINUTE;
 const DAY: u64 = 24 * HOUR;
 
@@ -76,6 +76,8 @@ pub enum Column {
     Endpoint,
     /// How it ended.
     Outcome,
+    /// The size of images, as clients asked for it; only entries know.
+    ImageSize,
 }
 
 impl Column {
@@ -91,6 +93,7 @@ impl Column {
             Self::Provider => "provider",
             Self::Endpoint => "endpoint",
             Self::Outcome => "outcome",
+            Self::ImageSize => "image_size",
         }
     }
 
@@ -101,6 +104,7 @@ impl Column {
             Self::User => "coalesce(user_id, '')",
             Self::Upstream => "coalesce(upstream, '')",
             Self::Provider => "coalesce(provider, '')",
+            Self::ImageSize => "coalesce(image_size, '')",
             // What did not say another name served under the one that it was asked for.
             Self::Served => "coalesce(served_model, model)",
             plain => plain.of_rollup(),
@@ -129,10 +133,11 @@ pub(super) struct Part {
 impl Ask {
     /// The time that is asked for, widened to what can be told.
     pub(super) fn whole(&self) -> (u64, u64) {
-        if self.is_about_entries() {
-            return (self.from, self.until);
-        }
-        let grain = self.width.grain();
+        let grain = match self.width {
+            // An entry tells to the millisecond.
+            Width::Day | Width::Whole if self.is_about_entries() => return (self.from, self.until),
+            width => width.grain(),
+        };
         let until = self.until.div_ceil(grain).saturating_mul(grain);
         (self.from / grain * grain, until)
     }
@@ -140,7 +145,7 @@ impl Ask {
     /// The parts of the answer, in order: whole days from sums over days, which are few, the rest from those over hours.
     pub(super) fn parts(&self, until: u64) -> Vec<Part> {
         let (from, _) = self.whole();
-        if self.is_about_entries() || self.width == Width::Minute {
+        if self.is_about_entries() {
             return parts([(Table::Entry, from, until)]);
         }
         let (first, last) = (from.div_ceil(DAY) * DAY, until / DAY * DAY);
@@ -163,9 +168,13 @@ impl Ask {
         self.by.iter().copied().chain(only)
     }
 
-    fn is_about_entries(&self) -> bool {
-        self.columns()
-            .any(|column| matches!(column, Column::Served | Column::Provider))
+    /// Whether no sum tells enough, and entries have to be looked at one by one.
+    pub(super) fn is_about_entries(&self) -> bool {
+        use Column::{ImageSize, Provider, Served};
+        self.width == Width::Minute
+            || self
+                .columns()
+                .any(|column| matches!(column, Served | Provider | ImageSize))
     }
 
     fn is_about_payers(&self) -> bool {

@@ -9,10 +9,13 @@ mod statement;
 pub use ask::{Ask, Column, Width};
 pub use export::{Batch, Format, Wanted};
 
-use crate::store::{self, Db, Row, Value};
+use crate::{
+    domain::{Day, KeyId},
+    store::{self, Db, Row, Value},
+};
 use statement::Statement;
 
-/// Entries that are added up for one answer by the minute. More would hold up whoever asks next.
+/// Entries that are looked at for one answer. More would hold up whoever asks next.
 const ENTRIES_MAX: u64 = 250_000;
 
 /// Answers questions about usage. Clones share their connection.
@@ -75,10 +78,12 @@ pub struct Sums {
     pub audio_output: u64,
     /// Nano-dollars.
     pub cost: u64,
+    /// Images, characters or seconds, by what was asked.
+    pub quantity: u64,
 }
 
 impl Sums {
-    const NAMES: [&str; 11] = [
+    const NAMES: [&str; 12] = [
         "requests",
         "unreported",
         "unpriced",
@@ -90,6 +95,7 @@ impl Sums {
         "audio_input",
         "audio_output",
         "cost",
+        "quantity",
     ];
 
     fn fields(&mut self) -> [&mut u64; Self::NAMES.len()] {
@@ -105,6 +111,7 @@ impl Sums {
             &mut self.audio_input,
             &mut self.audio_output,
             &mut self.cost,
+            &mut self.quantity,
         ]
     }
 
@@ -136,7 +143,7 @@ impl Reports {
         for part in ask.parts(usage.until) {
             let statement = Statement::new(ask, &part);
             for row in self.0.query(statement.sql, statement.values).await? {
-                usage.lines.push(line(ask, &row)?);
+                usage.lines.push(line(ask.by.len(), &row)?);
             }
             if usage.lines.len() > ask.lines_max {
                 cut(&mut usage, ask.lines_max)?;
@@ -149,12 +156,29 @@ impl Reports {
         Ok(usage)
     }
 
-    /// How far one answer may reach: by the minute, entries have to be read one by one.
+    /// What one key used on each of some days, by model. Looks at none but its rows, however many keys there are.
+    pub async fn days_of_key(
+        &self,
+        key: KeyId,
+        first: Day,
+        last: Day,
+    ) -> Result<Vec<Line>, ReportError> {
+        let days = std::iter::successors(Some(first), |day| Some(day.next()));
+        let days = days.take_while(|day| *day <= last);
+        let mut values: Vec<Value> = vec![key.as_str().into()];
+        values.extend(days.map(|day| Value::from(day.millis())));
+        let statement = Statement::days_of_key(values);
+        let rows = self.0.query(statement.sql, statement.values).await?;
+        let lines = rows.iter().map(|row| line(1, row));
+        Ok(lines.collect::<Result<_, _>>()?)
+    }
+
+    /// How far one answer may reach that looks at entries one by one: to the end of a bucket, the first one at least.
     async fn reach(&self, ask: &Ask) -> Result<u64, ReportError> {
         let (from, until) = ask.whole();
-        if ask.width != Width::Minute {
+        let Some(bucket) = ask.width.millis().filter(|_| ask.is_about_entries()) else {
             return Ok(until);
-        }
+        };
         let sql = "SELECT started_at FROM entry WHERE id >= $1 AND id < $2 ORDER BY id LIMIT 1 OFFSET $3";
         let values: Vec<Value> = vec![
             statement::first_id(from),
@@ -162,28 +186,27 @@ impl Reports {
             ENTRIES_MAX.into(),
         ];
         let rows = self.0.query(sql, values).await?;
-        let minute = ask::MINUTE;
         let beyond: Option<u64> = rows.first().map(|row| row.get(0)).transpose()?;
-        // One bucket at least, or no page would ever follow.
         Ok(beyond.map_or(until, |beyond| {
-            (beyond / minute * minute).max(from + minute).min(until)
+            let first = (from / bucket + 1) * bucket;
+            (beyond / bucket * bucket).max(first).min(until)
         }))
     }
 }
 
-fn line(ask: &Ask, row: &Row) -> Result<Line, store::Error> {
+fn line(groups: usize, row: &Row) -> Result<Line, store::Error> {
     let name = |at: usize| {
         let name: String = row.get(1 + at)?;
         Ok::<_, store::Error>(Some(name).filter(|name| !name.is_empty()))
     };
     let mut sums = Sums::default();
-    let first = 1 + ask.by.len();
+    let first = 1 + groups;
     for (at, sum) in sums.fields().into_iter().enumerate() {
         *sum = row.get(first + at)?;
     }
     Ok(Line {
         start: row.get(0)?,
-        group: (0..ask.by.len()).map(name).collect::<Result<_, _>>()?,
+        group: (0..groups).map(name).collect::<Result<_, _>>()?,
         sums,
     })
 }

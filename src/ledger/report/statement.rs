@@ -65,6 +65,19 @@ impl Statement {
         );
         Self { sql, values }
     }
+
+    /// What a key, the first of `values`, used on the days that follow it, by model.
+    pub(super) fn days_of_key(values: Vec<Value>) -> Self {
+        let days: Vec<String> = (2..=values.len()).map(|place| format!("${place}")).collect();
+        let sums: Vec<String> = sums(false).collect();
+        let sql = format!(
+            "SELECT start, model, {} FROM rollup_day WHERE key_id = $1 AND start IN ({})
+            GROUP BY 1, 2 ORDER BY 1, 2",
+            sums.join(", "),
+            days.join(", ")
+        );
+        Self { sql, values }
+    }
 }
 
 /// The beginning of the bucket. Where it is the column itself, rows come in the order of the key and none is sorted.
