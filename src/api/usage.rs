@@ -136,7 +136,10 @@ fn models(lines: &[Line], first: Day) -> Vec<Model> {
     let mut models: BTreeMap<&str, Sums> = BTreeMap::new();
     for line in lines.iter().filter(|line| line.start >= first.millis()) {
         let name = line.group.first().and_then(Option::as_deref);
-        models.entry(name.unwrap_or_default()).or_default().add(line.sums);
+        models
+            .entry(name.unwrap_or_default())
+            .or_default()
+            .add(line.sums);
     }
     let model = |(name, sums): (&str, Sums)| Model {
         model: name.to_owned(),

@@ -3,7 +3,7 @@
 use super::change::{self, NewKey};
 use super::key::Kind;
 use super::{Error, Keys, records};
-use crate::domain::{ModelRule, Secret};
+use crate::domain::{ModelRule, Owner, Secret};
 use crate::store;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
@@ -46,6 +46,7 @@ impl Keys {
                     name: name.into(),
                     kind,
                     models: ModelRule::All,
+                    owner: Owner::default(),
                     expires: None,
                 };
                 change::insert(tx, &new).map(|minted| minted.key)

@@ -236,7 +236,7 @@ pub struct Target {
     /// The server.
     pub upstream: Arc<Upstream>,
     /// The model's name over there, if it differs from what the client asked for.
-    pub model: Option<String>,
+    pub model: Option<Arc<str>>,
     /// Its share among the targets that have a weight; zero: only in its turn.
     pub weight: u32,
     /// The upstream's, or this target's own.

@@ -117,7 +117,7 @@ fn target(at: At<'_>, upstreams: &Upstreams) -> Option<Target> {
     let timeouts = timeouts(written.section("timeouts"), base);
     Some(Target {
         upstream: upstream?,
-        model,
+        model: model.map(Into::into),
         weight,
         timeouts,
     })

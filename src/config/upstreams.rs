@@ -154,9 +154,10 @@ fn upstream(
     let upstream = Upstream {
         name: name.into(),
         provider: provider.unwrap_or(Provider::OpenAi),
-        price_list: match written.may("price_list", price_list) {
-            Some(named) => named,
-            None => list_of(&base_url),
+        price_list: match (provider, written.may("price_list", price_list)) {
+            (Some(Provider::Simulator), _) => Some(PriceList::Simulator),
+            (_, Some(named)) => named,
+            (_, None) => list_of(&base_url),
         },
         base_url,
         api_key,
@@ -189,7 +190,7 @@ fn implied_simulator(defaults: &Defaults) -> Upstream {
         stream_usage: true,
         timeouts: defaults.timeouts,
         retries: RETRIES,
-        price_list: None,
+        price_list: Some(PriceList::Simulator),
         words_per_second: defaults.words_per_second,
     }
 }

@@ -129,7 +129,10 @@ mod tests {
         assert_eq!(day("2026-02-28").next(), day("2026-03-01"));
         assert_eq!(day("2026-03-31").month(), day("2026-03-01"));
         assert_eq!(day("2026-03-01").minus(1), day("2026-02-28"));
-        assert_eq!(Day::of_millis(day("2026-03-01").millis() - 1), day("2026-02-28"));
+        assert_eq!(
+            Day::of_millis(day("2026-03-01").millis() - 1),
+            day("2026-02-28")
+        );
     }
 
     #[test]

@@ -14,7 +14,7 @@ mod usage;
 
 pub use arrival::Arrival;
 pub(crate) use caller::matches;
-pub use caller::{Caller, ModelRule};
+pub use caller::{Caller, ModelRule, Owner};
 pub use day::Day;
 pub use endpoint::Endpoint;
 pub use id::{KeyId, RequestId};

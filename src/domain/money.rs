@@ -15,8 +15,11 @@ impl NanoDollars {
     pub const MAX: Self = Self(i64::MAX);
 
     /// So many billionths of a dollar.
-    pub fn new(nanos: u128) -> Self {
-        Self(i64::try_from(nanos).unwrap_or(i64::MAX))
+    pub const fn new(nanos: u128) -> Self {
+        if nanos > i64::MAX as u128 {
+            return Self::MAX;
+        }
+        Self(nanos as i64)
     }
 
     /// Billionths of a dollar; not negative.
@@ -50,7 +53,13 @@ pub(super) fn write_billionths(f: &mut fmt::Formatter<'_>, amount: u64) -> fmt::
     if fraction == 0 {
         return write!(f, "{whole}");
     }
-    let digits = format!("{fraction:0DECIMALS$}");
+    let mut digits = [b'0'; DECIMALS];
+    let mut left = fraction;
+    for digit in digits.iter_mut().rev() {
+        *digit += (left % 10) as u8;
+        left /= 10;
+    }
+    let digits = std::str::from_utf8(&digits).expect("digits are ASCII");
     write!(f, "{whole}.{}", digits.trim_end_matches('0'))
 }
 

@@ -1,10 +1,11 @@
 //! Whose list of prices holds for an upstream.
 
 use PriceList::{
-    Anthropic, Cerebras, Cohere, DeepSeek, Gemini, Groq, Mistral, Moonshot, OpenAi, XAi, Zai,
+    Anthropic, Cerebras, Cohere, DeepSeek, Gemini, Groq, Mistral, Moonshot, OpenAi, Simulator, XAi,
+    Zai,
 };
 
-/// A company that publishes what its models cost.
+/// A company that publishes what its models cost, or the simulator, which costs nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[expect(missing_docs, reason = "the names say it")]
 pub enum PriceList {
@@ -17,6 +18,7 @@ pub enum PriceList {
     Mistral,
     Moonshot,
     OpenAi,
+    Simulator,
     XAi,
     Zai,
 }
@@ -34,6 +36,7 @@ const LISTS: &[(PriceList, &str, &[&str])] = &[
     (Mistral, "mistral", &["api.mistral.ai"]),
     (Moonshot, "moonshot", &["api.moonshot.ai"]),
     (OpenAi, "openai", &["api.openai.com"]),
+    (Simulator, "simulator", &[]),
     (XAi, "xai", &["api.x.ai"]),
     (Zai, "zai", &["api.z.ai"]),
 ];

@@ -36,7 +36,7 @@ impl Tier {
     /// The tier that an answer's `service_tier` names. None if price lists have no such tier.
     pub fn of_answer(service_tier: &str) -> Option<Self> {
         match service_tier {
-            "default" | "on_demand" => Some(Self::Standard),
+            "default" | "on_demand" | "auto" => Some(Self::Standard),
             name => Self::NAMES
                 .iter()
                 .find(|(known, _)| *known == name)

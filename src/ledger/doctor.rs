@@ -2,7 +2,7 @@
 
 use super::{
     flight,
-    sqlite::{GROUP, ROLLUPS, SUMS},
+    sqlite::{GROUP, ROLLUPS, Rollup, SUMS, UNPRICED},
 };
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior};
 use std::path::Path;
@@ -28,8 +28,8 @@ pub fn examine(conn: &mut Connection, table: &Path) -> anyhow::Result<Examined> 
     let tx = conn.transaction_with_behavior(TransactionBehavior::Deferred)?;
     let kept: i64 = tx.query_row("SELECT since FROM entries_kept", [], |row| row.get(0))?;
     entries(&tx, kept, &mut examined)?;
-    for (name, span) in ROLLUPS {
-        rollup(&tx, name, span, kept, &mut examined)?;
+    for rollup in ROLLUPS {
+        compare(&tx, rollup, kept, &mut examined)?;
     }
     match view {
         None => examined
@@ -42,26 +42,32 @@ pub fn examine(conn: &mut Connection, table: &Path) -> anyhow::Result<Examined> 
 
 fn entries(tx: &Transaction<'_>, kept: i64, examined: &mut Examined) -> rusqlite::Result<()> {
     let (rows, estimated, unknown, unpriced): (i64, i64, i64, i64) = tx.query_row(
-        "SELECT count(*), count(*) FILTER (WHERE source = 'estimated'), count(*) FILTER (WHERE source IS NULL),
-            count(*) FILTER (WHERE cost IS NULL)
-        FROM entry WHERE started_at >= ?",
+        &format!(
+            "SELECT count(*), count(*) FILTER (WHERE source = 'estimated'), count(*) FILTER (WHERE source IS NULL),
+            count(*) FILTER (WHERE {UNPRICED})
+        FROM entry WHERE started_at >= ?"
+        ),
         [kept],
         |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)),
     )?;
     examined.facts.push(format!(
-        "entries        {rows}: {estimated} with estimated tokens, {unknown} without any, {unpriced} without a cost"
+        "entries        {rows}: {estimated} with estimated tokens, {unknown} without any, {unpriced} without a price"
     ));
     Ok(())
 }
 
 /// Adds the entries up again and lays the sums beside those of a rollup, where all entries are still there.
-fn rollup(
+fn compare(
     tx: &Transaction<'_>,
-    table: &str,
-    span: u64,
+    rollup: Rollup,
     kept: i64,
     examined: &mut Examined,
 ) -> rusqlite::Result<()> {
+    let Rollup {
+        table,
+        span,
+        groups,
+    } = rollup;
     let span = span as i64;
     let from = (kept + span - 1) / span * span;
     // The first three count requests, all others add up a column.
@@ -70,15 +76,19 @@ fn rollup(
         .skip(3)
         .map(|count| format!(", coalesce(sum({count}), 0)"));
     let added = format!(
-        "count(*), count(*) FILTER (WHERE source IS NOT 'provider'), count(*) FILTER (WHERE cost IS NULL){}",
+        "count(*), count(*) FILTER (WHERE source IS NOT 'provider'), count(*) FILTER (WHERE {UNPRICED}){}",
         counts.collect::<String>()
     );
+    let names: Vec<&str> = GROUP[..groups].iter().map(|(column, _)| *column).collect();
+    let of_entry: Vec<&str> = GROUP[1..groups].iter().map(|(_, entry)| *entry).collect();
+    let places: Vec<String> = (1..=groups).map(|place| place.to_string()).collect();
     let entries = format!(
-        "SELECT started_at / {span} * {span} AS start, key_id, coalesce(project_id, ''), coalesce(user_id, ''), model,
-            coalesce(upstream, ''), endpoint, outcome, {added}
-        FROM entry WHERE started_at >= {from} GROUP BY 1, 2, 3, 4, 5, 6, 7, 8"
+        "SELECT started_at / {span} * {span} AS start, {}, {added} FROM entry WHERE started_at >= {from} GROUP BY {}",
+        of_entry.join(", "),
+        places.join(", ")
     );
-    let sums = format!("SELECT {GROUP}, {SUMS} FROM {table} WHERE start >= {from}");
+    let names = names.join(", ");
+    let sums = format!("SELECT {names}, {SUMS} FROM {table} WHERE start >= {from}");
     let count: i64 = tx.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| {
         row.get(0)
     })?;
@@ -93,8 +103,7 @@ fn rollup(
     ];
     for (these, others, what) in sides {
         let sql = format!(
-            "SELECT datetime(start / 1000, 'unixepoch'), key_id, model, endpoint, outcome
-            FROM (SELECT * FROM ({these}) EXCEPT SELECT * FROM ({others}))"
+            "SELECT datetime(start / 1000, 'unixepoch'), {names} FROM (SELECT * FROM ({these}) EXCEPT SELECT * FROM ({others}))"
         );
         let mut statement = tx.prepare(&sql)?;
         let mut rows = statement.query([])?;
@@ -102,15 +111,17 @@ fn rollup(
         while let Some(row) = rows.next()? {
             found += 1;
             if found <= NAMED_MAX {
-                let text = |column| row.get::<_, String>(column);
-                examined.differences.push(format!(
-                    "{table} of {} UTC, key {}, model {}, {}, {}: {what}",
-                    text(0)?,
-                    text(1)?,
-                    text(2)?,
-                    text(3)?,
-                    text(4)?
-                ));
+                let start: String = row.get(0)?;
+                let mut whose = String::new();
+                for (at, (name, _)) in GROUP[..groups].iter().enumerate().skip(1) {
+                    let value: String = row.get(1 + at)?;
+                    if !value.is_empty() {
+                        whose += &format!(", {name} {value}");
+                    }
+                }
+                examined
+                    .differences
+                    .push(format!("{table} of {start} UTC{whose}: {what}"));
             }
         }
         if found > NAMED_MAX {

@@ -1,18 +1,54 @@
 //! Entries and rollups as rows. A transaction holds both, so neither is ever without the other.
 
 use super::entry::{Entry, EntryId, Source};
-use crate::domain::{KeyId, Outcome};
-use rusqlite::{Connection, Result, Transaction, TransactionBehavior, named_params, params};
+use crate::domain::{KeyId, NanoDollars, Outcome};
+use rusqlite::{
+    Connection, Result, ToSql, Transaction, TransactionBehavior, named_params, params,
+    params_from_iter,
+};
 use std::collections::HashMap;
 
-/// The tables of sums, and the span that a row of each is about.
-pub(super) const ROLLUPS: [(&str, u64); 2] =
-    [("rollup_hour", 3_600_000), ("rollup_day", 86_400_000)];
+/// A table of sums.
+#[derive(Clone, Copy)]
+pub(super) struct Rollup {
+    /// Its name.
+    pub(super) table: &'static str,
+    /// Milliseconds that a row is about.
+    pub(super) span: u64,
+    /// How many columns of [`GROUP`] it sums up by, from the first one on.
+    pub(super) groups: usize,
+}
+
+const DAY_MILLIS: u64 = 86_400_000;
+pub(super) const ROLLUPS: [Rollup; 3] = [
+    rollup("rollup_hour", DAY_MILLIS / 24, GROUP.len()),
+    rollup("rollup_day", DAY_MILLIS, GROUP.len()),
+    rollup("rollup_day_key", DAY_MILLIS, 5),
+];
+
+const fn rollup(table: &'static str, span: u64, groups: usize) -> Rollup {
+    Rollup {
+        table,
+        span,
+        groups,
+    }
+}
+
 /// What is summed up, in the order of the columns.
-pub(super) const SUMS: &str = "requests, unreported, unpriced, input, cached, cache_write, output, reasoning, audio_input, audio_output, cost";
-/// What it is summed up by.
-pub(super) const GROUP: &str =
-    "start, key_id, project_id, user_id, model, upstream, endpoint, outcome";
+pub(super) const SUMS: &str = "requests, unreported, unpriced, input, cached, cache_write, output, reasoning, audio_input, audio_output, cost, quantity";
+/// What an entry satisfies that used something whose price nobody knows.
+pub(super) const UNPRICED: &str = "cost IS NULL AND (source IS NOT NULL OR quantity IS NOT NULL)";
+/// What it is summed up by: the column of a rollup, and the same of an entry. Who pays and what was asked come first.
+pub(super) const GROUP: [(&str, &str); 8] = [
+    ("start", "started_at"), // of the span in which it began
+    ("key_id", "key_id"),
+    ("project_id", "coalesce(project_id, '')"),
+    ("user_id", "coalesce(user_id, '')"),
+    ("endpoint", "endpoint"),
+    ("model", "model"),
+    ("upstream", "coalesce(upstream, '')"),
+    ("outcome", "outcome"),
+];
 /// Entries deleted in one transaction: the writer waits behind it.
 const PRUNED_AT_ONCE: u32 = 500;
 
@@ -21,14 +57,22 @@ const PRUNED_AT_ONCE: u32 = 500;
 struct Group<'a> {
     start: u64,
     key: KeyId,
+    project: &'a str,
+    user: &'a str,
+    endpoint: &'static str,
+    /// None in a rollup that is coarser.
+    detail: Option<Detail<'a>>,
+}
+
+#[derive(PartialEq, Eq, Hash)]
+struct Detail<'a> {
     model: &'a str,
     upstream: &'a str,
-    endpoint: &'static str,
     outcome: Outcome,
 }
 
 /// As many sums as `SUMS` names.
-type Sums = [i64; 11];
+type Sums = [i64; 12];
 
 /// Writes entries and adds them to the rollups. An entry that is there already is left alone and added to nothing.
 pub(super) fn write(conn: &mut Connection, entries: &[Entry]) -> Result<usize> {
@@ -40,28 +84,33 @@ pub(super) fn write(conn: &mut Connection, entries: &[Entry]) -> Result<usize> {
             continue;
         }
         written += 1;
-        for (groups, (_, span)) in groups.iter_mut().zip(ROLLUPS) {
-            let sums = groups.entry(group(entry, span)).or_default();
+        for (groups, rollup) in groups.iter_mut().zip(ROLLUPS) {
+            let sums = groups.entry(group(entry, rollup)).or_default();
             for (sum, more) in sums.iter_mut().zip(figures(entry)) {
                 *sum += more;
             }
         }
     }
-    for (groups, (table, _)) in groups.iter().zip(ROLLUPS) {
-        add(&tx, table, groups)?;
+    for (groups, rollup) in groups.iter().zip(ROLLUPS) {
+        add(&tx, rollup, groups)?;
     }
     tx.commit()?;
     Ok(written)
 }
 
-fn group(entry: &Entry, span: u64) -> Group<'_> {
-    Group {
-        start: entry.started / span * span,
-        key: entry.key,
+fn group(entry: &Entry, rollup: Rollup) -> Group<'_> {
+    let detail = Detail {
         model: &entry.model,
         upstream: entry.upstream.as_deref().unwrap_or_default(),
-        endpoint: entry.endpoint.as_str(),
         outcome: entry.outcome,
+    };
+    Group {
+        start: entry.started / rollup.span * rollup.span,
+        key: entry.key,
+        project: entry.project.as_deref().unwrap_or_default(),
+        user: entry.user.as_deref().unwrap_or_default(),
+        endpoint: entry.endpoint.as_str(),
+        detail: (rollup.groups == GROUP.len()).then_some(detail),
     }
 }
 
@@ -72,7 +121,7 @@ fn figures(entry: &Entry) -> Sums {
     [
         1,
         i64::from(entry.source != Some(Source::Provider)),
-        1, // no prices yet
+        entry.is_unpriced().into(),
         count(usage.input),
         count(usage.cached),
         count(usage.cache_write),
@@ -80,18 +129,21 @@ fn figures(entry: &Entry) -> Sums {
         count(usage.reasoning),
         count(usage.audio_input),
         count(usage.audio_output),
-        0,
+        entry.cost.map_or(0, NanoDollars::nanos),
+        count(entry.quantity),
     ]
 }
 
 /// Whether the entry was not there yet.
 fn insert(tx: &Transaction<'_>, entry: &Entry) -> Result<bool> {
-    let sql = "INSERT INTO entry (id, started_at, request_id, key_id, endpoint, model, served_model, provider, upstream,
-            stream, input, cached, cache_write, output, reasoning, audio_input, audio_output, source, first_us,
-            duration_us, attempts, outcome, status, finish_reason, upstream_request_id)
-        VALUES (:id, :started, :request, :key, :endpoint, :model, :served, :provider, :upstream,
-            :stream, :input, :cached, :cache_write, :output, :reasoning, :audio_input, :audio_output, :source, :first,
-            :duration, :attempts, :outcome, :status, :finish, :upstream_request)
+    let sql = "INSERT INTO entry (id, started_at, request_id, key_id, project_id, user_id, endpoint, model, served_model,
+            provider, upstream, stream, input, cached, cache_write, output, reasoning, audio_input, audio_output,
+            source, quantity, image_size, cost, price, first_us, duration_us, attempts, outcome, status,
+            finish_reason, upstream_request_id, metadata)
+        VALUES (:id, :started, :request, :key, :project, :user, :endpoint, :model, :served,
+            :provider, :upstream, :stream, :input, :cached, :cache_write, :output, :reasoning, :audio_input, :audio_output,
+            :source, :quantity, :image_size, :cost, :price, :first, :duration, :attempts, :outcome, :status,
+            :finish, :upstream_request, :metadata)
         ON CONFLICT DO NOTHING";
     let count = |tokens: Option<u64>| tokens.map(|tokens| tokens as i64);
     let usage = &entry.usage;
@@ -100,6 +152,8 @@ fn insert(tx: &Transaction<'_>, entry: &Entry) -> Result<bool> {
         ":started": entry.started as i64,
         ":request": entry.request,
         ":key": entry.key.as_str(),
+        ":project": entry.project,
+        ":user": entry.user,
         ":endpoint": entry.endpoint.as_str(),
         ":model": entry.model,
         ":served": entry.served_model,
@@ -114,6 +168,10 @@ fn insert(tx: &Transaction<'_>, entry: &Entry) -> Result<bool> {
         ":audio_input": count(usage.audio_input),
         ":audio_output": count(usage.audio_output),
         ":source": entry.source.map(Source::as_str),
+        ":quantity": count(entry.quantity),
+        ":image_size": entry.image_size,
+        ":cost": entry.cost.map(NanoDollars::nanos),
+        ":price": entry.price,
         ":first": count(entry.first_us),
         ":duration": entry.duration_us as i64,
         ":attempts": entry.attempts,
@@ -121,50 +179,41 @@ fn insert(tx: &Transaction<'_>, entry: &Entry) -> Result<bool> {
         ":status": entry.status,
         ":finish": entry.finish_reason,
         ":upstream_request": entry.upstream_request,
+        ":metadata": entry.metadata,
     })?;
     Ok(rows == 1)
 }
 
-fn add(tx: &Transaction<'_>, table: &str, groups: &HashMap<Group<'_>, Sums>) -> Result<()> {
+fn add(tx: &Transaction<'_>, rollup: Rollup, groups: &HashMap<Group<'_>, Sums>) -> Result<()> {
     let sums = || SUMS.split(", ");
     let more: Vec<_> = sums()
         .map(|sum| format!("{sum} = {sum} + excluded.{sum}"))
         .collect();
+    let Rollup {
+        table,
+        groups: columns,
+        ..
+    } = rollup;
+    let key: Vec<&str> = GROUP[..columns].iter().map(|(column, _)| *column).collect();
     let sql = format!(
-        "INSERT INTO {table} (start, key_id, model, upstream, endpoint, outcome, {SUMS})
-        VALUES (?, ?, ?, ?, ?, ?{}) ON CONFLICT DO UPDATE SET {}",
-        ", ?".repeat(sums().count()),
+        "INSERT INTO {table} ({}, {SUMS}) VALUES (?{}) ON CONFLICT DO UPDATE SET {}",
+        key.join(", "),
+        ", ?".repeat(columns + sums().count() - 1),
         more.join(", ")
     );
     let mut statement = tx.prepare_cached(&sql)?;
-    for (group, [a, b, c, d, e, f, g, h, i, j, k]) in groups {
-        let Group {
-            start,
-            key,
-            model,
-            upstream,
-            endpoint,
-            outcome,
-        } = group;
-        statement.execute(params![
-            *start as i64,
-            key.as_str(),
-            model,
-            upstream,
-            endpoint,
-            outcome.as_str(),
-            a,
-            b,
-            c,
-            d,
-            e,
-            f,
-            g,
-            h,
-            i,
-            j,
-            k
-        ])?;
+    for (group, sums) in groups {
+        let start = group.start as i64;
+        let key = group.key.as_str();
+        // In the order of `GROUP`.
+        let mut values: Vec<&dyn ToSql> =
+            vec![&start, &key, &group.project, &group.user, &group.endpoint];
+        let outcome = group.detail.as_ref().map(|detail| detail.outcome.as_str());
+        if let Some(detail) = &group.detail {
+            values.extend([&detail.model as &dyn ToSql, &detail.upstream, &outcome]);
+        }
+        values.extend(sums.iter().map(|sum| sum as &dyn ToSql));
+        statement.execute(params_from_iter(values))?;
     }
     Ok(())
 }

@@ -124,7 +124,10 @@ fn nothing_is_free_by_mistake() {
         .filter(|row| is_free(row))
         .map(|row| row.models)
         .collect();
-    assert_eq!(free, ["omni-moderation-2024-09-26|omni-moderation-latest"]);
+    assert_eq!(
+        free,
+        ["omni-moderation-2024-09-26|omni-moderation-latest", "*"]
+    );
 }
 
 #[test]

@@ -25,9 +25,17 @@ pub(super) async fn route(app: &Arc<App>, request: Request) -> Result<Response<B
         "/admin/events" if is_get => events::watch(app, request.headers(), query),
         "/admin/usage/export" if is_get => export::export(app, request.headers(), query).await,
         "/v1/organization/costs" if is_get => usage::costs(app, request.headers(), query).await,
-        "/healthz" | "/readyz" | "/metrics" | "/info" | "/admin/events" | "/admin/usage/export"
+        "/healthz"
+        | "/readyz"
+        | "/metrics"
+        | "/info"
+        | "/admin/events"
+        | "/admin/usage/export"
         | "/v1/organization/costs" => allow_only(GET, request.method()),
-        _ => match path.strip_prefix("/v1/organization/usage/").and_then(usage::Kind::named) {
+        _ => match path
+            .strip_prefix("/v1/organization/usage/")
+            .and_then(usage::Kind::named)
+        {
             Some(kind) if is_get => usage::usage(app, kind, request.headers(), query).await,
             Some(_) => allow_only(GET, request.method()),
             None => Err(Error::NoSuchPath),

@@ -7,7 +7,7 @@ use super::{
     json::{DEPTH_MAX, Lexer, Sink, Span, Text, Token},
     sse,
 };
-use crate::domain::Usage;
+use crate::domain::{Tier, Usage};
 use std::ops::Range;
 
 /// What a whole answer has said so far.
@@ -21,6 +21,14 @@ pub struct Seen {
     pub finish_reason: Option<Box<str>>,
     /// The model that says it answered.
     pub model: Option<Box<str>>,
+    /// The tier of service that it was given.
+    pub tier: Tier,
+    /// It names a tier that price lists don't have.
+    pub tier_unknown: bool,
+    /// Images that it holds.
+    pub images: u64,
+    /// Seconds of sound that it transcribes, begun ones included.
+    pub seconds: Option<u64>,
     /// A choice called a tool.
     pub tool_calls: bool,
     /// It carried an error.
@@ -238,6 +246,8 @@ enum Node {
     Response,
     Choices,
     Choice,
+    /// The list that holds images, among others.
+    Data,
     /// A choice's `delta` or `message`.
     Delta,
     ToolCalls,
@@ -260,7 +270,12 @@ enum Field {
     Error,
     Model,
     Type,
+    Tier,
+    Data,
+    Duration,
+    Seconds,
     Usage,
+    Total,
     Input,
     /// `input_tokens`, which some providers count without what their cache read and wrote.
     InputTokens,
@@ -293,6 +308,8 @@ struct Walk {
     /// The usage has `input_tokens`, and these leave out what the cache read and wrote.
     input_tokens: bool,
     cache_apart: bool,
+    /// What the usage says that all tokens are.
+    total: Option<u64>,
     /// The place of the key `usage` and of the comma before it.
     usage_key: (usize, Option<usize>),
     /// `usage: null` came first in its object, so the comma after it must go.
@@ -329,6 +346,7 @@ impl Walk {
                 self.seen.usage = Some(Usage::default());
                 self.reports_usage = true;
                 (self.input_tokens, self.cache_apart) = (false, false);
+                self.total = None;
                 Node::Usage
             }
             (Node::Root | Node::Response, Field::Error, _) => {
@@ -338,6 +356,11 @@ impl Walk {
             (Node::Choices, _, true) => {
                 self.no_choices = false;
                 Node::Choice
+            }
+            (Node::Root, Field::Data, false) => Node::Data,
+            (Node::Data, _, true) => {
+                self.seen.images += 1;
+                Node::Other
             }
             (Node::Choice, Field::Delta, true) => Node::Delta,
             (Node::Delta, Field::ToolCalls, _) => Node::ToolCalls,
@@ -393,6 +416,15 @@ impl Walk {
             (Node::Root | Node::Response, Field::Model) if self.seen.model.is_none() => {
                 self.seen.model = text.decode().map(|model| model.into());
             }
+            (Node::Root | Node::Response, Field::Tier) => {
+                let tier = text.decode().and_then(|name| Tier::of_answer(&name));
+                self.seen.tier = tier.unwrap_or_default();
+                self.seen.tier_unknown = tier.is_none();
+            }
+            (Node::Root, Field::Duration) => {
+                let seconds = text.plain().and_then(whole_seconds);
+                self.seen.seconds = self.seen.seconds.or(seconds);
+            }
             (Node::Root, Field::Type) => self.event_type(text.plain().unwrap_or_default()),
             (Node::Root | Node::Response, Field::Error) => self.seen.error = true,
             _ => {}
@@ -404,6 +436,11 @@ impl Walk {
         self.event.content |= kind.ends_with(b".delta");
         match kind {
             b"response.completed" | b"response.incomplete" => self.seen.ended = true,
+            b"image_generation.completed" | b"image_edit.completed" => {
+                self.seen.images += 1;
+                self.seen.ended = true;
+            }
+            b"speech.audio.done" | b"transcript.text.done" => self.seen.ended = true,
             b"response.failed" | b"error" => {
                 self.seen.ended = true;
                 self.seen.error = true;
@@ -415,6 +452,13 @@ impl Walk {
     fn number(&mut self, text: Text<'_>) {
         let node = self.node();
         let field = std::mem::take(&mut self.field);
+        if let (Node::Root, Field::Duration) | (Node::Usage, Field::Seconds) = (node, field) {
+            let seconds = text.plain().and_then(whole_seconds);
+            // What is billed counts more than how long the sound is.
+            let known = self.seen.seconds.filter(|_| field == Field::Duration);
+            self.seen.seconds = known.or(seconds);
+            return;
+        }
         let Some(usage) = &mut self.seen.usage else {
             return;
         };
@@ -433,6 +477,10 @@ impl Walk {
             (Node::InputDetails, Field::Audio) => &mut usage.audio_input,
             (Node::OutputDetails, Field::Reasoning) => &mut usage.reasoning,
             (Node::OutputDetails, Field::Audio) => &mut usage.audio_output,
+            (Node::Usage, Field::Total) => {
+                self.total = text.plain().and_then(count);
+                return;
+            }
             _ => return,
         };
         // A negative or broken figure is no figure.
@@ -440,10 +488,23 @@ impl Walk {
         self.seen.usage_refused |= place.is_none();
     }
 
-    /// Makes the input a whole of which the cache's tokens are parts, whichever way the provider counts.
+    /// Makes wholes of input and output, of which the cache's tokens and the reasoning are parts, whichever way the
+    /// provider counts.
     fn end_usage(&mut self) {
-        if let Some(usage) = &mut self.seen.usage
-            && let Some(input) = &mut usage.input
+        let Some(usage) = &mut self.seen.usage else {
+            return;
+        };
+        if let (Some(input), Some(output), Some(reasoning)) =
+            (usage.input, usage.output, usage.reasoning)
+            && self.total
+                == input
+                    .checked_add(output)
+                    .and_then(|sum| sum.checked_add(reasoning))
+        {
+            // The total would be smaller if the output had the reasoning in it.
+            usage.output = Some(output.saturating_add(reasoning));
+        }
+        if let Some(input) = &mut usage.input
             && self.input_tokens
             && self.cache_apart
         {
@@ -489,6 +550,17 @@ impl Sink for Walk {
     }
 }
 
+/// So many seconds, the last one being one though it had only begun.
+fn whole_seconds(text: &[u8]) -> Option<u64> {
+    let (whole, fraction) = match text.iter().position(|byte| *byte == b'.') {
+        Some(point) => (&text[..point], &text[point + 1..]),
+        None => (text, &b""[..]),
+    };
+    count(fraction)?; // digits only: no exponent
+    let has_begun = fraction.iter().any(|digit| *digit != b'0');
+    count(whole)?.checked_add(has_begun.into())
+}
+
 /// The number that these digits write, if they are nothing but digits.
 fn count(digits: &[u8]) -> Option<u64> {
     digits.iter().try_fold(0_u64, |count, byte| {
@@ -509,6 +581,9 @@ fn field(node: Node, name: &[u8]) -> Field {
             b"usage" => Field::Usage,
             b"error" => Field::Error,
             b"model" => Field::Model,
+            b"service_tier" => Field::Tier,
+            b"data" if node == Node::Root => Field::Data,
+            b"duration" if node == Node::Root => Field::Duration,
             b"choices" if node == Node::Root => Field::Choices,
             b"response" if node == Node::Root => Field::Response,
             b"type" if node == Node::Root => Field::Type,
@@ -528,12 +603,18 @@ fn field(node: Node, name: &[u8]) -> Field {
         Node::Usage => match name {
             b"prompt_tokens" => Field::Input,
             b"input_tokens" => Field::InputTokens,
+            b"total_tokens" => Field::Total,
+            b"seconds" => Field::Seconds,
             b"cached_tokens" | b"prompt_cache_hit_tokens" => Field::Cached,
             b"cache_read_input_tokens" => Field::CacheReadApart,
             b"cache_creation_input_tokens" => Field::CacheWriteApart,
             b"completion_tokens" | b"output_tokens" => Field::Output,
-            b"prompt_tokens_details" | b"input_tokens_details" => Field::InputDetails,
-            b"completion_tokens_details" | b"output_tokens_details" => Field::OutputDetails,
+            b"prompt_tokens_details" | b"input_tokens_details" | b"input_token_details" => {
+                Field::InputDetails
+            }
+            b"completion_tokens_details" | b"output_tokens_details" | b"output_token_details" => {
+                Field::OutputDetails
+            }
             _ => Field::Other,
         },
         Node::InputDetails | Node::OutputDetails => match name {
@@ -543,7 +624,7 @@ fn field(node: Node, name: &[u8]) -> Field {
             b"audio_tokens" => Field::Audio,
             _ => Field::Other,
         },
-        Node::Other | Node::Choices | Node::ToolCalls => Field::Other,
+        Node::Other | Node::Choices | Node::Data | Node::ToolCalls => Field::Other,
     }
 }
 

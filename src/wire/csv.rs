@@ -35,7 +35,9 @@ pub fn record(text: &str) -> Option<(Vec<String>, &str)> {
             Some(more) => rest = more,
             None => {
                 let behind = behind.strip_prefix('\r').unwrap_or(behind);
-                let next = behind.strip_prefix('\n').or((behind.is_empty()).then_some(""))?;
+                let next = behind
+                    .strip_prefix('\n')
+                    .or((behind.is_empty()).then_some(""))?;
                 return Some((fields, next));
             }
         }
@@ -69,7 +71,10 @@ mod tests {
     fn records_are_read_and_broken_ones_refused() {
         let fields = |text| record(text).map(|(fields, _)| fields);
         let some = |fields: &[&str]| Some(fields.iter().map(|f| (*f).to_owned()).collect());
-        assert_eq!(fields("a,,\"b\"\"\n,\"\r\nrest"), some(&["a", "", "b\"\n,"]));
+        assert_eq!(
+            fields("a,,\"b\"\"\n,\"\r\nrest"),
+            some(&["a", "", "b\"\n,"])
+        );
         assert_eq!(record("a\r\nb").map(|(_, rest)| rest), Some("b"));
         for broken in ["\"a", "a\"b", "\"a\"b"] {
             assert_eq!(record(broken), None, "{broken}");

@@ -146,11 +146,8 @@ mod tests {
 
     #[test]
     fn lists_are_read_with_brackets_and_without() {
-        let query = Query::parse(
-            Some("a[]=1&a=2&a%5B%5D=x%20y&b=c+d%2Be&"),
-            &["a", "b", "c"],
-        )
-        .unwrap();
+        let query =
+            Query::parse(Some("a[]=1&a=2&a%5B%5D=x%20y&b=c+d%2Be&"), &["a", "b", "c"]).unwrap();
         assert_eq!(query.all("a").collect::<Vec<_>>(), ["1", "2", "x y"]);
         assert_eq!(query.one("b"), Ok(Some("c d+e")));
         assert_eq!(query.one("c"), Ok(None));
@@ -162,10 +159,7 @@ mod tests {
         let parse = |query| Query::parse(Some(query), &["a"]).map(|_| ());
         assert_eq!(parse("a=%zz"), Err(Mistake::Syntax));
         assert_eq!(parse("b=1"), Err(Mistake::Unknown("b".to_owned())));
-        assert_eq!(
-            parse(&"a=1&".repeat(PAIRS_MAX + 1)),
-            Err(Mistake::Syntax)
-        );
+        assert_eq!(parse(&"a=1&".repeat(PAIRS_MAX + 1)), Err(Mistake::Syntax));
         assert_eq!(parse(&"a=1&".repeat(PAIRS_MAX)), Ok(()));
     }
 

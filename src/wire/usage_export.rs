@@ -157,7 +157,10 @@ fn pages(text: &str, export: &mut UsageExport) -> Result<(), Fault> {
             Some(Err(error)) => {
                 // One of several shapes that do not fit has no place of its own.
                 let line = if error.line() > 0 { error.line() } else { line };
-                return Err(fault(line, format!("no page of OpenAI's usage API: {error}")));
+                return Err(fault(
+                    line,
+                    format!("no page of OpenAI's usage API: {error}"),
+                ));
             }
         };
         for page in pages {
@@ -230,7 +233,11 @@ fn table(text: &str, export: &mut UsageExport) -> Result<(), Fault> {
     }
     if columns.input.is_some() {
         // The file does not say; of those that have tokens only this kind has any in its answers.
-        let kind = if columns.output.is_some() { "completions" } else { "embeddings" };
+        let kind = if columns.output.is_some() {
+            "completions"
+        } else {
+            "embeddings"
+        };
         export.kinds.insert(kind.to_owned());
     }
     let mut line = 2;

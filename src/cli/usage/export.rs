@@ -15,12 +15,17 @@ pub(super) async fn run(reports: &Reports, options: &Options) -> Result<(), Endi
             ));
         }
     };
-    if options.after.as_deref().is_some_and(|id| !Wanted::is_id(id)) {
+    if options
+        .after
+        .as_deref()
+        .is_some_and(|id| !Wanted::is_id(id))
+    {
         return Err(Ending::Mistake(
             "--after: expected the `id` of the last call that was exported".to_owned(),
         ));
     }
-    let time = |flag, text: &Option<String>| text.as_deref().map(|text| when(flag, text)).transpose();
+    let time =
+        |flag, text: &Option<String>| text.as_deref().map(|text| when(flag, text)).transpose();
     let mut wanted = Some(Wanted {
         since: time("--since", &options.since)?.unwrap_or(0),
         until: time("--until", &options.until)?.unwrap_or(u64::MAX),
@@ -30,7 +35,11 @@ pub(super) async fn run(reports: &Reports, options: &Options) -> Result<(), Endi
     let mut out = std::io::stdout().lock();
     // An export that goes on has its heading already.
     let head = format.head();
-    let mut text = if options.after.is_none() { head } else { String::new() };
+    let mut text = if options.after.is_none() {
+        head
+    } else {
+        String::new()
+    };
     loop {
         match out.write_all(text.as_bytes()) {
             // Whoever reads has seen enough, as `head` does.

@@ -174,9 +174,7 @@ async fn show(db: Db, reports: &Reports, options: &Options) -> Result<(), Ending
     let mut lines = usage.context("the usage cannot be read")?.lines;
     let names = match options.by {
         Group::Key => Some(key_names(db).await.context("the keys cannot be read")?),
-        _ => {
-            None
-        }
+        _ => None,
     };
     if options.by != Group::Day {
         lines.sort_by_key(|line| std::cmp::Reverse((line.sums.tokens(), line.sums.requests)));

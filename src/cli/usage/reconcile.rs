@@ -86,7 +86,9 @@ async fn ledger(
     export: &UsageExport,
     endpoints: &[Endpoint],
 ) -> Result<Used, Ending> {
-    let names = endpoints.iter().map(|endpoint| endpoint.as_str().to_owned());
+    let names = endpoints
+        .iter()
+        .map(|endpoint| endpoint.as_str().to_owned());
     let mut only = options.filters.only();
     only.push((Column::Endpoint, names.collect()));
     if options.filters.upstreams.is_empty() {
@@ -97,7 +99,11 @@ async fn ledger(
         from: export.span.0 * 1000,
         until: export.span.1 * 1000,
         width: Width::Day,
-        by: if has_models { vec![Column::Served] } else { Vec::new() },
+        by: if has_models {
+            vec![Column::Served]
+        } else {
+            Vec::new()
+        },
         only,
         lines_max: super::LINES_MAX,
     };
@@ -113,7 +119,9 @@ async fn ledger(
                 output: sums.output,
             };
             let model = group.into_iter().next().flatten();
-            used.entry((Day::of_millis(start), model)).or_default().add(figures);
+            used.entry((Day::of_millis(start), model))
+                .or_default()
+                .add(figures);
         }
         ask.from = usage.until;
     }
@@ -142,7 +150,10 @@ fn show(options: &Options, provider: &Used, ledger: &Used) -> Result<(), Ending>
             for one in &differences {
                 let model = csv::field(one.model);
                 let (day, figure) = (&one.day, one.figure);
-                say(&format!("{day},{model},{figure},{},{}", one.provider, one.ledger));
+                say(&format!(
+                    "{day},{model},{figure},{},{}",
+                    one.provider, one.ledger
+                ));
             }
         }
         Format::Json => differences.iter().for_each(|one| {
@@ -178,17 +189,22 @@ fn compare(
         ("cached", theirs.cached, ours.cached),
         ("output", theirs.output, ours.output),
     ];
-    figures.into_iter().map(move |(figure, provider, ledger)| Difference {
-        day: day.clone(),
-        model,
-        figure,
-        provider,
-        ledger,
-    })
+    figures
+        .into_iter()
+        .map(move |(figure, provider, ledger)| Difference {
+            day: day.clone(),
+            model,
+            figure,
+            provider,
+            ledger,
+        })
 }
 
 fn table<'a>(differences: &[Difference<'a>], totals: impl Iterator<Item = Difference<'a>>) {
-    let width = differences.iter().map(|one| one.model.chars().count()).max();
+    let width = differences
+        .iter()
+        .map(|one| one.model.chars().count())
+        .max();
     let width = width.unwrap_or(0).max("MODEL".len());
     say(&format!(
         "{:<10}  {:<width$}  {:<8}  {:>15}  {:>15}  {:>15}",

@@ -110,8 +110,15 @@ fn table(by: Group, rows: &[Row], with_names: bool) {
     };
     let name = |row: &Row| printable(row.name.as_deref().unwrap_or_default());
     let ids = width(by.name(), &id).max("TOTAL".len());
-    let names = if with_names { width("name", &name) + 2 } else { 0 };
-    let line = |id: &str, name: &str, [a, b, c, d, e, f, g, h]: [String; FIGURES.len()], bar: &str| {
+    let names = if with_names {
+        width("name", &name) + 2
+    } else {
+        0
+    };
+    let line = |id: &str,
+                name: &str,
+                [a, b, c, d, e, f, g, h]: [String; FIGURES.len()],
+                bar: &str| {
         let line = format!(
             "{id:<ids$}  {name:<names$}{a:>10}  {b:>13}  {c:>13}  {d:>13}  {e:>12}  {f:>14}  {g:>10}  {h:>9}  {bar}"
         );
@@ -124,7 +131,12 @@ fn table(by: Group, rows: &[Row], with_names: bool) {
     let mut total = Sums::default();
     for row in rows {
         total.add(row.sums);
-        line(&id(row), &name(row), figures(&row.sums), &bar(row.sums.tokens(), most));
+        line(
+            &id(row),
+            &name(row),
+            figures(&row.sums),
+            &bar(row.sums.tokens(), most),
+        );
     }
     if rows.len() > 1 {
         line("TOTAL", "", figures(&total), "");

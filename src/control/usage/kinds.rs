@@ -94,11 +94,7 @@ const FILTERS: [(&str, Column); 4] = [
 static KINDS: [Kind; 6] = [
     Kind {
         name: "completions",
-        endpoints: &[
-            Endpoint::Chat,
-            Endpoint::Completions,
-            Endpoint::Responses,
-        ],
+        endpoints: &[Endpoint::Chat, Endpoint::Completions, Endpoint::Responses],
         groups: &[
             ("project_id", Group::Project),
             ("user_id", Group::User),

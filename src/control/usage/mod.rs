@@ -89,7 +89,9 @@ async fn answer<T>(
     let mut lines = Vec::new();
     if let (Some(mut only), Some((from, until))) = (filters, page.span()) {
         if !endpoints.is_empty() && !only.iter().any(|(column, _)| *column == Column::Endpoint) {
-            let names = endpoints.iter().map(|endpoint| endpoint.as_str().to_owned());
+            let names = endpoints
+                .iter()
+                .map(|endpoint| endpoint.as_str().to_owned());
             only.push((Column::Endpoint, names.collect()));
         }
         let ask = Ask {
@@ -110,8 +112,7 @@ async fn answer<T>(
     for (start_time, end_time) in &page.buckets {
         let mut results = Vec::new();
         // A line names the beginning of the whole bucket, also where this one was cut short.
-        while let Some(line) =
-            lines.next_if(|line| line.start / whole == start_time * 1000 / whole)
+        while let Some(line) = lines.next_if(|line| line.start / whole == start_time * 1000 / whole)
         {
             results.push(result(line));
         }

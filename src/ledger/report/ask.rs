@@ -185,10 +185,8 @@ impl Ask {
 }
 
 fn parts<const N: usize>(all: [(Table, u64, u64); N]) -> Vec<Part> {
-    let parts = all.into_iter().map(|(table, from, until)| Part {
-        table,
-        from,
-        until,
-    });
+    let parts = all
+        .into_iter()
+        .map(|(table, from, until)| Part { table, from, until });
     parts.filter(|part| part.from < part.until).collect()
 }

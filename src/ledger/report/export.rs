@@ -12,7 +12,7 @@ use std::fmt::Write;
 const LOOKED_AT: u64 = 5_000;
 
 /// What is exported of an entry, in this order.
-const COLUMNS: [&str; 29] = [
+const COLUMNS: [&str; 32] = [
     "id",
     "started_at",
     "request_id",
@@ -33,7 +33,10 @@ const COLUMNS: [&str; 29] = [
     "audio_input",
     "audio_output",
     "source",
+    "quantity",
+    "image_size",
     "cost",
+    "price",
     "first_us",
     "duration_us",
     "attempts",
@@ -166,7 +169,9 @@ fn json_line(row: &Row, into: &mut String) -> Result<(), store::Error> {
         let _ = write!(into, "\"{name}\":");
         match (*name, value) {
             (_, Value::Null) => into.push_str("null"),
-            ("stream", Value::Int(truth)) => into.push_str(if *truth != 0 { "true" } else { "false" }),
+            ("stream", Value::Int(truth)) => {
+                into.push_str(if *truth != 0 { "true" } else { "false" })
+            }
             (_, Value::Int(number)) => {
                 let _ = write!(into, "{number}");
             }

@@ -179,7 +179,8 @@ impl Reports {
         let Some(bucket) = ask.width.millis().filter(|_| ask.is_about_entries()) else {
             return Ok(until);
         };
-        let sql = "SELECT started_at FROM entry WHERE id >= $1 AND id < $2 ORDER BY id LIMIT 1 OFFSET $3";
+        let sql =
+            "SELECT started_at FROM entry WHERE id >= $1 AND id < $2 ORDER BY id LIMIT 1 OFFSET $3";
         let values: Vec<Value> = vec![
             statement::first_id(from),
             statement::first_id(until),

@@ -4,7 +4,10 @@ use super::{
     Sums,
     ask::{Ask, Part, Table, Width},
 };
-use crate::{ledger::entry::EntryId, store::Value};
+use crate::{
+    ledger::{entry::EntryId, sqlite::UNPRICED},
+    store::Value,
+};
 
 /// A statement with its values.
 pub(super) struct Statement {
@@ -38,7 +41,9 @@ impl Statement {
         };
         let mut selected = vec![bucket(ask.width, part.table, time)];
         selected.extend(ask.by.iter().map(|by| column(*by).to_owned()));
-        let places: Vec<String> = (1..=selected.len()).map(|place| place.to_string()).collect();
+        let places: Vec<String> = (1..=selected.len())
+            .map(|place| place.to_string())
+            .collect();
         let places = places.join(", ");
         selected.extend(sums(is_entry));
 
@@ -68,7 +73,9 @@ impl Statement {
 
     /// What a key, the first of `values`, used on the days that follow it, by model.
     pub(super) fn days_of_key(values: Vec<Value>) -> Self {
-        let days: Vec<String> = (2..=values.len()).map(|place| format!("${place}")).collect();
+        let days: Vec<String> = (2..=values.len())
+            .map(|place| format!("${place}"))
+            .collect();
         let sums: Vec<String> = sums(false).collect();
         let sql = format!(
             "SELECT start, model, {} FROM rollup_day WHERE key_id = $1 AND start IN ({})
@@ -94,13 +101,15 @@ fn bucket(width: Width, table: Table, time: &str) -> String {
 
 /// The sums, as numbers of 64 bits: a sum of such is wider in Postgres.
 fn sums(is_entry: bool) -> impl Iterator<Item = String> {
-    Sums::NAMES.into_iter().map(move |name| match (is_entry, name) {
-        (true, "requests") => "count(*)".to_owned(),
-        (true, "unreported") => {
-            "count(*) FILTER (WHERE source IS DISTINCT FROM 'provider')".to_owned()
-        }
-        (true, "unpriced") => "count(*) FILTER (WHERE cost IS NULL)".to_owned(),
-        (true, name) => format!("CAST(coalesce(sum({name}), 0) AS BIGINT)"),
-        (false, name) => format!("CAST(sum({name}) AS BIGINT)"),
-    })
+    Sums::NAMES
+        .into_iter()
+        .map(move |name| match (is_entry, name) {
+            (true, "requests") => "count(*)".to_owned(),
+            (true, "unreported") => {
+                "count(*) FILTER (WHERE source IS DISTINCT FROM 'provider')".to_owned()
+            }
+            (true, "unpriced") => format!("count(*) FILTER (WHERE {UNPRICED})"),
+            (true, name) => format!("CAST(coalesce(sum({name}), 0) AS BIGINT)"),
+            (false, name) => format!("CAST(sum({name}) AS BIGINT)"),
+        })
 }

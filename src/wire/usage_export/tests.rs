@@ -6,8 +6,7 @@ use serde_json::{Value, json};
 const START: u64 = 20_000 * 86_400;
 
 fn page(start: u64, results: &Value) -> Value {
-    let bucket =
-        json!({"object": "bucket", "start_time": start, "end_time": start + 3600, "results": results});
+    let bucket = json!({"object": "bucket", "start_time": start, "end_time": start + 3600, "results": results});
     json!({"object": "page", "data": [bucket], "has_more": false, "next_page": null})
 }
 
@@ -75,11 +74,23 @@ fn what_cannot_be_read_is_named_with_its_line() {
     for (text, expected) in [
         (String::new(), "line 1: neither JSON"),
         ("a,b\n1,2\n".to_owned(), "line 1: neither JSON"),
-        ("start_time,end_time\n1,x\n".to_owned(), "line 2: end_time is no number"),
-        ("start_time,end_time\n\n5,5\n".to_owned(), "line 3: a bucket that ends"),
+        (
+            "start_time,end_time\n1,x\n".to_owned(),
+            "line 2: end_time is no number",
+        ),
+        (
+            "start_time,end_time\n\n5,5\n".to_owned(),
+            "line 3: a bucket that ends",
+        ),
         ("start_time,end_time\n1,\"2\n".to_owned(), "line 2: a quote"),
-        ("start_time,end_time\n".to_owned(), "line 1: there is no bucket"),
-        ("start_time,end_time,amount_value\n".to_owned(), "line 1: an export of costs"),
+        (
+            "start_time,end_time\n".to_owned(),
+            "line 1: there is no bucket",
+        ),
+        (
+            "start_time,end_time,amount_value\n".to_owned(),
+            "line 1: an export of costs",
+        ),
         ("{}".to_owned(), "line 1: no page"),
         ("\n\n{\"data\": [}".to_owned(), "line 3: no page"),
         (format!("{twice}\n{twice}"), "line 1: the bucket"),
