@@ -156,7 +156,7 @@ mod tests {
 
     #[test]
     fn what_is_no_query_or_not_known_is_refused() {
-        let parse = |query| Query::parse(Some(query), &["a"]).map(|_| ());
+        let parse = |query: &str| Query::parse(Some(query), &["a"]).map(|_| ());
         assert_eq!(parse("a=%zz"), Err(Mistake::Syntax));
         assert_eq!(parse("b=1"), Err(Mistake::Unknown("b".to_owned())));
         assert_eq!(parse(&"a=1&".repeat(PAIRS_MAX + 1)), Err(Mistake::Syntax));
