@@ -80,7 +80,10 @@ fn compare(
         counts.collect::<String>()
     );
     let names: Vec<&str> = GROUP[..groups].iter().map(|(column, _)| *column).collect();
-    let of_entry: Vec<&str> = GROUP[1..groups].iter().map(|(_, entry)| *entry).collect();
+    let of_entry: Vec<String> = GROUP[1..groups]
+        .iter()
+        .map(|(column, entry)| format!("{entry} AS {column}"))
+        .collect();
     let places: Vec<String> = (1..=groups).map(|place| place.to_string()).collect();
     let entries = format!(
         "SELECT started_at / {span} * {span} AS start, {}, {added} FROM entry WHERE started_at >= {from} GROUP BY {}",

@@ -14,7 +14,7 @@ pub use doctor::{Examined, examine};
 pub use entry::{Admission, Answer, Asked, METADATA_MAX_BYTES, Settled, Settlement};
 pub use flight::Error;
 pub use report::{
-    Ask, Batch, Column, Format, Line, ReportError, Reports, Sums, Usage, Wanted, Width,
+    Ask, Batch, Column, Format, Line, ReportError, Reports, Sum, Sums, Usage, Wanted, Width,
 };
 
 use crate::{store, telemetry::metrics};

@@ -25,3 +25,4 @@ mod shutdown;
 mod simulator;
 mod streaming;
 mod support;
+mod usage;

@@ -9,7 +9,7 @@ use crate::{
     auth::Keys,
     config::{Flags, load_store},
     domain::{Day, Outcome},
-    ledger::{Ask, Column, Reports, Width},
+    ledger::{Ask, Column, Reports, Sum, Width},
     store::Db,
 };
 use anyhow::Context;
@@ -168,6 +168,7 @@ async fn show(db: Db, reports: &Reports, options: &Options) -> Result<(), Ending
         },
         by: options.by.column().into_iter().collect(),
         only: options.filters.only(),
+        sums: &Sum::ALL,
         lines_max: LINES_MAX,
     };
     let usage = reports.usage(&ask).await;

@@ -3,7 +3,7 @@
 use super::{Ending, Format, Options, complain, printable, say};
 use crate::{
     domain::{Day, Endpoint},
-    ledger::{Ask, Column, Line, Reports, Width},
+    ledger::{Ask, Column, Line, Reports, Sum, Width},
     wire::{
         csv,
         usage_export::{self, Figures, UsageExport},
@@ -105,6 +105,7 @@ async fn ledger(
             Vec::new()
         },
         only,
+        sums: &[Sum::Requests, Sum::Input, Sum::Cached, Sum::Output],
         lines_max: super::LINES_MAX,
     };
     let mut used = Used::new();

@@ -1,7 +1,7 @@
 //! `GET /v1/organization/costs`: money, to the last decimal.
 
 use super::{
-    COMMON, answer,
+    Asked, COMMON, answer,
     buckets::{Page, Widths},
     filters,
     kinds::Group,
@@ -11,7 +11,7 @@ use crate::{
     body::Body,
     control::{authorize, json_text},
     error::Error,
-    ledger::{Column, Line, Width},
+    ledger::{Column, Line, Sum, Width},
     wire::{amount::Amount, query::Query},
 };
 use http::{HeaderMap, Response};
@@ -52,9 +52,13 @@ pub async fn costs(
     let page = Page::read(&query, WIDTHS, SystemTime::now())?;
     let groups = query.words("group_by", &GROUPS)?;
     let only = filters(&query, &FILTERS)?;
-    let answer = answer(app, page, &[], &groups, Some(only), |line| {
-        cost(&groups, line)
-    });
+    let asked = Asked {
+        endpoints: &[],
+        sums: &[Sum::Cost],
+        groups: &groups,
+        only: Some(only),
+    };
+    let answer = answer(app, page, asked, |line| cost(&groups, line));
     json_text(&answer.await?)
 }
 

@@ -1,9 +1,9 @@
 //! What OpenAI's usage endpoints tell apart, and the shape of a result of each.
 
-use super::filters;
+use super::{Only, filters};
 use crate::{
     domain::Endpoint,
-    ledger::{Column, Line, Sums},
+    ledger::{Column, Line, Sum, Sums},
     wire::query::{Mistake, Query},
 };
 use serde_json::{Map, Value, json};
@@ -18,6 +18,7 @@ pub struct Kind {
     pub(super) groups: &'static [(&'static str, Group)],
     /// Parameters of its own that filter.
     pub(super) filters: &'static [&'static str],
+    pub(super) sums: &'static [Sum],
     figures: fn(&Sums) -> Value,
 }
 
@@ -104,6 +105,15 @@ static KINDS: [Kind; 6] = [
             ("service_tier", Group::Tier),
         ],
         filters: &["user_ids", "models", "batch"],
+        sums: &[
+            Sum::Requests,
+            Sum::Input,
+            Sum::Cached,
+            Sum::CacheWrite,
+            Sum::Output,
+            Sum::AudioInput,
+            Sum::AudioOutput,
+        ],
         figures: |sums| {
             json!({
                 "input_tokens": sums.input,
@@ -121,6 +131,7 @@ static KINDS: [Kind; 6] = [
         endpoints: &[Endpoint::Embeddings],
         groups: GROUPS,
         filters: &["user_ids", "models"],
+        sums: &[Sum::Requests, Sum::Input],
         figures: |sums| json!({"input_tokens": sums.input}),
     },
     Kind {
@@ -128,6 +139,7 @@ static KINDS: [Kind; 6] = [
         endpoints: &[Endpoint::Moderations],
         groups: GROUPS,
         filters: &["user_ids", "models"],
+        sums: &[Sum::Requests, Sum::Input],
         figures: |sums| json!({"input_tokens": sums.input}),
     },
     Kind {
@@ -146,6 +158,7 @@ static KINDS: [Kind; 6] = [
             ("source", Group::Source),
         ],
         filters: &["user_ids", "models", "sources", "sizes"],
+        sums: &[Sum::Requests, Sum::Quantity],
         figures: |sums| json!({"images": sums.quantity}),
     },
     Kind {
@@ -153,6 +166,7 @@ static KINDS: [Kind; 6] = [
         endpoints: &[Endpoint::Speech],
         groups: GROUPS,
         filters: &["user_ids", "models"],
+        sums: &[Sum::Requests, Sum::Quantity],
         figures: |sums| json!({"characters": sums.quantity}),
     },
     Kind {
@@ -160,6 +174,7 @@ static KINDS: [Kind; 6] = [
         endpoints: &[Endpoint::Transcriptions, Endpoint::Translations],
         groups: GROUPS,
         filters: &["user_ids", "models"],
+        sums: &[Sum::Requests, Sum::Quantity],
         figures: |sums| json!({"seconds": sums.quantity}),
     },
 ];
@@ -171,11 +186,7 @@ impl Kind {
     }
 
     /// What its parameters filter by; none if nothing can pass.
-    #[expect(clippy::type_complexity, reason = "the type of `Ask::only`")]
-    pub(super) fn only(
-        &self,
-        query: &Query,
-    ) -> Result<Option<Vec<(Column, Vec<String>)>>, Mistake> {
+    pub(super) fn only(&self, query: &Query) -> Result<Option<Only>, Mistake> {
         let mut only = filters(query, &FILTERS)?;
         let sizes = query.words("sizes", SIZES)?;
         if !sizes.is_empty() {

@@ -13,7 +13,7 @@ use crate::{
     body::Body,
     domain::Endpoint,
     error::Error,
-    ledger::{Ask, Column, Line, Width},
+    ledger::{Ask, Column, Line, Sum, Width},
     wire::query::{Mistake, Query},
 };
 use buckets::{Page, Widths};
@@ -21,6 +21,9 @@ use http::{HeaderMap, Response};
 use kinds::Group;
 use serde::Serialize;
 use std::time::SystemTime;
+
+/// Values that a column may have.
+type Only = Vec<(Column, Vec<String>)>;
 
 /// Results on one page at most: a page with more has fewer buckets, and says that more follow.
 const RESULTS_MAX: usize = 50_000;
@@ -71,35 +74,48 @@ pub async fn usage(
     let page = Page::read(&query, WIDTHS, SystemTime::now())?;
     let groups = query.words("group_by", kind.groups)?;
     let filters = kind.only(&query)?;
-    let answer = answer(app, page, kind.endpoints, &groups, filters, |line| {
-        kind.result(&groups, line)
-    });
+    let asked = Asked {
+        endpoints: kind.endpoints,
+        sums: kind.sums,
+        groups: &groups,
+        only: filters,
+    };
+    let answer = answer(app, page, asked, |line| kind.result(&groups, line));
     json_text(&answer.await?)
 }
 
-/// Fills the buckets of a page. Without `filters` nothing can be in any.
+/// What is to be in the buckets.
+struct Asked<'a> {
+    /// Of calls of these endpoints; of all, if there are none.
+    endpoints: &'static [Endpoint],
+    sums: &'static [Sum],
+    groups: &'a [Group],
+    /// Filters; without any list of them nothing can be in a bucket.
+    only: Option<Only>,
+}
+
+/// Fills the buckets of a page.
 async fn answer<T>(
     app: &App,
     mut page: Page,
-    endpoints: &[Endpoint],
-    groups: &[Group],
-    filters: Option<Vec<(Column, Vec<String>)>>,
+    asked: Asked<'_>,
     result: impl Fn(Line) -> T,
 ) -> Result<Answer<T>, Error> {
     let mut lines = Vec::new();
-    if let (Some(mut only), Some((from, until))) = (filters, page.span()) {
-        if !endpoints.is_empty() && !only.iter().any(|(column, _)| *column == Column::Endpoint) {
-            let names = endpoints
-                .iter()
-                .map(|endpoint| endpoint.as_str().to_owned());
+    if let (Some(mut only), Some((from, until))) = (asked.only, page.span()) {
+        let is_narrower = only.iter().any(|(column, _)| *column == Column::Endpoint);
+        if !asked.endpoints.is_empty() && !is_narrower {
+            let names = asked.endpoints.iter().map(|one| one.as_str().to_owned());
             only.push((Column::Endpoint, names.collect()));
         }
+        let columns = asked.groups.iter().filter_map(|group| group.column());
         let ask = Ask {
             from,
             until,
             width: page.width,
-            by: groups.iter().filter_map(|group| group.column()).collect(),
+            by: columns.collect(),
             only,
+            sums: asked.sums,
             lines_max: RESULTS_MAX,
         };
         let usage = app.reports.usage(&ask).await?;
@@ -133,10 +149,7 @@ async fn answer<T>(
 }
 
 /// The values of the parameters that filter by a column.
-fn filters(
-    query: &Query,
-    columns: &[(&'static str, Column)],
-) -> Result<Vec<(Column, Vec<String>)>, Mistake> {
+fn filters(query: &Query, columns: &[(&'static str, Column)]) -> Result<Only, Mistake> {
     let mut only = Vec::new();
     for (name, column) in columns {
         let values: Vec<String> = query.all(name).map(str::to_owned).collect();

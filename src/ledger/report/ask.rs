@@ -1,6 +1,7 @@
 //! A question about usage, and which tables know the answer.
 
-/// Milliseconds in a minute.
+use super::Sum;
+
 const MINUTE: u64 = 60_000;
 const HOUR: u64 = 60 * MINUTE;
 const DAY: u64 = 24 * HOUR;
@@ -18,6 +19,8 @@ pub struct Ask {
     pub by: Vec<Column>,
     /// What counts: each of these columns has one of these values.
     pub only: Vec<(Column, Vec<String>)>,
+    /// What is added up. Each sum costs its share of the time.
+    pub sums: &'static [Sum],
     /// Lines in an answer at most. What is more waits for another question.
     pub lines_max: usize,
 }

@@ -53,7 +53,7 @@ pub struct Line {
     pub sums: Sums,
 }
 
-/// What is added up.
+/// What is added up; 0 where it was not asked for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Sums {
     /// Calls.
@@ -82,43 +82,94 @@ pub struct Sums {
     pub quantity: u64,
 }
 
-impl Sums {
-    const NAMES: [&str; 12] = [
-        "requests",
-        "unreported",
-        "unpriced",
-        "input",
-        "cached",
-        "cache_write",
-        "output",
-        "reasoning",
-        "audio_input",
-        "audio_output",
-        "cost",
-        "quantity",
+/// One of the [`Sums`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sum {
+    /// Calls.
+    Requests,
+    /// Those whose provider did not say what was used.
+    Unreported,
+    /// Those without a cost.
+    Unpriced,
+    /// Tokens of prompts.
+    Input,
+    /// Those from a provider's cache.
+    Cached,
+    /// Those to a provider's cache.
+    CacheWrite,
+    /// Tokens of answers.
+    Output,
+    /// Those of reasoning.
+    Reasoning,
+    /// Tokens of sound in prompts.
+    AudioInput,
+    /// Tokens of sound in answers.
+    AudioOutput,
+    /// Nano-dollars.
+    Cost,
+    /// Images, characters or seconds.
+    Quantity,
+}
+
+impl Sum {
+    /// All of them.
+    pub const ALL: [Self; 12] = [
+        Self::Requests,
+        Self::Unreported,
+        Self::Unpriced,
+        Self::Input,
+        Self::Cached,
+        Self::CacheWrite,
+        Self::Output,
+        Self::Reasoning,
+        Self::AudioInput,
+        Self::AudioOutput,
+        Self::Cost,
+        Self::Quantity,
     ];
 
-    fn fields(&mut self) -> [&mut u64; Self::NAMES.len()] {
-        [
-            &mut self.requests,
-            &mut self.unreported,
-            &mut self.unpriced,
-            &mut self.input,
-            &mut self.cached,
-            &mut self.cache_write,
-            &mut self.output,
-            &mut self.reasoning,
-            &mut self.audio_input,
-            &mut self.audio_output,
-            &mut self.cost,
-            &mut self.quantity,
-        ]
+    /// The column of a rollup.
+    fn column(self) -> &'static str {
+        match self {
+            Self::Requests => "requests",
+            Self::Unreported => "unreported",
+            Self::Unpriced => "unpriced",
+            Self::Input => "input",
+            Self::Cached => "cached",
+            Self::CacheWrite => "cache_write",
+            Self::Output => "output",
+            Self::Reasoning => "reasoning",
+            Self::AudioInput => "audio_input",
+            Self::AudioOutput => "audio_output",
+            Self::Cost => "cost",
+            Self::Quantity => "quantity",
+        }
+    }
+}
+
+impl Sums {
+    fn of(&mut self, sum: Sum) -> &mut u64 {
+        match sum {
+            Sum::Requests => &mut self.requests,
+            Sum::Unreported => &mut self.unreported,
+            Sum::Unpriced => &mut self.unpriced,
+            Sum::Input => &mut self.input,
+            Sum::Cached => &mut self.cached,
+            Sum::CacheWrite => &mut self.cache_write,
+            Sum::Output => &mut self.output,
+            Sum::Reasoning => &mut self.reasoning,
+            Sum::AudioInput => &mut self.audio_input,
+            Sum::AudioOutput => &mut self.audio_output,
+            Sum::Cost => &mut self.cost,
+            Sum::Quantity => &mut self.quantity,
+        }
     }
 
     /// Adds `more` to each.
     pub fn add(&mut self, mut more: Self) {
-        for (sum, more) in self.fields().into_iter().zip(more.fields()) {
-            *sum = sum.saturating_add(*more);
+        for sum in Sum::ALL {
+            let all = self.of(sum);
+            *all = all.saturating_add(*more.of(sum));
         }
     }
 
@@ -143,7 +194,7 @@ impl Reports {
         for part in ask.parts(usage.until) {
             let statement = Statement::new(ask, &part);
             for row in self.0.query(statement.sql, statement.values).await? {
-                usage.lines.push(line(ask.by.len(), &row)?);
+                usage.lines.push(line(ask.by.len(), ask.sums, &row)?);
             }
             if usage.lines.len() > ask.lines_max {
                 cut(&mut usage, ask.lines_max)?;
@@ -169,7 +220,7 @@ impl Reports {
         values.extend(days.map(|day| Value::from(day.millis())));
         let statement = Statement::days_of_key(values);
         let rows = self.0.query(statement.sql, statement.values).await?;
-        let lines = rows.iter().map(|row| line(1, row));
+        let lines = rows.iter().map(|row| line(1, &Sum::ALL, row));
         Ok(lines.collect::<Result<_, _>>()?)
     }
 
@@ -195,15 +246,15 @@ impl Reports {
     }
 }
 
-fn line(groups: usize, row: &Row) -> Result<Line, store::Error> {
+fn line(groups: usize, asked: &[Sum], row: &Row) -> Result<Line, store::Error> {
     let name = |at: usize| {
         let name: String = row.get(1 + at)?;
         Ok::<_, store::Error>(Some(name).filter(|name| !name.is_empty()))
     };
     let mut sums = Sums::default();
     let first = 1 + groups;
-    for (at, sum) in sums.fields().into_iter().enumerate() {
-        *sum = row.get(first + at)?;
+    for (at, sum) in asked.iter().enumerate() {
+        *sums.of(*sum) = row.get(first + at)?;
     }
     Ok(Line {
         start: row.get(0)?,

@@ -1,7 +1,7 @@
 //! A part of a question in SQL that both databases understand.
 
 use super::{
-    Sums,
+    Sum,
     ask::{Ask, Part, Table, Width},
 };
 use crate::{
@@ -45,7 +45,7 @@ impl Statement {
             .map(|place| place.to_string())
             .collect();
         let places = places.join(", ");
-        selected.extend(sums(is_entry));
+        selected.extend(sums(ask.sums, is_entry));
 
         let mut conditions = match is_entry {
             true => vec![
@@ -76,7 +76,7 @@ impl Statement {
         let days: Vec<String> = (2..=values.len())
             .map(|place| format!("${place}"))
             .collect();
-        let sums: Vec<String> = sums(false).collect();
+        let sums: Vec<String> = sums(&Sum::ALL, false).collect();
         let sql = format!(
             "SELECT start, model, {} FROM rollup_day WHERE key_id = $1 AND start IN ({})
             GROUP BY 1, 2 ORDER BY 1, 2",
@@ -100,16 +100,14 @@ fn bucket(width: Width, table: Table, time: &str) -> String {
 }
 
 /// The sums, as numbers of 64 bits: a sum of such is wider in Postgres.
-fn sums(is_entry: bool) -> impl Iterator<Item = String> {
-    Sums::NAMES
-        .into_iter()
-        .map(move |name| match (is_entry, name) {
-            (true, "requests") => "count(*)".to_owned(),
-            (true, "unreported") => {
-                "count(*) FILTER (WHERE source IS DISTINCT FROM 'provider')".to_owned()
-            }
-            (true, "unpriced") => format!("count(*) FILTER (WHERE {UNPRICED})"),
-            (true, name) => format!("CAST(coalesce(sum({name}), 0) AS BIGINT)"),
-            (false, name) => format!("CAST(sum({name}) AS BIGINT)"),
-        })
+fn sums(asked: &[Sum], is_entry: bool) -> impl Iterator<Item = String> {
+    asked.iter().map(move |sum| match (is_entry, sum) {
+        (true, Sum::Requests) => "count(*)".to_owned(),
+        (true, Sum::Unreported) => {
+            "count(*) FILTER (WHERE source IS DISTINCT FROM 'provider')".to_owned()
+        }
+        (true, Sum::Unpriced) => format!("count(*) FILTER (WHERE {UNPRICED})"),
+        (true, sum) => format!("CAST(coalesce(sum({}), 0) AS BIGINT)", sum.column()),
+        (false, sum) => format!("CAST(sum({}) AS BIGINT)", sum.column()),
+    })
 }

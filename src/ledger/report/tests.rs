@@ -1,6 +1,6 @@
 //! Whatever is asked, the answer is what the entries add up to.
 
-use super::{Ask, Column, Format, Line, ReportError, Reports, Sums, Wanted, Width};
+use super::{Ask, Column, Format, Line, ReportError, Reports, Sum, Sums, Wanted, Width};
 use crate::{
     domain::{Day, Endpoint, KeyId, Outcome, Price, Usage},
     ledger::{Admission, Answer, Ledger, Options, Settlement},
@@ -155,12 +155,20 @@ fn added_up(ask: &Ask) -> Vec<Line> {
     let mut lines: BTreeMap<(u64, Vec<Option<String>>), Sums> = BTreeMap::new();
     for call in (0..CALLS).map(call) {
         let fits = |(column, values): &(Column, Vec<String>)| {
-            values.iter().any(|value| value == call.column(*column).unwrap_or_default())
+            values
+                .iter()
+                .any(|value| value == call.column(*column).unwrap_or_default())
         };
         if (from..until).contains(&call.started) && ask.only.iter().all(fits) {
-            let start = ask.width.millis().map_or(0, |span| call.started / span * span);
+            let start = ask
+                .width
+                .millis()
+                .map_or(0, |span| call.started / span * span);
             let group = ask.by.iter().map(|by| call.column(*by).map(str::to_owned));
-            lines.entry((start, group.collect())).or_default().add(call.sums());
+            lines
+                .entry((start, group.collect()))
+                .or_default()
+                .add(call.sums());
         }
     }
     let line = |((start, group), sums)| Line { start, group, sums };
@@ -169,14 +177,19 @@ fn added_up(ask: &Ask) -> Vec<Line> {
 
 impl Ask {
     fn columns_are_of_entries(&self) -> bool {
-        let mut columns = self.by.iter().chain(self.only.iter().map(|(column, _)| column));
+        let mut columns = self
+            .by
+            .iter()
+            .chain(self.only.iter().map(|(column, _)| column));
         columns.any(|column| matches!(column, Column::Served | Column::Provider))
     }
 }
 
 fn columns() -> impl Strategy<Value = Vec<Column>> {
     use Column::{Endpoint, Key, Model, Outcome, Project, Provider, Served, Upstream};
-    let all = vec![Key, Project, Endpoint, Model, Upstream, Outcome, Served, Provider];
+    let all = vec![
+        Key, Project, Endpoint, Model, Upstream, Outcome, Served, Provider,
+    ];
     // Mostly those of one kind, so that each table is asked.
     prop_oneof![
         prop::sample::subsequence(all[..3].to_vec(), 0..3),
@@ -186,7 +199,12 @@ fn columns() -> impl Strategy<Value = Vec<Column>> {
 }
 
 fn filter() -> impl Strategy<Value = Vec<(Column, Vec<String>)>> {
-    let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+    let names = |names: &[&str]| {
+        names
+            .iter()
+            .map(|name| (*name).to_owned())
+            .collect::<Vec<_>>()
+    };
     prop::sample::subsequence(
         vec![
             (Column::Key, names(&KEYS[..2])),
@@ -202,16 +220,22 @@ fn filter() -> impl Strategy<Value = Vec<(Column, Vec<String>)>> {
 fn asks() -> impl Strategy<Value = Ask> {
     let widths = vec![Width::Minute, Width::Hour, Width::Day, Width::Whole];
     let time = || 0..SPAN + 2 * DAY;
-    (prop::sample::select(widths), columns(), filter(), time(), time()).prop_map(
-        |(width, by, only, one, other)| Ask {
+    (
+        prop::sample::select(widths),
+        columns(),
+        filter(),
+        time(),
+        time(),
+    )
+        .prop_map(|(width, by, only, one, other)| Ask {
             from: START - DAY + one.min(other),
             until: START - DAY + one.max(other),
             width,
             by,
             only,
+            sums: &Sum::ALL,
             lines_max: 10_000,
-        },
-    )
+        })
 }
 
 fn answer(ask: &Ask) -> Result<super::Usage, ReportError> {
@@ -236,6 +260,7 @@ proptest! {
             width: Width::Day,
             by: vec![Column::Key, Column::Endpoint],
             only: Vec::new(),
+            sums: &Sum::ALL,
             lines_max: 10_000,
         };
         let whole = answer(&ask).unwrap().lines;
@@ -264,13 +289,17 @@ proptest! {
 async fn a_key_is_told_its_days_by_model() {
     let key = KeyId::parse(KEYS[1].as_bytes()).unwrap();
     let first = Day::of_millis(START);
-    let lines = reports().days_of_key(key, first, first.next()).await.unwrap();
+    let lines = reports()
+        .days_of_key(key, first, first.next())
+        .await
+        .unwrap();
     let ask = Ask {
         from: START,
         until: START + 2 * DAY,
         width: Width::Day,
         by: vec![Column::Model],
         only: vec![(Column::Key, vec![KEYS[1].to_owned()])],
+        sums: &Sum::ALL,
         lines_max: 100,
     };
     assert_eq!(lines, added_up(&ask));
@@ -284,7 +313,11 @@ async fn an_export_has_every_entry_once_and_goes_on_behind_any() {
         after: None,
         only: Vec::new(),
     };
-    let text = reports().export(all.clone(), Format::JsonLines).await.unwrap().text;
+    let text = reports()
+        .export(all.clone(), Format::JsonLines)
+        .await
+        .unwrap()
+        .text;
     let lines: Vec<serde_json::Value> = text
         .lines()
         .map(|line| serde_json::from_str(line).unwrap())
@@ -292,7 +325,10 @@ async fn an_export_has_every_entry_once_and_goes_on_behind_any() {
     assert_eq!(lines.len() as u64, CALLS);
     let mut expected: Vec<u64> = (0..CALLS).map(|number| call(number).started).collect();
     expected.sort_unstable();
-    let started: Vec<u64> = lines.iter().map(|line| line["started_at"].as_u64().unwrap()).collect();
+    let started: Vec<u64> = lines
+        .iter()
+        .map(|line| line["started_at"].as_u64().unwrap())
+        .collect();
     assert_eq!(started, expected);
     assert_eq!(lines[0]["metadata"]["of"], "test");
     assert_eq!(lines[0]["stream"], false);
@@ -303,7 +339,10 @@ async fn an_export_has_every_entry_once_and_goes_on_behind_any() {
     };
     let csv = reports().export(rest, Format::Csv).await.unwrap().text;
     assert_eq!(csv.lines().count() as u64, CALLS - 400);
-    assert!(csv.lines().all(|line| line.contains(r#""req, ""1""""#)), "{csv}");
+    assert!(
+        csv.lines().all(|line| line.contains(r#""req, ""1""""#)),
+        "{csv}"
+    );
 
     let one = Wanted {
         since: START + DAY,
@@ -312,9 +351,8 @@ async fn an_export_has_every_entry_once_and_goes_on_behind_any() {
         ..all
     };
     let text = reports().export(one, Format::JsonLines).await.unwrap().text;
-    let fits = |call: &Call| {
-        (START + DAY..START + 2 * DAY).contains(&call.started) && call.key == KEYS[0]
-    };
+    let fits =
+        |call: &Call| (START + DAY..START + 2 * DAY).contains(&call.started) && call.key == KEYS[0];
     let expected = (0..CALLS).map(call).filter(fits).count();
     assert_eq!(text.lines().count(), expected);
 }
