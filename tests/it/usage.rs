@@ -105,7 +105,8 @@ async fn usage_is_told_in_openais_shape() {
             "completions?start_time={since}&bucket_width={width}"
         ))
         .await;
-        let requests = results(&page)
+        let results = results(&page);
+        let requests = results
             .iter()
             .map(|result| result["num_model_requests"].as_u64());
         assert_eq!(requests.sum::<Option<u64>>(), Some(3), "{width}: {page}");
