@@ -173,7 +173,7 @@ def until_there(admin: httpx2.Client, path: str) -> dict:
 
 @pytest.mark.parametrize("query", USAGE.values(), ids=USAGE)
 def test_a_page_of_usage(http: httpx2.Client, admin: httpx2.Client, conforms, query: str):
-    path = f"/usage/{query}start_time={int(time.time()) - 86_400}"
+    path = f"/usage/{query}start_time={int(time.time()) - 3600}"
     if query.startswith(("completions", "embeddings")):
         make_use(http)
         page = until_there(admin, path)
