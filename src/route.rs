@@ -124,6 +124,7 @@ mod tests {
             provider: Provider::OpenAi,
             base_url: "http://127.0.0.1:1".to_owned(),
             api_key: None,
+            authorities: None,
             headers: Vec::new(),
             stream_usage: true,
             timeouts: Timeouts {

@@ -5,6 +5,7 @@
 //! comes out is a [`Config`], or every mistake at once. Parts receive their own section, never the whole. Nothing else
 //! in Weir reads the environment.
 
+mod authorities;
 mod check;
 mod credential;
 mod environment;
@@ -23,6 +24,7 @@ mod values;
 #[cfg(test)]
 mod tests;
 
+pub use authorities::Authorities;
 pub use file::{Flags, Loaded, load, load_store};
 pub use network::Network;
 pub use report::{Problem, Problems};
@@ -175,6 +177,8 @@ pub struct Upstream {
     pub base_url: String,
     /// The credential that Weir shows it.
     pub api_key: Option<Secret>,
+    /// Who may vouch for it instead of the public's authorities.
+    pub authorities: Option<Authorities>,
     /// Headers sent with every request, such as `openai-organization`.
     pub headers: Vec<(http::HeaderName, http::HeaderValue)>,
     /// Whether it understands `stream_options.include_usage`.

@@ -2,6 +2,7 @@
 
 use super::{
     Provider, Timeouts, Upstream,
+    authorities::authorities,
     credential::{Found, secret},
     environment::Environment,
     read::{At, Section},
@@ -161,6 +162,7 @@ fn upstream(
         },
         base_url,
         api_key,
+        authorities: written.may("ca_file", authorities).flatten(),
         headers: headers(written.section("headers")),
         stream_usage: written.may("stream_usage", At::switch).unwrap_or(true),
         timeouts: timeouts(written.section("timeouts"), defaults.timeouts),
@@ -170,7 +172,7 @@ fn upstream(
             .unwrap_or(defaults.words_per_second),
     };
     let foreign: &[_] = match provider {
-        Some(Provider::Simulator) => &["base_url", "api_key", "price_list"],
+        Some(Provider::Simulator) => &["base_url", "api_key", "ca_file", "price_list"],
         Some(Provider::OpenAi) => &["words_per_second"],
         None => &[],
     };
@@ -186,6 +188,7 @@ fn implied_simulator(defaults: &Defaults) -> Upstream {
         provider: Provider::Simulator,
         base_url: String::new(),
         api_key: None,
+        authorities: None,
         headers: Vec::new(),
         stream_usage: true,
         timeouts: defaults.timeouts,

@@ -1,6 +1,7 @@
 //! Nouns that every part shares. No I/O, no async, nothing that knows HTTP status codes.
 
 mod arrival;
+mod asked;
 mod caller;
 mod day;
 mod endpoint;
@@ -13,6 +14,7 @@ mod tier;
 mod usage;
 
 pub use arrival::Arrival;
+pub use asked::Asked;
 pub(crate) use caller::matches;
 pub use caller::{Caller, ModelRule, Owner};
 pub use day::Day;

@@ -28,6 +28,7 @@ pub fn examine(conn: &mut Connection, table: &Path) -> anyhow::Result<Examined> 
     let tx = conn.transaction_with_behavior(TransactionBehavior::Deferred)?;
     let kept: i64 = tx.query_row("SELECT since FROM entries_kept", [], |row| row.get(0))?;
     entries(&tx, kept, &mut examined)?;
+    unpriced(&tx, &mut examined)?;
     for rollup in ROLLUPS {
         compare(&tx, rollup, kept, &mut examined)?;
     }
@@ -53,6 +54,30 @@ fn entries(tx: &Transaction<'_>, kept: i64, examined: &mut Examined) -> rusqlite
     examined.facts.push(format!(
         "entries        {rows}: {estimated} with estimated tokens, {unknown} without any, {unpriced} without a price"
     ));
+    Ok(())
+}
+
+/// Names the models whose price is missing, the most wanted first; from the sums, which last.
+fn unpriced(tx: &Transaction<'_>, examined: &mut Examined) -> rusqlite::Result<()> {
+    let [_, days, _] = ROLLUPS;
+    let days = days.table;
+    let mut statement = tx.prepare(&format!(
+        "SELECT model, sum(unpriced) FROM {days} WHERE unpriced > 0 GROUP BY model ORDER BY 2 DESC, 1 LIMIT {}",
+        NAMED_MAX + 1
+    ))?;
+    let mut rows = statement.query([])?;
+    let mut found = 0;
+    while let Some(row) = rows.next()? {
+        found += 1;
+        let fact = match found > NAMED_MAX {
+            true => "no price       and more models".to_owned(),
+            false => {
+                let (model, requests): (String, i64) = (row.get(0)?, row.get(1)?);
+                format!("no price       {model}: {requests} requests")
+            }
+        };
+        examined.facts.push(fact);
+    }
     Ok(())
 }
 

@@ -11,13 +11,13 @@ mod sqlite;
 mod writer;
 
 pub use doctor::{Examined, examine};
-pub use entry::{Admission, Answer, Asked, METADATA_MAX_BYTES, Settled, Settlement};
+pub use entry::{Admission, Answer, METADATA_MAX_BYTES, Settled, Settlement};
 pub use flight::Error;
 pub use report::{
     Ask, Batch, Column, Format, Line, ReportError, Reports, Sum, Sums, Usage, Wanted, Width,
 };
 
-use crate::{store, telemetry::metrics};
+use crate::{domain::Asked, store, telemetry::metrics};
 use flight::Table;
 use std::{
     path::PathBuf,

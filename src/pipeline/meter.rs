@@ -13,9 +13,13 @@ use crate::{
         access::Access,
         metrics::{self, Figures, Labels},
     },
-    wire::{answer::Seen, request::is_metadata},
+    wire::{answer::Seen, asked::AskedReader, request::is_metadata},
 };
-use http::{StatusCode, response::Parts};
+use http::{
+    StatusCode,
+    header::{CONTENT_ENCODING, CONTENT_TYPE},
+    response::Parts,
+};
 use std::{
     sync::Arc,
     time::{Duration, SystemTime, UNIX_EPOCH},
@@ -51,7 +55,7 @@ impl Meter {
         app: &Arc<App>,
         snapshot: &Arc<Snapshot>,
         arrival: &mut Arrival,
-        call: &Call,
+        call: &mut Call,
     ) -> Result<Self, Error> {
         let since = SystemTime::now()
             .duration_since(UNIX_EPOCH)
@@ -69,6 +73,7 @@ impl Meter {
             model: &call.model,
             metadata: metadata(call),
         })?;
+        observe(call, &flight);
         arrival.metered = true;
         arrival.model = Some(Arc::clone(&call.model));
         let info = Arc::new(CallInfo {
@@ -288,6 +293,25 @@ impl Meter {
         };
         access.write(&self.app.log);
     }
+}
+
+/// Has noted what a request asks for that is passed on, while it passes.
+fn observe(call: &mut Call, flight: &Flight) {
+    let header = |name| call.headers.iter().find(|(found, _)| *found == name);
+    let kind = header(CONTENT_TYPE).and_then(|(_, kind)| kind.to_str().ok());
+    let reader = AskedReader::of(call.endpoint, kind.unwrap_or_default());
+    let is_encoded = header(CONTENT_ENCODING).is_some();
+    let (Some(mut reader), Payload::Streamed(Some(upload), ..)) =
+        (reader.filter(|_| !is_encoded), &mut call.payload)
+    else {
+        return;
+    };
+    let asker = flight.asker();
+    upload.observe(Box::new(move |piece| {
+        if reader.feed(piece) {
+            asker.note(reader.asked());
+        }
+    }));
 }
 
 /// What the client notes of a call, if that can be kept.

@@ -30,11 +30,11 @@ use std::{sync::Arc, time::Duration};
 pub async fn run(
     worker: &Arc<Worker>,
     snapshot: &Arc<Snapshot>,
-    call: Box<Call>,
+    mut call: Box<Call>,
     targets: Vec<Target>,
     arrival: &mut Arrival,
 ) -> Result<Response<Body>, Error> {
-    let meter = Meter::start(&worker.app, snapshot, arrival, &call)?;
+    let meter = Meter::start(&worker.app, snapshot, arrival, &mut call)?;
     let heartbeat = snapshot.config.server.heartbeat;
     let stream = call.stream;
     let endpoint = call.endpoint;

@@ -14,6 +14,7 @@ fn upstream(name: &str, price_list: Option<PriceList>) -> Upstream {
         provider: Provider::OpenAi,
         base_url: String::new(),
         api_key: None,
+        authorities: None,
         headers: Vec::new(),
         stream_usage: true,
         timeouts: Timeouts {

@@ -6,6 +6,7 @@
 pub mod amount;
 pub mod answer;
 pub mod csv;
+pub mod asked;
 pub mod error;
 pub mod json;
 mod media;

@@ -11,6 +11,8 @@
 )]
 
 mod architecture;
+mod charges;
+mod chat;
 mod config;
 mod control;
 mod crash;
@@ -26,3 +28,4 @@ mod simulator;
 mod streaming;
 mod support;
 mod usage;
+mod tls;

@@ -8,7 +8,8 @@ mod section;
 mod slot;
 mod stack;
 
-use super::entry::{Admission, Answer, Asked, Entry, EntryId, Settled, Settlement};
+use super::entry::{Admission, Answer, Entry, EntryId, Settled, Settlement};
+use crate::domain::Asked;
 use map::{HEADER_BYTES, LABEL_BYTES, Map, SLOT_BYTES};
 use slot::{NOTE_WORDS, Slot, State, Torn, WORDS};
 use stack::Stack;

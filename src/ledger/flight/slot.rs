@@ -9,10 +9,10 @@ use super::{
     section::{Draft, Fields, PREFIX, Section},
 };
 use crate::{
-    domain::{Endpoint, KeyId, NanoDollars, Outcome, Owner, Price, Usage},
+    domain::{Asked, Endpoint, KeyId, NanoDollars, Outcome, Owner, Price, Usage},
     ledger::entry::{
-        Admission, Answer, Asked, Counts, Entry, EntryId, METADATA_MAX_BYTES, Settled, Settlement,
-        Source, charge, judge, sane_quantity,
+        Admission, Answer, Counts, Entry, EntryId, METADATA_MAX_BYTES, Settled, Settlement, Source,
+        charge, judge, sane_quantity,
     },
 };
 use std::{

@@ -158,3 +158,73 @@ fn what_is_not_json_is_left_unread() {
     assert!(reader.seen().unreadable && events[1].content);
     assert!(read_document("<html>").seen().unreadable);
 }
+
+#[test]
+fn reasoning_that_is_counted_beside_the_output_becomes_part_of_it() {
+    let usage = |text: &str| {
+        let reader = read_document(&format!("{{\"usage\":{{{text}}}}}"));
+        let usage = reader.seen().usage.unwrap();
+        (usage.output, usage.reasoning)
+    };
+    let details = r#""completion_tokens_details":{"reasoning_tokens":30}"#;
+    assert_eq!(
+        usage(&format!(
+            r#""prompt_tokens":5,"completion_tokens":10,"total_tokens":45,{details}"#
+        )),
+        (Some(40), Some(30)),
+        "beside it"
+    );
+    assert_eq!(
+        usage(&format!(
+            r#"{details},"total_tokens":45,"completion_tokens":40,"prompt_tokens":5"#
+        )),
+        (Some(40), Some(30)),
+        "within it"
+    );
+    assert_eq!(
+        usage(&format!(
+            r#""prompt_tokens":5,"completion_tokens":10,{details}"#
+        )),
+        (Some(10), Some(30)),
+        "nobody knows"
+    );
+}
+
+#[test]
+fn the_tier_is_the_one_that_was_named_last() {
+    let (_, reader) =
+        read_events("data: {\"service_tier\":\"auto\"}\n\ndata: {\"service_tier\":\"flex\"}\n\n");
+    assert_eq!(
+        (reader.seen().tier, reader.seen().tier_unknown),
+        (Tier::Flex, false)
+    );
+    let reader = read_document(r#"{"service_tier":"scale"}"#);
+    assert!(reader.seen().tier_unknown);
+    let reader = read_document(r#"{"service_tier":null}"#);
+    assert_eq!(
+        (reader.seen().tier, reader.seen().tier_unknown),
+        (Tier::Standard, false)
+    );
+}
+
+#[test]
+fn images_and_seconds_are_counted() {
+    let reader = read_document(r#"{"data":[{"url":"a","data":[{}]},{"b64_json":"x"}]}"#);
+    assert_eq!(reader.seen().images, 2);
+    let event = "event: x\ndata: {\"type\":\"image_generation.completed\",\"usage\":{\"input_tokens\":1}}\n\n";
+    assert_eq!(read_events(event).1.seen().images, 1);
+    for (text, seconds) in [
+        (
+            r#"{"duration":11.2,"usage":{"type":"duration","seconds":12}}"#,
+            Some(12),
+        ),
+        (r#"{"usage":{"seconds":12},"duration":13.5}"#, Some(12)),
+        (r#"{"duration":8.000}"#, Some(8)),
+        (r#"{"duration":"8.01"}"#, Some(9)),
+        (r#"{"duration":-1}"#, None),
+        (r#"{"duration":1e3}"#, None),
+        (r#"{"x":{"duration":1}}"#, None),
+    ] {
+        assert_eq!(read_document(text).seen().seconds, seconds, "{text}");
+    }
+}
