@@ -50,7 +50,7 @@ enum Action {
     /// Make, list, revoke and rotate API keys, whether or not the gateway runs
     #[command(subcommand)]
     Key(key::Action),
-    /// Show what was used, by key, model or day
+    /// Show what was used, export it, or lay a provider's figures beside it
     Usage(usage::Options),
     /// Compare the ledger, its sums and the flight table, and name what differs
     Doctor,

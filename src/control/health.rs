@@ -97,13 +97,16 @@ pub fn info() -> Response<Body> {
     json(&json!({
         "name": "weir",
         "version": env!("CARGO_PKG_VERSION"),
-        "features": ["chat", "completions", "embeddings", "models", "forwarding", "streaming", "simulator", "tls", "http2"],
+        "features": ["chat", "completions", "embeddings", "models", "forwarding", "usage", "streaming", "simulator", "tls", "http2"],
         "endpoints": {
             "data": [
                 "POST /v1/chat/completions", "POST /v1/completions", "POST /v1/embeddings",
-                "GET /v1/models", "GET /v1/models/{model}", "* /v1/{path}", "GET /healthz",
+                "GET /v1/models", "GET /v1/models/{model}", "GET /v1/usage", "* /v1/{path}", "GET /healthz",
             ],
-            "control": ["GET /healthz", "GET /readyz", "GET /metrics", "GET /info", "GET /admin/events"],
+            "control": [
+                "GET /v1/organization/usage/{kind}", "GET /v1/organization/costs", "GET /admin/usage/export",
+                "GET /healthz", "GET /readyz", "GET /metrics", "GET /info", "GET /admin/events",
+            ],
         },
     }))
 }

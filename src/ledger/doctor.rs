@@ -2,7 +2,7 @@
 
 use super::{
     flight,
-    rows::{GROUP, ROLLUPS, SUMS},
+    rows::{GROUP, ROLLUPS, Rollup, SUMS},
 };
 use crate::{
     domain::Day,
@@ -32,8 +32,8 @@ pub fn examine(conn: &mut Connection, table: &Path) -> anyhow::Result<Examined> 
         let kept = number(tx, "SELECT since FROM entries_kept")?;
         entries(tx, kept, &mut examined)?;
         unpriced(tx, &mut examined)?;
-        for (name, span) in ROLLUPS {
-            rollup(tx, name, span as i64, kept, &mut examined)?;
+        for rollup in ROLLUPS {
+            compare(tx, rollup, kept, &mut examined)?;
         }
         match &view {
             None => examined
@@ -74,9 +74,10 @@ fn entries(tx: &mut Transaction<'_>, kept: i64, examined: &mut Examined) -> Resu
 
 /// Names the models whose price is missing, the most wanted first; from the sums, which last.
 fn unpriced(tx: &mut Transaction<'_>, examined: &mut Examined) -> Result<(), Error> {
-    let [_, (days, _)] = ROLLUPS;
+    let [_, days, _] = ROLLUPS;
     let sql = format!(
-        "SELECT model, sum(unpriced) FROM {days} WHERE unpriced > 0 GROUP BY model ORDER BY 2 DESC, 1 LIMIT {}",
+        "SELECT model, sum(unpriced) FROM {} WHERE unpriced > 0 GROUP BY model ORDER BY 2 DESC, 1 LIMIT {}",
+        days.table,
         NAMED_MAX + 1
     );
     for (found, row) in tx.query(&sql, &[])?.iter().enumerate() {
@@ -93,27 +94,36 @@ fn unpriced(tx: &mut Transaction<'_>, examined: &mut Examined) -> Result<(), Err
 }
 
 /// Adds the entries up again and lays the sums beside those of a rollup, where all entries are still there.
-fn rollup(
+fn compare(
     tx: &mut Transaction<'_>,
-    table: &str,
-    span: i64,
+    rollup: Rollup,
     kept: i64,
     examined: &mut Examined,
 ) -> Result<(), Error> {
-    let from = (kept + span - 1) / span * span;
-    let group = GROUP.map(|(name, _, of_entry)| match name {
+    let Rollup {
+        table,
+        span,
+        groups,
+    } = rollup;
+    let from = (kept as u64).div_ceil(span) * span;
+    let group = &GROUP[..groups];
+    let names: Vec<&str> = group.iter().map(|(name, ..)| *name).collect();
+    let names = names.join(", ");
+    let of_entry = group.iter().map(|(name, _, of_entry)| match *name {
         "start" => format!("{of_entry} / {span} * {span} AS start"),
-        _ => format!("{of_entry} AS {name}"),
+        name => format!("{of_entry} AS {name}"),
     });
+    let of_entry: Vec<String> = of_entry.collect();
+    let places: Vec<String> = (1..=groups).map(|place| place.to_string()).collect();
     let added = SUMS.map(|(_, of_entries, _)| format!("coalesce({of_entries}, 0)"));
     let entries = format!(
-        "SELECT {}, {} FROM entry WHERE started_at >= {from} GROUP BY 1, 2, 3, 4, 5, 6, 7, 8",
-        group.join(", "),
-        added.join(", ")
+        "SELECT {}, {} FROM entry WHERE started_at >= {from} GROUP BY {}",
+        of_entry.join(", "),
+        added.join(", "),
+        places.join(", ")
     );
     let sums = format!(
-        "SELECT {}, {} FROM {table} WHERE start >= {from}",
-        GROUP.map(|(name, ..)| name).join(", "),
+        "SELECT {names}, {} FROM {table} WHERE start >= {from}",
         SUMS.map(|(name, ..)| name).join(", ")
     );
     let count = number(tx, &format!("SELECT count(*) FROM {table}"))?;
@@ -128,23 +138,25 @@ fn rollup(
     ];
     for (these, others, what) in sides {
         let sql = format!(
-            "SELECT start, key_id, model, endpoint, outcome
-            FROM (SELECT * FROM ({these}) AS these EXCEPT SELECT * FROM ({others}) AS others) AS found
-            ORDER BY 1, 2, 3, 4, 5"
+            "SELECT {names} FROM (SELECT * FROM ({these}) AS these EXCEPT SELECT * FROM ({others}) AS others) AS found
+            ORDER BY {}",
+            places.join(", ")
         );
         let mut found = 0;
         tx.for_each(&sql, &[], |row| {
             found += 1;
             if found <= NAMED_MAX {
-                let text = |column| row.get::<String>(column);
-                examined.differences.push(format!(
-                    "{table} of {} UTC, key {}, model {}, {}, {}: {what}",
-                    hour(row.get(0)?),
-                    text(1)?,
-                    text(2)?,
-                    text(3)?,
-                    text(4)?
-                ));
+                let mut whose = String::new();
+                for (at, (name, ..)) in group.iter().enumerate().skip(1) {
+                    let value: String = row.get(at)?;
+                    if !value.is_empty() {
+                        whose += &format!(", {name} {value}");
+                    }
+                }
+                let start = hour(row.get(0)?);
+                examined
+                    .differences
+                    .push(format!("{table} of {start} UTC{whose}: {what}"));
             }
             Ok(())
         })?;

@@ -13,7 +13,9 @@ mod writer;
 pub use doctor::{Examined, examine};
 pub use entry::{Admission, Answer, Counted, METADATA_MAX_BYTES, Settled, Settlement, Tokens};
 pub use flight::Error;
-pub use report::{By, Line, usage};
+pub use report::{
+    Ask, Batch, Column, Format, Line, ReportError, Reports, Sum, Sums, Usage, Wanted, Width,
+};
 
 use crate::{
     domain::{Asked, Place},

@@ -10,9 +10,31 @@ use crate::store::{
 };
 use std::collections::HashMap;
 
-/// The tables of sums, and the span that a row of each is about.
-pub(super) const ROLLUPS: [(&str, u64); 2] =
-    [("rollup_hour", 3_600_000), ("rollup_day", 86_400_000)];
+/// A table of sums.
+#[derive(Clone, Copy)]
+pub(super) struct Rollup {
+    /// Its name.
+    pub(super) table: &'static str,
+    /// Milliseconds that a row is about.
+    pub(super) span: u64,
+    /// How many columns of [`GROUP`] it sums up by, from the first one on.
+    pub(super) groups: usize,
+}
+
+const DAY_MILLIS: u64 = 86_400_000;
+pub(super) const ROLLUPS: [Rollup; 3] = [
+    rollup("rollup_hour", DAY_MILLIS / 24, GROUP.len()),
+    rollup("rollup_day", DAY_MILLIS, GROUP.len()),
+    rollup("rollup_day_key", DAY_MILLIS, 5),
+];
+
+const fn rollup(table: &'static str, span: u64, groups: usize) -> Rollup {
+    Rollup {
+        table,
+        span,
+        groups,
+    }
+}
 
 /// The columns of an entry, and what of it goes there. Its key first.
 const ENTRY: [(&str, Kind, fn(&Entry) -> Value); 32] = [
@@ -56,17 +78,20 @@ const ENTRY: [(&str, Kind, fn(&Entry) -> Value); 32] = [
     ("metadata", Text, |entry| maybe(&entry.metadata)),
 ];
 
-/// What is summed up by: the key of a rollup, and what of an entry that is, as SQL.
+/// What is summed up by: the key of a rollup, and the same of an entry in SQL. Who pays and what was asked come first.
 pub(super) const GROUP: [(&str, Kind, &str); 8] = [
     ("start", Int, "started_at"), // of the span in which it began
     ("key_id", Text, "key_id"),
     ("project_id", Text, "coalesce(project_id, '')"),
     ("user_id", Text, "coalesce(user_id, '')"),
+    ("endpoint", Text, "endpoint"),
     ("model", Text, "model"),
     ("upstream", Text, "coalesce(upstream, '')"),
-    ("endpoint", Text, "endpoint"),
     ("outcome", Text, "outcome"),
 ];
+
+/// What an entry satisfies that used something whose price nobody knows.
+pub(super) const UNPRICED: &str = "cost IS NULL AND (source IS NOT NULL OR quantity IS NOT NULL)";
 
 /// What is summed up: the column, the same sum of entries as SQL, and what an entry adds to it.
 pub(super) const SUMS: [(&str, &str, fn(&Entry) -> i64); 12] = [
@@ -112,9 +137,15 @@ struct Group<'a> {
     key: KeyId,
     project: &'a str,
     user: &'a str,
+    endpoint: &'static str,
+    /// None in a rollup that is coarser.
+    detail: Option<Detail<'a>>,
+}
+
+#[derive(PartialEq, Eq, Hash)]
+struct Detail<'a> {
     model: &'a str,
     upstream: &'a str,
-    endpoint: &'static str,
     outcome: Outcome,
 }
 
@@ -138,31 +169,33 @@ pub(super) fn write(conn: &mut Connection, entries: &[Entry]) -> Result<usize, E
                 .filter(|(_, is_new)| **is_new)
                 .map(|(entry, _)| entry)
         };
-        for (name, span) in ROLLUPS {
-            let columns = rollup_columns();
+        for rollup in ROLLUPS {
+            let columns = rollup.columns();
             let table = Table {
-                name,
+                name: rollup.table,
                 columns: &columns,
-                key: GROUP.len(),
+                key: rollup.groups,
             };
-            tx.add_up(&table, sums(new(), span))?;
+            tx.add_up(&table, sums(new(), rollup))?;
         }
         Ok(new().count())
     })
 }
 
-/// All columns of a rollup.
-fn rollup_columns() -> Vec<Column<'static>> {
-    let key = GROUP.iter().map(|(name, kind, _)| (*name, *kind));
-    let sums = SUMS.iter().map(|(name, ..)| (*name, Int));
-    key.chain(sums).collect()
+impl Rollup {
+    fn columns(self) -> Vec<Column<'static>> {
+        let key = GROUP[..self.groups].iter();
+        let key = key.map(|(name, kind, _)| (*name, *kind));
+        let sums = SUMS.iter().map(|(name, ..)| (*name, Int));
+        key.chain(sums).collect()
+    }
 }
 
-/// What `entries` add up to in spans of `span`, as rows. Added up here, so that a sum is written once a transaction.
-fn sums<'a>(entries: impl Iterator<Item = &'a Entry>, span: u64) -> Vec<Vec<Value>> {
+/// What `entries` add up to, as rows of `rollup`. Added up here, so that a sum is written once a transaction.
+fn sums<'a>(entries: impl Iterator<Item = &'a Entry>, rollup: Rollup) -> Vec<Vec<Value>> {
     let mut groups: HashMap<Group<'a>, Sums> = HashMap::new();
     for entry in entries {
-        let sums = groups.entry(group(entry, span)).or_default();
+        let sums = groups.entry(group(entry, rollup)).or_default();
         for (sum, (_, _, more)) in sums.iter_mut().zip(SUMS) {
             *sum += more(entry);
         }
@@ -170,32 +203,36 @@ fn sums<'a>(entries: impl Iterator<Item = &'a Entry>, span: u64) -> Vec<Vec<Valu
     groups.into_iter().map(row).collect()
 }
 
-fn group(entry: &Entry, span: u64) -> Group<'_> {
+fn group(entry: &Entry, rollup: Rollup) -> Group<'_> {
+    let detail = Detail {
+        model: &entry.model,
+        upstream: entry.upstream.as_deref().unwrap_or_default(),
+        outcome: entry.outcome,
+    };
     Group {
-        start: entry.started / span * span,
+        start: entry.started / rollup.span * rollup.span,
         key: entry.key,
         project: entry.project.as_deref().unwrap_or_default(),
         user: entry.user.as_deref().unwrap_or_default(),
-        model: &entry.model,
-        upstream: entry.upstream.as_deref().unwrap_or_default(),
         endpoint: entry.endpoint.as_str(),
-        outcome: entry.outcome,
+        detail: (rollup.groups == GROUP.len()).then_some(detail),
     }
 }
 
 /// In the order of [`GROUP`] and [`SUMS`].
 fn row((group, sums): (Group<'_>, Sums)) -> Vec<Value> {
-    let key: [Value; GROUP.len()] = [
+    let mut row: Vec<Value> = vec![
         group.start.into(),
         group.key.as_str().into(),
         group.project.into(),
         group.user.into(),
-        group.model.into(),
-        group.upstream.into(),
         group.endpoint.into(),
-        group.outcome.as_str().into(),
     ];
-    key.into_iter().chain(sums.map(Value::Int)).collect()
+    if let Some(detail) = group.detail {
+        row.extend([detail.model, detail.upstream, detail.outcome.as_str()].map(Value::from));
+    }
+    row.extend(sums.map(Value::Int));
+    row
 }
 
 /// The ledger bounds them far below what does not fit.

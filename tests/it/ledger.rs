@@ -215,7 +215,7 @@ async fn an_operator_sees_usage_and_that_all_agree() {
         exit.stdout
     };
     let csv = usage(&["--by", "model", "--format", "csv"]).await;
-    assert_eq!(csv.lines().nth(1), Some("up,3,0,30,0,6,0"), "{csv}");
+    assert_eq!(csv.lines().nth(1), Some("up,3,30,0,6,0,0,0,3"), "{csv}");
     let json = usage(&["--by", "key", "--since", "1h", "--format", "json"]).await;
     let line: Value = serde_json::from_str(&json).unwrap();
     assert_eq!((&line["requests"], &line["input"]), (&json!(3), &json!(30)));

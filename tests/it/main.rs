@@ -30,3 +30,4 @@ mod simulator;
 mod streaming;
 mod support;
 mod tls;
+mod usage;
