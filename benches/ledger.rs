@@ -16,7 +16,7 @@ use std::{
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 use weir::{
-    domain::{Endpoint, KeyId, Outcome, Price, Usage},
+    domain::{Endpoint, KeyId, Outcome, Place, Postgres, Price, Secret, Usage},
     ledger::{Admission, Answer, Ledger, Options, Settlement},
     store::Mode,
 };

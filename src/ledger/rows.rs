@@ -36,8 +36,11 @@ const fn rollup(table: &'static str, span: u64, groups: usize) -> Rollup {
     }
 }
 
+/// Takes a figure from an entry.
+type Of<T> = fn(&Entry) -> T;
+
 /// The columns of an entry, and what of it goes there. Its key first.
-const ENTRY: [(&str, Kind, fn(&Entry) -> Value); 32] = [
+const ENTRY: [(&str, Kind, Of<Value>); 32] = [
     ("id", Bytes, |entry| entry.id.0.into()),
     ("started_at", Int, |entry| entry.started.into()),
     ("request_id", Text, |entry| text(&entry.request)),
@@ -94,7 +97,7 @@ pub(super) const GROUP: [(&str, Kind, &str); 8] = [
 pub(super) const UNPRICED: &str = "cost IS NULL AND (source IS NOT NULL OR quantity IS NOT NULL)";
 
 /// What is summed up: the column, the same sum of entries as SQL, and what an entry adds to it.
-pub(super) const SUMS: [(&str, &str, fn(&Entry) -> i64); 12] = [
+pub(super) const SUMS: [(&str, &str, Of<i64>); 12] = [
     ("requests", "count(*)", |_| 1),
     (
         "unreported",

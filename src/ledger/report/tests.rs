@@ -132,6 +132,7 @@ fn settle(ledger: &Ledger, call: &Call) {
             ..Usage::default()
         }),
         usage_refused: false,
+        counted: None,
         attempts: 1,
         first_us: None,
         duration_us: 5,

@@ -13,11 +13,7 @@ pub(in crate::store) fn for_each(
     mut take: impl FnMut(Row) -> Result<(), Error>,
 ) -> Result<(), Error> {
     let mut statement = conn.prepare_cached(sql)?;
-    let columns: Arc<[String]> = statement
-        .column_names()
-        .into_iter()
-        .map(String::from)
-        .collect();
+    let columns: Arc<[String]> = statement.column_names().map(String::from).collect();
     bind(&mut statement, values)?;
     let mut rows = statement.raw_query();
     while let Some(row) = rows.next()? {

@@ -322,14 +322,14 @@ impl Gateway {
         })
         .await;
         assert!(status.success(), "{status}: {}", self.log());
-        std::mem::replace(&mut self.dir, Dir::new())
+        std::mem::take(&mut self.dir)
     }
 
     /// Kills it and hands over its directory.
     pub fn killed(mut self) -> Dir {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
-        std::mem::replace(&mut self.dir, Dir::new())
+        std::mem::take(&mut self.dir)
     }
 
     /// Its resident memory in KiB.
