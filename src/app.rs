@@ -5,11 +5,12 @@ use crate::{
     catalog::Catalog,
     config::Config,
     events::Bus,
-    ledger::Ledger,
+    ledger::{Ledger, Reports},
     prices::Prices,
     route::Routes,
     tasks::Signal,
     telemetry::{Log, metrics::Metrics},
+    tokens::Counter,
     upstream::Pool,
 };
 use arc_swap::ArcSwap;
@@ -31,6 +32,10 @@ pub struct App {
     pub events: Bus,
     /// Where usage goes.
     pub ledger: Ledger,
+    /// Counts tokens where no provider does.
+    pub counter: Counter,
+    /// What was used.
+    pub reports: Reports,
     /// What is counted.
     pub metrics: Arc<Metrics>,
     /// Where lines are written.
@@ -41,6 +46,8 @@ pub struct App {
     pub cut: Signal,
     /// Request bodies that are held.
     pub body_memory: BodyMemory,
+    /// Answers that are read to their end without a client.
+    pub finishing: Finishing,
     /// What upstreams offer.
     pub catalog: Catalog,
     /// When it was built.
@@ -81,6 +88,33 @@ pub struct Worker {
 /// Bounds the request bodies that are held at one time.
 #[derive(Default)]
 pub struct BodyMemory(Arc<AtomicUsize>);
+
+/// Bounds the answers that are read to their end after their clients have gone.
+#[derive(Default)]
+pub struct Finishing(Arc<AtomicUsize>);
+
+/// A place among them; given back when dropped.
+#[must_use = "dropping it gives the place back"]
+pub struct FinishingPlace(Arc<AtomicUsize>);
+
+/// Each holds a connection to an upstream and a slot of the flight table.
+const FINISHING_MAX: usize = 1024;
+
+impl Finishing {
+    /// A place, if there is one.
+    pub fn enter(&self) -> Option<FinishingPlace> {
+        // Made before it is known to be allowed: dropping it takes that back.
+        let before = self.0.fetch_add(1, Ordering::Relaxed);
+        let place = FinishingPlace(Arc::clone(&self.0));
+        (before < FINISHING_MAX).then_some(place)
+    }
+}
+
+impl Drop for FinishingPlace {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
 
 /// A part of the memory for bodies; given back when dropped.
 #[must_use = "dropping it gives the memory back"]

@@ -24,5 +24,6 @@ pub mod store;
 pub mod tap;
 pub mod tasks;
 pub mod telemetry;
+pub mod tokens;
 pub mod upstream;
 pub mod wire;

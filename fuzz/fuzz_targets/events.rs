@@ -7,7 +7,7 @@ use http_body::{Body, Frame};
 use libfuzzer_sys::fuzz_target;
 use serde_json::Value;
 use std::{
-    collections::VecDeque,
+    collections::{BTreeMap, VecDeque},
     convert::Infallible,
     pin::Pin,
     task::{Context, Poll, Waker},
@@ -17,7 +17,7 @@ use tokio::time::Instant;
 use weir::{
     tap::{Content, Manner, Report, Tap, Watch},
     tasks::Signal,
-    wire::answer::EventReader,
+    wire::answer::{EventReader, Part},
 };
 
 fuzz_target!(|input: &[u8]| {
@@ -37,12 +37,19 @@ fuzz_target!(|input: &[u8]| {
 /// All that a stream is found to say. Where events end is left out: an LF may come after its CR.
 fn read(pieces: &[&[u8]]) -> (Vec<String>, String) {
     let mut reader = EventReader::default();
-    let mut events = Vec::new();
+    let (mut events, mut texts) = (Vec::new(), BTreeMap::<_, String>::new());
+    reader.listen();
     for piece in pieces {
-        reader.feed(piece, |_, event| events.push(format!("{event:?}")));
+        let mut hear = |choice, part, text: &str| {
+            texts.entry((choice, format!("{part:?}"))).or_default().push_str(text);
+        };
+        reader.feed(piece, &mut hear, |_, event| events.push(format!("{event:?}")));
     }
     reader.finish(|_, event| events.push(format!("{event:?}")));
-    (events, format!("{:?}", reader.seen()))
+    if reader.seen().unreadable {
+        texts.clear(); // how far a broken document is told is not promised
+    }
+    (events, format!("{:?} {texts:?}", reader.seen()))
 }
 
 /// What a client gets of a stream that comes in these pieces.
@@ -142,6 +149,14 @@ impl Body for Pieces {
 struct Nobody;
 
 impl Watch for Nobody {
+    fn wants_text(&self) -> bool {
+        true
+    }
+    fn text(&mut self, _: u32, _: Part, _: &str) {}
+    fn text_passes(&mut self) {}
+    fn has_enough(&self) -> bool {
+        false
+    }
     fn chunk(&mut self, _: u64, _: u64, _: Instant) {}
     fn end(&mut self, _: Report<'_>) {}
 }

@@ -22,7 +22,7 @@ use hyper::body::Incoming;
 use std::sync::Arc;
 
 /// Bodies up to this size leave the buffer that they came in.
-const COPIED_MAX_BYTES: usize = 4 << 10;
+const COPIED_MAX_BYTES: usize = 16 << 10;
 
 /// Answers a request for tokens.
 pub async fn create(
@@ -136,7 +136,7 @@ async fn read(
         whole.freeze()
     };
     let facts = reader.finish(&body, endpoint)?;
-    // A short body is copied, so that it does not keep the connection's buffer while the upstream thinks.
+    // A short body is copied, so that it does not keep the connection's buffer for as long as its answer takes.
     let body = if body.len() <= COPIED_MAX_BYTES {
         Bytes::copy_from_slice(&body)
     } else {

@@ -43,11 +43,12 @@ impl Keys {
             if !records::is_empty(tx)? {
                 return Ok(None);
             }
-            let make = |name: &str, kind| {
+            let mut make = |name: &str, kind| {
                 let new = NewKey {
                     name: name.into(),
                     kind,
                     models: ModelRule::All,
+                    on_hangup: None,
                     owner: Owner::default(),
                     expires: None,
                 };

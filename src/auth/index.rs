@@ -5,7 +5,7 @@
 use super::Rejected;
 use super::columns::Millis;
 use super::key::{Hash, Kind, Shown};
-use crate::domain::{Caller, KeyId, ModelRule, Owner};
+use crate::domain::{Caller, KeyId, ModelRule, OnHangup, Owner};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use subtle::ConstantTimeEq;
@@ -18,6 +18,7 @@ const NOBODY: Hash = Hash([0; 32]);
 pub(super) struct Entry {
     pub(super) hash: Hash,
     pub(super) models: ModelRule,
+    pub(super) on_hangup: Option<OnHangup>,
     pub(super) owner: Option<Arc<Owner>>,
     pub(super) expires: Millis,
     pub(super) kind: Kind,
@@ -72,6 +73,7 @@ impl Index {
         Ok(Caller {
             key: shown.id,
             models: entry.models.clone(),
+            on_hangup: entry.on_hangup,
             owner: entry.owner.clone(),
         })
     }

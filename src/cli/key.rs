@@ -4,7 +4,7 @@ use super::{Ending, duration, mistake, say};
 use crate::{
     auth::{self, Keys, Kind, NewKey, Record},
     config::{Flags, load_store},
-    domain::{KeyId, ModelRule, Owner},
+    domain::{KeyId, ModelRule, OnHangup, Owner},
     store::Db,
 };
 use anyhow::Context;
@@ -54,6 +54,9 @@ pub(super) struct Create {
     /// A model that it may use; one `*` stands for any text; repeat for more [default: all]
     #[arg(long = "model", value_name = "NAME", conflicts_with = "admin")]
     models: Vec<String>,
+    /// What becomes of its answers if it hangs up: cancel, finish or finish-up-to=TOKENS [default: as the config says]
+    #[arg(long, value_name = "POLICY", conflicts_with = "admin")]
+    on_hangup: Option<OnHangup>,
     /// The project that it is for: what it uses is added up by project too
     #[arg(long, value_name = "NAME", conflicts_with = "admin")]
     project: Option<String>,
@@ -73,7 +76,7 @@ pub(super) fn run(flags: &Flags, action: Action) -> Result<(), Ending> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .build()
         .context("no runtime")?;
-    let db = Db::open(&store.sqlite).map_err(|error| mistake(&store, error))?;
+    let db = Db::open(&store.at).map_err(|error| mistake(&store, error))?;
     runtime.block_on(async {
         let keys = Keys::open(db).await.context("the keys cannot be read")?;
         act(&keys, action).await
@@ -107,6 +110,7 @@ async fn create(keys: &Keys, create: Create) -> Result<(), Ending> {
         name: create.name,
         kind: if create.admin { Kind::Admin } else { Kind::Api },
         models,
+        on_hangup: create.on_hangup,
         owner: Owner {
             project: create.project.map(String::into_boxed_str),
             user: create.user.map(String::into_boxed_str),
@@ -181,6 +185,7 @@ fn line_json(record: &Record) -> String {
         "name": record.name,
         "state": state(record),
         "models": models,
+        "on_hangup": record.on_hangup.map(|policy| policy.to_string()),
         "project": record.owner.project,
         "user": record.owner.user,
         "created_at": seconds(record.created),

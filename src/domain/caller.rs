@@ -1,6 +1,6 @@
 //! Whose call it is.
 
-use super::KeyId;
+use super::{KeyId, OnHangup};
 use std::sync::Arc;
 
 /// The holder of a valid credential.
@@ -10,6 +10,8 @@ pub struct Caller {
     pub key: KeyId,
     /// The models that it may use.
     pub models: ModelRule,
+    /// What becomes of its answers if it hangs up; none: as the config says.
+    pub on_hangup: Option<OnHangup>,
     /// Whom it is for, where that was said.
     pub owner: Option<Arc<Owner>>,
 }

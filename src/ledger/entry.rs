@@ -66,6 +66,8 @@ pub struct Settlement<'a> {
     pub usage: Option<Usage>,
     /// A part of that was no count of anything and is left out.
     pub usage_refused: bool,
+    /// What Weir counted itself, where the provider did not say.
+    pub counted: Option<Counted>,
     /// How often an upstream was tried.
     pub attempts: u32,
     /// From the start to the first piece of the answer.
@@ -91,6 +93,28 @@ pub struct Settled {
     pub unpriced: bool,
 }
 
+/// Tokens that Weir counted itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counted {
+    /// Those of the prompt.
+    pub input: Option<u64>,
+    /// Those of the answer.
+    pub output: Option<u64>,
+    /// Those among them that are reasoning.
+    pub reasoning: Option<u64>,
+    /// All of these are exact.
+    pub exact: bool,
+}
+
+/// What the text of an answer has come to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tokens {
+    /// How many.
+    pub count: u64,
+    /// It is no estimate.
+    pub exact: bool,
+}
+
 /// Where the figures of an entry come from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Source {
@@ -98,17 +122,20 @@ pub(super) enum Source {
     Provider,
     /// Made up from what was seen to pass, since nobody said.
     Estimated,
+    /// Weir counted them as the model does, since nobody said.
+    Counted,
 }
 
 impl Source {
     /// All of them. A place in this list is stored in the flight table: new ones are added at the end.
-    pub(super) const ALL: [Self; 2] = [Self::Provider, Self::Estimated];
+    pub(super) const ALL: [Self; 3] = [Self::Provider, Self::Estimated, Self::Counted];
 
     /// The name on the ledger.
     pub(super) fn as_str(self) -> &'static str {
         match self {
             Self::Provider => "provider",
             Self::Estimated => "estimated",
+            Self::Counted => "counted",
         }
     }
 }
@@ -158,6 +185,7 @@ pub(super) struct Counts {
     pub(super) bytes: u64,
     pub(super) first_us: Option<u64>,
     pub(super) last_us: u64,
+    pub(super) tokens: Option<Tokens>,
 }
 
 /// Bytes of an answer in JSON for each of its tokens: English text has about four, and the rest is framing.
@@ -195,6 +223,7 @@ pub(super) fn sane_quantity(quantity: Option<u64>) -> Option<u64> {
 /// The usage to write down, where it comes from, and whether a part of what the provider said was refused.
 pub(super) fn judge(
     said: Option<Usage>,
+    counted: Option<Counted>,
     endpoint: Endpoint,
     answer: Option<(u16, bool)>,
     counts: Counts,
@@ -207,9 +236,19 @@ pub(super) fn judge(
     if is_said {
         return (usage, Some(Source::Provider), refused);
     }
+    let source = |exact| match exact {
+        true => Some(Source::Counted),
+        false => Some(Source::Estimated),
+    };
+    if let Some(counted) = counted {
+        usage.input = usage.input.or(counted.input);
+        usage.output = usage.output.or(counted.output);
+        usage.reasoning = usage.reasoning.or(counted.reasoning);
+        return (usage, source(counted.exact), refused);
+    }
     if let Some(output) = estimate(endpoint, answer, counts) {
-        usage.output = Some(output);
-        return (usage, Some(Source::Estimated), refused);
+        usage.output = Some(output.count);
+        return (usage, source(output.exact), refused);
     }
     let source = usage.input.map(|_| Source::Provider);
     (usage, source, refused)
@@ -234,12 +273,20 @@ fn sane(mut usage: Usage) -> (Usage, bool) {
     (usage, refused)
 }
 
-/// Tokens of an answer about which nobody said anything: a chunk of a stream is about a token.
-fn estimate(endpoint: Endpoint, answer: Option<(u16, bool)>, counts: Counts) -> Option<u64> {
+/// Tokens of an answer about which nobody said anything: as far as its text was counted, or else a chunk of a stream is
+/// about a token.
+fn estimate(endpoint: Endpoint, answer: Option<(u16, bool)>, counts: Counts) -> Option<Tokens> {
+    let about = |count| Tokens {
+        count,
+        exact: false,
+    };
     match (endpoint, answer?) {
-        (_, (200..=299, true)) => Some(counts.chunks),
+        (_, (200..=299, true)) => match counts.tokens {
+            Some(tokens) if tokens.exact => Some(tokens),
+            tokens => Some(about(tokens.map_or(0, |t| t.count).max(counts.chunks))),
+        },
         (Endpoint::Chat | Endpoint::Completions, (200..=299, false)) => {
-            Some(counts.bytes / BYTES_A_TOKEN)
+            Some(about(counts.bytes / BYTES_A_TOKEN))
         }
         // Not everything that is passed on has tokens, and an error has none.
         _ => None,

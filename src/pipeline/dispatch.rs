@@ -1,6 +1,6 @@
 //! Targets in turn, until one answers. Only before the first byte has gone to the client.
 
-use super::{Call, meter::Meter};
+use super::{Call, Payload, meter::Meter, tally::Prompt};
 use crate::{
     app::Worker,
     config::{Target, Timeouts, Upstream},
@@ -8,6 +8,7 @@ use crate::{
     error::Error,
     events::What,
     telemetry::metrics::Metrics,
+    tokens::Model,
     upstream::{Failure, Source},
 };
 use http::{Response, StatusCode};
@@ -24,6 +25,8 @@ pub(super) struct Answer {
     pub(super) hide_usage: bool,
     pub(super) timeouts: Timeouts,
     pub(super) deadline: Instant,
+    /// How the model's tokens are counted, and the prompt, as far as Weir reads such.
+    pub(super) counts: Option<(Model, Prompt)>,
 }
 
 /// The longest pause before the same upstream is tried again.
@@ -46,7 +49,10 @@ pub(super) async fn dispatch(
             () = worker.app.cut.raised() => return (Err(Error::Draining), meter),
         };
         match outcome {
-            Ok(answer) => return (Ok(answer), meter),
+            Ok(mut answer) => {
+                answer.counts = counts(*call, target);
+                return (Ok(answer), meter);
+            }
             Err(error) => failure = error,
         }
         if let Some(error) = call.upload_error() {
@@ -69,6 +75,10 @@ async fn try_target(
     meter: &mut Meter,
 ) -> Result<Answer, Error> {
     let upstream = &target.upstream;
+    if call.stream {
+        // A stream is counted as it passes, so that it is right even if Weir dies.
+        worker.app.counter.prepare(model(call, target));
+    }
     let deadline = meter.started() + target.timeouts.total;
     let mut pauses = ExponentialBackoff::from_millis(2)
         .factor(25)
@@ -95,6 +105,7 @@ async fn try_target(
                     hide_usage,
                     timeouts,
                     deadline,
+                    counts: None,
                 };
                 return judge(&worker.app.metrics, answer, call.endpoint, is_last);
             }
@@ -111,6 +122,19 @@ async fn try_target(
                 tokio::time::sleep(pause).await;
             }
         }
+    }
+}
+
+/// How the target's model counts; providers know it by the name that they are sent.
+fn model(call: &Call, target: &Target) -> Model {
+    Model::named(target.model.as_deref().unwrap_or(&call.model))
+}
+
+fn counts(call: Call, target: &Target) -> Option<(Model, Prompt)> {
+    let model = model(&call, target);
+    match call.payload {
+        Payload::Held { body, reserved, .. } => Some((model, Prompt { body, reserved })),
+        Payload::Streamed(..) => None,
     }
 }
 

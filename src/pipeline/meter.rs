@@ -1,19 +1,23 @@
 //! Follows one call to its end and settles it once: ledger, metrics, events and the log line.
 
-use super::{Call, Payload};
+use super::{Call, Payload, tally::Tally};
 use crate::{
     app::{App, Snapshot},
     config::Upstream,
     domain::{Arrival, Day, Endpoint, Outcome, Price, Tier, Usage},
     error::Error,
     events::{CallInfo, End, What},
-    ledger::{Admission, Answer, Flight, METADATA_MAX_BYTES, Settlement},
+    ledger::{Admission, Answer, Counted, Flight, METADATA_MAX_BYTES, Settlement},
     tap::{Report, Watch},
     telemetry::{
         access::Access,
         metrics::{self, Figures, Labels},
     },
-    wire::{answer::Seen, asked::AskedReader, request::is_metadata},
+    wire::{
+        answer::{Part, Seen},
+        asked::AskedReader,
+        request::is_metadata,
+    },
 };
 use http::{
     StatusCode,
@@ -21,6 +25,7 @@ use http::{
     response::Parts,
 };
 use std::{
+    num::NonZeroU32,
     sync::Arc,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
@@ -42,6 +47,11 @@ pub(super) struct Meter {
     attempts: u32,
     status: StatusCode,
     is_stream: bool,
+    tally: Option<Box<Tally>>,
+    /// The client has gone.
+    left: bool,
+    /// The tokens after which it is enough then.
+    up_to: Option<NonZeroU32>,
     /// The call's place in the flight table, until it is settled.
     flight: Option<Flight>,
 }
@@ -97,6 +107,9 @@ impl Meter {
             attempts: 0,
             status: StatusCode::from_u16(CLIENT_LEFT).expect("three digits"),
             is_stream: false,
+            tally: None,
+            left: false,
+            up_to: None,
             flight: Some(flight),
         })
     }
@@ -124,7 +137,9 @@ impl Meter {
         head: &Parts,
         is_stream: bool,
     ) {
-        self.status = head.status;
+        if !self.left {
+            self.status = head.status;
+        }
         self.is_stream = is_stream;
         self.sent = sent;
         let id = head.headers.get("x-request-id");
@@ -168,20 +183,75 @@ impl Meter {
             .or_else(asked)
     }
 
+    /// The answer is counted by `tally` as it passes.
+    pub(super) fn counts(&mut self, tally: Tally) {
+        self.tally = Some(Box::new(tally));
+        self.text_passes(); // nothing so far, which is exact
+    }
+
+    /// The client has gone, and the call goes on without it, up to so many tokens of the answer.
+    pub(super) fn client_left(&mut self, up_to: Option<NonZeroU32>) {
+        self.left = true;
+        self.up_to = up_to;
+    }
+
     /// No upstream does.
     pub(super) fn failed(&mut self, error: &Error) {
-        metrics::refused(error.code());
-        self.status = error.status();
+        if !self.left {
+            metrics::refused(error.code());
+            self.status = error.status();
+        }
         let outcome = match error {
+            _ if self.left => Outcome::ClientGone,
             Error::UpstreamTimeout | Error::TooSlow => Outcome::TimedOut,
             Error::UpstreamUnreachable | Error::UpstreamAuth => Outcome::UpstreamFailed,
             Error::Internal | Error::Draining => Outcome::Interrupted,
             _ => Outcome::Rejected,
         };
-        self.settle(outcome, &Seen::default(), &Passed::default());
+        self.settle(outcome, &Seen::default(), None, &Passed::default());
     }
 
-    fn settle(&mut self, outcome: Outcome, seen: &Seen, figures: &Passed) {
+    /// Settles the call once its tokens are known, which may be later and on another thread.
+    fn conclude(&mut self, outcome: Outcome, seen: &Seen, figures: Passed) {
+        let said = seen.usage;
+        let is_said = said.is_some_and(|usage| match self.info.endpoint {
+            Endpoint::Embeddings => usage.input.is_some(),
+            _ => usage.output.is_some(),
+        });
+        let Some(tally) = self.tally.take().filter(|_| !is_said) else {
+            return self.settle(outcome, seen, None, &figures);
+        };
+        let mut rest = self.detach();
+        let (seen, chunks) = (seen.clone(), figures.chunks);
+        let chunks = if self.is_stream { chunks } else { 0 };
+        tally.finish(said, chunks, move |counted| {
+            rest.settle(outcome, &seen, Some(counted), &figures);
+        });
+    }
+
+    /// What is left to do for the call, to be done elsewhere.
+    fn detach(&mut self) -> Self {
+        Self {
+            app: Arc::clone(&self.app),
+            arrival: self.arrival.clone(),
+            info: Arc::clone(&self.info),
+            label: Arc::clone(&self.label),
+            snapshot: Arc::clone(&self.snapshot),
+            upstream: self.upstream.take(),
+            sent: self.sent.take(),
+            flight: self.flight.take(),
+            tally: None,
+            ..*self
+        }
+    }
+
+    fn settle(
+        &mut self,
+        outcome: Outcome,
+        seen: &Seen,
+        counted: Option<Counted>,
+        figures: &Passed,
+    ) {
         let Some(flight) = self.flight.take() else {
             return;
         };
@@ -200,6 +270,7 @@ impl Meter {
             status: self.status.as_u16(),
             usage: seen.usage,
             usage_refused: seen.usage_refused,
+            counted,
             attempts: self.attempts,
             first_us: figures.passed.map(|(first, _)| micros(since(first))),
             duration_us: micros(duration),
@@ -336,6 +407,30 @@ struct Passed {
 }
 
 impl Watch for Meter {
+    fn wants_text(&self) -> bool {
+        self.tally.as_ref().is_some_and(|tally| tally.wants_text())
+    }
+
+    fn text(&mut self, choice: u32, part: Part, text: &str) {
+        if let Some(tally) = &mut self.tally {
+            tally.push(choice, part, text);
+        }
+    }
+
+    fn text_passes(&mut self) {
+        if let Some(tally) = &mut self.tally
+            && let Some(tokens) = tally.passes()
+            && let Some(flight) = &self.flight
+        {
+            flight.tokens(tokens);
+        }
+    }
+
+    fn has_enough(&self) -> bool {
+        let passed = || self.tally.as_ref().map_or(0, |tally| tally.so_far());
+        self.left && self.up_to.is_some_and(|max| passed() >= max.get().into())
+    }
+
     fn chunk(&mut self, chunks: u64, bytes: u64, now: Instant) {
         if let Some(flight) = &self.flight {
             let at = now.saturating_duration_since(self.arrival.started);
@@ -354,14 +449,23 @@ impl Watch for Meter {
             bytes: report.bytes,
             passed: report.passed,
         };
-        self.settle(report.outcome, report.seen, &figures);
+        let outcome = match self.left {
+            true => Outcome::ClientGone,
+            false => report.outcome,
+        };
+        self.conclude(outcome, report.seen, figures);
     }
 }
 
 impl Drop for Meter {
     fn drop(&mut self) {
         // Not settled yet: the client left while the upstream was still to answer.
-        self.settle(Outcome::ClientGone, &Seen::default(), &Passed::default());
+        self.settle(
+            Outcome::ClientGone,
+            &Seen::default(),
+            None,
+            &Passed::default(),
+        );
     }
 }
 

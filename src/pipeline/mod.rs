@@ -3,7 +3,9 @@
 mod call;
 mod dispatch;
 mod early;
+mod hangup;
 mod meter;
+mod tally;
 
 pub use call::{Call, Payload};
 
@@ -15,9 +17,11 @@ use crate::{
     error::Error,
     providers,
     tap::{Content, Manner, Tap},
+    tokens::Model,
     wire::media_type,
 };
 use dispatch::Answer;
+use hangup::{Finish, Finished, Unanswered};
 use http::{
     HeaderMap, HeaderValue, Response, StatusCode,
     header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE},
@@ -25,6 +29,7 @@ use http::{
 use http_body_util::BodyExt;
 use meter::Meter;
 use std::{sync::Arc, time::Duration};
+use tally::{Prompt, Tally};
 
 /// Sends a call upstream and returns what its client gets.
 pub async fn run(
@@ -35,69 +40,110 @@ pub async fn run(
     arrival: &mut Arrival,
 ) -> Result<Response<Body>, Error> {
     let meter = Meter::start(&worker.app, snapshot, arrival, &mut call)?;
-    let heartbeat = snapshot.config.server.heartbeat;
+    let server = &snapshot.config.server;
+    let heartbeat = server.heartbeat;
     let stream = call.stream;
-    let endpoint = call.endpoint;
-    let mut attempts = Box::pin(dispatch::dispatch(Arc::clone(worker), call, targets, meter));
+    let manner = Delivery {
+        worker: Arc::clone(worker),
+        endpoint: call.endpoint,
+        heartbeat,
+        prompt_memory_max: server.body_memory_max_bytes / 4,
+        finish: Finish::of(
+            call.caller.on_hangup.unwrap_or(server.on_hangup),
+            &worker.app,
+        ),
+    };
+    let attempts = dispatch::dispatch(Arc::clone(worker), call, targets, meter);
+    let mut attempts = Unanswered::new(Box::pin(attempts), &manner);
     if !stream || heartbeat.is_zero() {
-        let (outcome, meter) = attempts.await;
-        return deliver(worker, outcome, meter, endpoint, heartbeat);
+        let (outcome, meter) = (&mut attempts).await;
+        return manner.deliver(outcome, meter);
     }
-    match tokio::time::timeout(heartbeat, attempts.as_mut()).await {
-        Ok((outcome, meter)) => deliver(worker, outcome, meter, endpoint, heartbeat),
+    match tokio::time::timeout(heartbeat, &mut attempts).await {
+        Ok((outcome, meter)) => manner.deliver(outcome, meter),
         // Something between here and the client may lose patience: the stream begins before the upstream's does.
         Err(_) => {
-            let worker = Arc::clone(worker);
             let rest = async move {
                 let (outcome, meter) = attempts.await;
-                early::body(deliver(&worker, outcome, meter, endpoint, heartbeat)).await
+                early::body(manner.deliver(outcome, meter)).await
             };
             Ok(early::response(rest, heartbeat))
         }
     }
 }
 
-/// Makes the client's response of the upstream's answer.
-fn deliver(
-    worker: &Worker,
-    outcome: Result<Answer, Error>,
-    mut meter: Meter,
+/// How a call's answer is handed to its client.
+#[derive(Clone)]
+struct Delivery {
+    worker: Arc<Worker>,
     endpoint: Endpoint,
     heartbeat: Duration,
-) -> Result<Response<Body>, Error> {
-    let answer = match outcome {
-        Ok(answer) => answer,
-        Err(error) => {
-            meter.failed(&error);
-            return Err(error);
+    /// Memory for request bodies that may be in use before long prompts no longer wait for their answers' ends.
+    prompt_memory_max: usize,
+    /// The call goes on if its client hangs up.
+    finish: Option<Finish>,
+}
+
+impl Delivery {
+    /// Makes the client's response of the upstream's answer.
+    fn deliver(
+        &self,
+        outcome: Result<Answer, Error>,
+        mut meter: Meter,
+    ) -> Result<Response<Body>, Error> {
+        let answer = match outcome {
+            Ok(answer) => answer,
+            Err(error) => {
+                meter.failed(&error);
+                return Err(error);
+            }
+        };
+        let (mut head, source) = answer.response.into_parts();
+        let content = content(&head.headers, head.status, self.endpoint, answer.hide_usage);
+        let is_stream = matches!(content, Content::Events { .. });
+        meter.answered(answer.upstream, answer.model, &head, is_stream);
+        if let Some((model, prompt)) = answer.counts
+            && head.status.is_success()
+            && content != Content::Opaque
+        {
+            meter.counts(self.tally(model, prompt, is_stream));
         }
-    };
-    let (mut head, source) = answer.response.into_parts();
-    let content = content(&head.headers, head.status, endpoint, answer.hide_usage);
-    meter.answered(
-        answer.upstream,
-        answer.model,
-        &head,
-        matches!(content, Content::Events { .. }),
-    );
-    head.headers = providers::openai::of_upstream(head.headers);
-    if matches!(content, Content::Events { .. }) {
-        stream_headers(&mut head.headers);
+        head.headers = providers::openai::of_upstream(head.headers);
+        if is_stream {
+            stream_headers(&mut head.headers);
+        }
+        if head.status.is_client_error() || head.status.is_server_error() {
+            head.headers
+                .insert(ORIGIN, HeaderValue::from_static("upstream"));
+        }
+        head.extensions.clear();
+        head.version = http::Version::default();
+        let manner = Manner {
+            content,
+            idle: answer.timeouts.idle,
+            deadline: answer.deadline,
+            heartbeat: self.heartbeat,
+        };
+        let tap = Tap::new(source, manner, self.worker.app.cut.clone(), meter);
+        let body = match &self.finish {
+            None => tap.boxed_unsync(),
+            Some(finish) => Finished::new(tap, finish.clone()).boxed_unsync(),
+        };
+        Ok(Response::from_parts(head, body))
     }
-    if head.status.is_client_error() || head.status.is_server_error() {
-        head.headers
-            .insert(ORIGIN, HeaderValue::from_static("upstream"));
+
+    fn tally(&self, model: Model, prompt: Prompt, is_stream: bool) -> Tally {
+        let app = &self.worker.app;
+        let is_memory_scarce = app.body_memory.used() > self.prompt_memory_max;
+        Tally::new(
+            &app.counter,
+            model,
+            self.endpoint,
+            is_stream,
+            prompt,
+            is_memory_scarce,
+        )
     }
-    head.extensions.clear();
-    head.version = http::Version::default();
-    let manner = Manner {
-        content,
-        idle: answer.timeouts.idle,
-        deadline: answer.deadline,
-        heartbeat,
-    };
-    let tap = Tap::new(source, manner, worker.app.cut.clone(), meter);
-    Ok(Response::from_parts(head, tap.boxed_unsync()))
 }
 
 /// Tells whose error an answer is.

@@ -1,6 +1,6 @@
 //! A stream of events on its way through: whole events go on, a piece of one waits for its rest.
 
-use crate::wire::answer::{Event, EventReader, Seen};
+use crate::wire::answer::{Event, EventReader, Hear, Seen};
 use bytes::{Bytes, BytesMut};
 use std::{collections::VecDeque, ops::Range};
 
@@ -29,6 +29,11 @@ impl Events {
             open: false,
             dropped_last: false,
         }
+    }
+
+    /// Has the texts of the answer told from now on.
+    pub(super) fn listen(&mut self) {
+        self.reader.listen();
     }
 
     pub(super) fn seen(&self) -> &Seen {
@@ -68,17 +73,22 @@ impl Events {
     }
 
     /// Takes in what the upstream sent; returns how many events with content it completed.
-    pub(super) fn feed(&mut self, piece: Bytes, ready: &mut VecDeque<Bytes>) -> u64 {
+    pub(super) fn feed(
+        &mut self,
+        piece: Bytes,
+        ready: &mut VecDeque<Bytes>,
+        hear: &mut Hear<'_>,
+    ) -> u64 {
         let mut piece = piece;
         if self.lies_between() && piece.first() == Some(&b'\n') {
             // It belongs to the event before, and shares its fate.
             let line_feed = piece.split_to(1);
-            self.read(&line_feed);
+            self.read(&line_feed, hear);
             if !self.dropped_last {
                 ready.push_back(line_feed);
             }
         }
-        let read = self.read(&piece);
+        let read = self.read(&piece, hear);
         self.pass(piece, &read, ready);
         read.content
     }
@@ -102,13 +112,13 @@ impl Events {
         read.content
     }
 
-    fn read(&mut self, piece: &[u8]) -> Read {
+    fn read(&mut self, piece: &[u8], hear: &mut Hear<'_>) -> Read {
         let mut read = Read {
             start: self.reader.position() - self.held.len(),
             ..Read::default()
         };
         let (hide_usage, mut open) = (self.hide_usage, self.open);
-        self.reader.feed(piece, |end, event| {
+        self.reader.feed(piece, hear, |end, event| {
             read.event(end, &event, hide_usage && !open);
             open = false;
         });
@@ -212,7 +222,7 @@ mod tests {
         for cut in 0..stream.len() {
             let (mut events, mut ready) = (Events::new(true, false), VecDeque::new());
             for piece in [stream.slice(..cut), stream.slice(cut..)] {
-                events.feed(piece, &mut ready);
+                events.feed(piece, &mut ready, &mut |_, _, _| {});
             }
             events.finish(&mut ready);
             let passed = Vec::from(ready).concat();

@@ -19,13 +19,24 @@ use std::{
     time::Duration,
 };
 use tokio::time::Instant;
-use wire::{answer::DocumentReader, answer::Seen, error::ErrorBody};
+use wire::{
+    answer::{DocumentReader, Part, Seen},
+    error::ErrorBody,
+};
 
 /// Sees one answer pass.
 pub trait Watch: Send + Unpin + 'static {
+    /// Whether it wants the texts of the answer told; asked once, at the beginning.
+    fn wants_text(&self) -> bool;
+    /// A piece of text has come, of this choice and part. It has not gone on to the client yet.
+    fn text(&mut self, choice: u32, part: Part, text: &str);
+    /// The text that was told so far is about to go on to the client.
+    fn text_passes(&mut self);
     /// A piece of the answer is about to go on to the client: an event that carries content. With what has passed so
     /// far, this piece included.
     fn chunk(&mut self, chunks: u64, bytes: u64, now: Instant);
+    /// Whether nobody needs more of the answer. Asked after each piece, and true only once the client has gone.
+    fn has_enough(&self) -> bool;
     /// The answer is over. Called exactly once, also when the client hangs up, and before the client can know.
     fn end(&mut self, report: Report<'_>);
 }
@@ -102,6 +113,14 @@ enum Reader {
 }
 
 impl Reader {
+    fn listen(&mut self) {
+        match self {
+            Self::Opaque(_) => {}
+            Self::Document(reader) => reader.listen(),
+            Self::Events(events) => events.listen(),
+        }
+    }
+
     fn seen(&self) -> &Seen {
         match self {
             Self::Opaque(seen) => seen,
@@ -126,7 +145,7 @@ where
 {
     /// Taps `source`.
     pub fn new(source: B, manner: Manner, cut: Signal, watch: W) -> Self {
-        let reader = match manner.content {
+        let mut reader = match manner.content {
             Content::Opaque => Reader::Opaque(Box::default()),
             Content::Document => Reader::Document(Box::default()),
             Content::Events {
@@ -134,6 +153,9 @@ where
                 says_its_end,
             } => Reader::Events(Box::new(Events::new(hide_usage, says_its_end))),
         };
+        if watch.wants_text() {
+            reader.listen();
+        }
         Self {
             source,
             reader,
@@ -152,19 +174,31 @@ where
 
     fn take_in(&mut self, data: Bytes) {
         let now = self.pace.heard();
+        let watch = &mut self.watch;
+        let mut heard = false;
+        let mut hear = |choice, part, text: &str| {
+            heard = true;
+            watch.text(choice, part, text);
+        };
         let content = match &mut self.reader {
             Reader::Opaque(_) => {
                 self.ready.push_back(data);
                 1
             }
             Reader::Document(reader) => {
-                reader.feed(&data);
+                reader.feed(&data, &mut hear);
                 self.ready.push_back(data);
                 1
             }
-            Reader::Events(events) => events.feed(data, &mut self.ready),
+            Reader::Events(events) => events.feed(data, &mut self.ready, &mut hear),
         };
+        if heard {
+            self.watch.text_passes();
+        }
         self.count(content, now);
+        if self.watch.has_enough() {
+            return self.end(Outcome::ClientGone, State::Ended);
+        }
         if matches!(&self.reader, Reader::Events(events) if events.has_said_all()) {
             // A client that reads this may stop here: the rest of the connection adds nothing to its answer.
             self.tell(Outcome::Completed);
@@ -337,6 +371,16 @@ impl<B, W: Watch> Tap<B, W> {
         self.state = State::Ended;
         self.ready.clear();
         self.tell(outcome);
+    }
+
+    /// Who watches.
+    pub fn watch(&mut self) -> &mut W {
+        &mut self.watch
+    }
+
+    /// Whether the watch has been told how the answer ended.
+    pub fn is_over(&self) -> bool {
+        self.told
     }
 
     /// Tells the watch how the answer ended, once.

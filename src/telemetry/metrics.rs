@@ -296,6 +296,16 @@ pub fn ledger_slots(used: u32, waiting: u32) {
     gauge!("weir_ledger_slots_waiting").set(waiting);
 }
 
+/// Tokens that could not be counted exactly though the rules are known; they were estimated.
+pub fn count_refused(why: &'static str) {
+    counter!("weir_token_counts_refused_total", "why" => why).increment(1);
+}
+
+/// An answer that was cancelled though its client's policy was to finish it: too many were being finished.
+pub fn finish_refused() {
+    counter!("weir_hangup_finishes_refused_total").increment(1);
+}
+
 /// A figure in a provider's usage that can be no count.
 pub fn usage_refused() {
     counter!("weir_ledger_usage_refused_total").increment(1);
@@ -433,6 +443,16 @@ fn describe() {
         "weir_ledger_usage_refused_total",
         Unit::Count,
         "Calls whose provider reported a figure that can be no count."
+    );
+    describe_counter!(
+        "weir_token_counts_refused_total",
+        Unit::Count,
+        "Token counts that had to be estimated for want of room, by reason."
+    );
+    describe_counter!(
+        "weir_hangup_finishes_refused_total",
+        Unit::Count,
+        "Answers that were not read to their end after a hang-up, since too many were."
     );
     describe_counter!(
         "weir_unpriced_requests_total",

@@ -101,6 +101,15 @@ pub trait Sink {
     fn wants_inside(&self) -> bool {
         true
     }
+
+    /// Whether it wants the string that begins here told in full, before its token.
+    fn wants_text(&self) -> bool {
+        false
+    }
+
+    /// Sees the next piece of a string that it wants told, as it was written: escapes are still escapes, and the cuts
+    /// lie anywhere.
+    fn text(&mut self, _piece: &[u8]) {}
 }
 
 /// Stands in for a sink that does not want what is inside.
@@ -240,6 +249,8 @@ pub struct Lexer {
     unwanted: u8,
     /// The token in progress has escapes.
     escaped: bool,
+    /// The string in progress is told to the sink.
+    told: bool,
     /// Where the token in progress began.
     start: usize,
     /// The comma before the next member.
@@ -260,6 +271,7 @@ impl Lexer {
             depth_max: depth_max.min(DEPTH_MAX) as u8,
             unwanted: 0,
             escaped: false,
+            told: false,
             start: 0,
             comma: None,
             kept: Vec::new(),
@@ -422,8 +434,11 @@ impl Lexer {
         if piece.get(end) != Some(&b'"') {
             return self.begin(Part::String, at, piece, i, sink);
         }
-        let text = Text::of(&piece[i + 1..end]);
-        sink.token(Token::String(text), span(at, i, end + 1));
+        let raw = &piece[i + 1..end];
+        if sink.wants_text() {
+            sink.text(raw);
+        }
+        sink.token(Token::String(Text::of(raw)), span(at, i, end + 1));
         Ok(self.behind_value(at, piece, end + 1))
     }
 
@@ -481,6 +496,8 @@ impl Lexer {
         self.part = Some(part);
         self.start = at + i;
         self.escaped = false;
+        let is_value = matches!(self.next, Next::Value | Next::FirstElement);
+        self.told = part == Part::String && is_value && sink.wants_text();
         let text_from = i + usize::from(part == Part::String);
         self.go_on(at, piece, text_from, i + 1, sink)
     }
@@ -550,7 +567,11 @@ impl Lexer {
         }
         // Of a word the place is enough.
         if !matches!(self.part, None | Some(Part::Literal(..))) {
-            self.keep(&piece[text_from.min(piece.len())..]);
+            let rest = &piece[text_from.min(piece.len())..];
+            if self.told {
+                sink.text(rest);
+            }
+            self.keep(rest);
         }
         Ok(i)
     }
@@ -561,6 +582,9 @@ impl Lexer {
             end,
         };
         let is_key = matches!(self.next, Next::FirstKey | Next::Key);
+        if self.told {
+            sink.text(tail);
+        }
         let (escaped, comma) = (self.escaped, self.comma);
         let (raw, cut) = self.take(tail);
         let text = Text { raw, escaped, cut };

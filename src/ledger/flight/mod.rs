@@ -8,7 +8,7 @@ mod section;
 mod slot;
 mod stack;
 
-use super::entry::{Admission, Answer, Entry, EntryId, Settled, Settlement};
+use super::entry::{Admission, Answer, Entry, EntryId, Settled, Settlement, Tokens};
 use crate::domain::Asked;
 use map::{HEADER_BYTES, LABEL_BYTES, Map, SLOT_BYTES};
 use slot::{NOTE_WORDS, Slot, State, Torn, WORDS};
@@ -175,6 +175,10 @@ impl Table {
 
     pub(super) fn count(&self, index: u32, chunks: u64, bytes: u64, at_us: u64) {
         self.slot(index).count(chunks, bytes, at_us);
+    }
+
+    pub(super) fn tokens(&self, index: u32, tokens: Tokens) {
+        self.slot(index).tokens(tokens);
     }
 
     /// Ends a call and queues its slot for the writer.

@@ -12,7 +12,7 @@ use crate::{
     domain::{Asked, Endpoint, KeyId, NanoDollars, Outcome, Owner, Price, Usage},
     ledger::entry::{
         Admission, Answer, Counts, Entry, EntryId, METADATA_MAX_BYTES, Settled, Settlement, Source,
-        charge, judge, sane_quantity,
+        Tokens, charge, judge, sane_quantity,
     },
 };
 use std::{
@@ -33,6 +33,8 @@ const FIRST_US: usize = 4;
 const LAST_US: usize = 5;
 /// Means nothing; stored to for the sake of its page.
 const TOUCHED: usize = 6;
+/// Tokens of the answer so far and whether they are exact, one bit, both one up; zero for nothing counted.
+const TOKENS: usize = 7;
 const ADMISSION: Range<usize> = 16..76;
 const ASKED: Range<usize> = 76..100;
 const ANSWER: Range<usize> = 100..164;
@@ -100,6 +102,7 @@ impl<'a> Slot<'a> {
             BYTES,
             FIRST_US,
             LAST_US,
+            TOKENS,
             ASKED.start,
             ANSWER.start,
             SETTLEMENT.start,
@@ -165,14 +168,25 @@ impl<'a> Slot<'a> {
         self.0[LAST_US].store(at_us, Ordering::Relaxed);
     }
 
+    /// Notes what the answer's text came to so far: one store to memory.
+    pub(super) fn tokens(self, tokens: Tokens) {
+        let word = ((tokens.count << 1) | u64::from(tokens.exact)) + 1;
+        self.0[TOKENS].store(word, Ordering::Relaxed);
+    }
+
     /// Writes down the end.
     pub(super) fn settle(self, settlement: &Settlement<'_>) -> Result<Settled, Torn> {
         let admission = self.admission()?;
         let answer = self.answered()?;
         let asked = self.asked();
         let how = answer.as_ref().map(|answer| (answer.status, answer.stream));
-        let (usage, source, refused) =
-            judge(settlement.usage, admission.endpoint, how, self.counts());
+        let (usage, source, refused) = judge(
+            settlement.usage,
+            settlement.counted,
+            admission.endpoint,
+            how,
+            self.counts(),
+        );
         let status = Some(settlement.status);
         let quantity = sane_quantity(settlement.quantity).or(spoken(&asked, how));
         let figures = Figures {
@@ -199,7 +213,7 @@ impl<'a> Slot<'a> {
         let asked = self.asked();
         let counts = self.counts();
         let how = answer.as_ref().map(|answer| (answer.status, answer.stream));
-        let (usage, source, _) = judge(None, admission.endpoint, how, counts);
+        let (usage, source, _) = judge(None, None, admission.endpoint, how, counts);
         let price = answer.as_ref().and_then(|answer| answer.price.as_deref());
         let price: Option<Price> = price.and_then(|text| text.parse().ok());
         let settlement = Settlement {
@@ -207,6 +221,7 @@ impl<'a> Slot<'a> {
             status: 0,
             usage: None,
             usage_refused: false,
+            counted: None,
             attempts: u32::from(answer.is_some()),
             first_us: counts.first_us,
             duration_us: counts.last_us,
@@ -357,6 +372,10 @@ impl<'a> Slot<'a> {
             bytes: word(BYTES),
             first_us: Some(word(FIRST_US)).filter(|first| *first > 0),
             last_us: word(LAST_US),
+            tokens: word(TOKENS).checked_sub(1).map(|word| Tokens {
+                count: word >> 1,
+                exact: word & 1 == 1,
+            }),
         }
     }
 

@@ -38,6 +38,7 @@ fn settlement(usage: Option<Usage>) -> Settlement<'static> {
         status: 200,
         usage,
         usage_refused: false,
+        counted: None,
         attempts: 2,
         first_us: Some(3),
         duration_us: 9,

@@ -1,9 +1,10 @@
 use super::*;
+use std::collections::BTreeMap;
 
 fn read_document(text: &str) -> DocumentReader {
     let mut reader = DocumentReader::default();
     for piece in text.as_bytes().chunks(3) {
-        reader.feed(piece);
+        reader.feed(piece, &mut |_, _, _| {});
     }
     reader
 }
@@ -11,7 +12,7 @@ fn read_document(text: &str) -> DocumentReader {
 fn read_events(text: &str) -> (Vec<Event>, EventReader) {
     let (mut reader, mut events) = (EventReader::default(), Vec::new());
     for piece in text.as_bytes().chunks(5) {
-        reader.feed(piece, |_, event| events.push(event));
+        reader.feed(piece, &mut |_, _, _| {}, |_, event| events.push(event));
     }
     reader.finish(|_, event| events.push(event));
     (events, reader)
@@ -157,6 +158,86 @@ fn what_is_not_json_is_left_unread() {
     let (events, reader) = read_events("data: {oops\n\ndata: {\"choices\":[{\"text\":\"a\"}]}\n\n");
     assert!(reader.seen().unreadable && events[1].content);
     assert!(read_document("<html>").seen().unreadable);
+}
+
+/// What is heard of a stream that comes in these pieces.
+fn texts(pieces: &[&[u8]]) -> BTreeMap<String, String> {
+    let mut reader = EventReader::default();
+    reader.listen();
+    let mut texts = BTreeMap::<_, String>::new();
+    for piece in pieces {
+        let mut hear = |choice, part, text: &str| {
+            let name = format!("{choice} {part:?}");
+            texts.entry(name).or_default().push_str(text);
+        };
+        reader.feed(piece, &mut hear, |_, _| {});
+    }
+    texts
+}
+
+#[test]
+fn texts_are_heard_without_escapes_wherever_they_are_cut() {
+    let stream = concat!(
+        r#"data: {"choices":[{"index":0,"delta":{"content":"a\n\u00e9\ud834\udd1e\"é𝄞"}}]}"#,
+        "\n\n",
+        r#"data: {"choices":[{"index":0,"delta":{"content":"\ud834x\ud834\ud834\udd1e\udd1e\ud834"}}]}"#,
+        "\n\n",
+        r#"data: {"choices":[{"delta":{"content":"late"},"index":1},{"index":2,"text":"old"}]}"#,
+        "\n\n",
+        r#"data: {"choices":[{"index":0,"delta":{"reasoning":"r","reasoning_content":"r","refusal":"no"}}]}"#,
+        "\n\n",
+        r#"data: {"choices":[{"index":0,"delta":{"tool_calls":[{"function":{"name":"f","arguments":"{\"a\""},"index":5}]}}]}"#,
+        "\n\n",
+        r#"data: {"choices":[{"delta":{"tool_calls":[{"function":{"arguments":":1}"},"index":5}]},"index":0}]}"#,
+        "\n\n",
+        r#"data: {"choices":[{"index":0,"message":{"tool_calls":[{"custom":{"name":"g","input":"in"}},{"custom":{"name":"h"}}]}}]}"#,
+        "\n\n",
+        r#"data: {"content":"not a choice's","choices":[{"index":0,"delta":{"name":"nor this","content":null}}]}"#,
+        "\n\n",
+    );
+    let expected = [
+        ("0 Content", "a\né𝄞\"é𝄞\u{fffd}x\u{fffd}𝄞\u{fffd}\u{fffd}"),
+        ("0 Reasoning", "r"),
+        ("0 Refusal", "no"),
+        ("0 ToolArguments(0)", "in"),
+        ("0 ToolArguments(5)", "{\"a\":1}"),
+        ("0 ToolName(0)", "g"),
+        ("0 ToolName(1)", "h"),
+        ("0 ToolName(5)", "f"),
+        ("1 Content", "late"),
+        ("2 Content", "old"),
+    ]
+    .map(|(name, text)| (name.to_owned(), text.to_owned()));
+    let expected = BTreeMap::from(expected);
+    let stream = stream.as_bytes();
+    assert_eq!(texts(&[stream]), expected);
+    for cut in 0..stream.len() {
+        assert_eq!(
+            texts(&[&stream[..cut], &stream[cut..]]),
+            expected,
+            "cut at {cut}"
+        );
+    }
+    let bytes: Vec<&[u8]> = stream.chunks(1).collect();
+    assert_eq!(texts(&bytes), expected);
+}
+
+#[test]
+fn bytes_that_are_no_text_are_heard_as_such() {
+    let stream =
+        b"data: {\"choices\":[{\"index\":0,\"text\":\"a\xe2\x82b\xff\xe2\x82\\n\xf0\x9d\"}]}\n\n";
+    let expected = texts(&[stream]);
+    assert_eq!(
+        expected["0 Content"],
+        "a\u{fffd}b\u{fffd}\u{fffd}\n\u{fffd}"
+    );
+    for cut in 0..stream.len() {
+        assert_eq!(
+            texts(&[&stream[..cut], &stream[cut..]]),
+            expected,
+            "cut at {cut}"
+        );
+    }
 }
 
 #[test]

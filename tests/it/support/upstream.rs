@@ -42,13 +42,18 @@ enum Act {
     /// One frame of the chunked coding.
     Chunk(Vec<u8>),
     /// Frames as the test hands them over; the stream goes on when the test has dropped its end.
-    Fed(Arc<Mutex<Option<mpsc::UnboundedReceiver<Vec<u8>>>>>),
+    Fed(Pieces),
+    /// Bytes as the test hands them over, head and all.
+    FedRaw(Pieces),
     /// The same frame for as long as anybody takes it.
     Endless(Vec<u8>),
     Hang,
     Reset,
     Close,
 }
+
+/// What a test is still to hand over.
+type Pieces = Arc<Mutex<Option<mpsc::UnboundedReceiver<Vec<u8>>>>>;
 
 /// The test's end of a stream that it feeds.
 pub type Feed = mpsc::UnboundedSender<Vec<u8>>;
@@ -190,6 +195,13 @@ impl Reply {
             .acts
             .push(Act::Fed(Arc::new(Mutex::new(Some(pieces)))));
         (reply.then_chunk_end(), feed)
+    }
+
+    /// Bytes that the test hands over one by one, from the first of the head on.
+    pub fn fed_raw() -> (Self, Feed) {
+        let (feed, pieces) = mpsc::unbounded_channel();
+        let pieces = Arc::new(Mutex::new(Some(pieces)));
+        (Self::new(vec![Act::FedRaw(pieces)]), feed)
     }
 
     /// A stream of one event, again and again.
@@ -442,6 +454,13 @@ async fn perform(
                     let mut pieces = pieces.expect("a stream is fed once");
                     while let Some(piece) = pieces.recv().await {
                         writer.write_all(&frame(&piece)).await?;
+                    }
+                }
+                Act::FedRaw(pieces) => {
+                    let pieces = pieces.lock().unwrap().take();
+                    let mut pieces = pieces.expect("an answer is fed once");
+                    while let Some(piece) = pieces.recv().await {
+                        writer.write_all(&piece).await?;
                     }
                 }
                 Act::Endless(piece) => {

@@ -1,0 +1,118 @@
+//! What counting the tokens of a stream adds to a chunk on its way.
+//!
+//! `cargo bench --bench counting` prints it, and asserts nothing.
+
+#![expect(
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    reason = "it measures and prints, and is no gateway"
+)]
+
+use std::{
+    hint::black_box,
+    time::{Duration, Instant},
+};
+use weir::{
+    tokens::{Encoding, Running},
+    wire::answer::EventReader,
+};
+
+/// What models write, a token or two a piece.
+const PIECES: [&str; 24] = [
+    "The",
+    " answer",
+    " to",
+    " your",
+    " question",
+    " depends",
+    " on",
+    " how",
+    " you",
+    " count",
+    ",",
+    " and",
+    " on",
+    " what",
+    ".",
+    "\n\n",
+    "1",
+    ".",
+    " First",
+    ",",
+    " token",
+    "ization",
+    " isn",
+    "'t",
+];
+const ROUNDS: usize = 20_000;
+
+fn main() {
+    let events: Vec<String> = PIECES
+        .iter()
+        .map(|piece| {
+            let text = piece.replace('\n', "\\n");
+            format!(
+                "data: {{\"id\":\"chatcmpl-0123456789\",\"object\":\"chat.completion.chunk\",\"created\":1795260325,\
+                 \"model\":\"gpt-4o-2024-08-06\",\"choices\":[{{\"index\":0,\"delta\":{{\"content\":\"{text}\"}},\
+                 \"logprobs\":null,\"finish_reason\":null}}]}}\n\n"
+            )
+        })
+        .collect();
+    Encoding::O200k.count("load");
+    for name in ["", "again "] {
+        println!("{name}reading      {:?} a chunk", read(&events));
+        println!("{name}listening    {:?} a chunk", listen(&events));
+        println!("{name}counting too {:?} a chunk", count(&events));
+    }
+}
+
+fn each(took: Duration) -> Duration {
+    took / (ROUNDS * PIECES.len()) as u32
+}
+
+fn read(events: &[String]) -> Duration {
+    let mut reader = EventReader::default();
+    let began = Instant::now();
+    for _ in 0..ROUNDS {
+        for event in events {
+            reader.feed(event.as_bytes(), &mut |_, _, _| {}, |_, event| {
+                black_box(event);
+            });
+        }
+    }
+    each(began.elapsed())
+}
+
+fn listen(events: &[String]) -> Duration {
+    let mut reader = EventReader::default();
+    reader.listen();
+    let mut bytes = 0;
+    let began = Instant::now();
+    for _ in 0..ROUNDS {
+        for event in events {
+            let mut hear = |_, _, text: &str| bytes += text.len();
+            reader.feed(event.as_bytes(), &mut hear, |_, event| {
+                black_box(event);
+            });
+        }
+    }
+    black_box(bytes);
+    each(began.elapsed())
+}
+
+fn count(events: &[String]) -> Duration {
+    let mut reader = EventReader::default();
+    reader.listen();
+    let mut running = Running::new(Encoding::O200k);
+    let began = Instant::now();
+    for _ in 0..ROUNDS {
+        for event in events {
+            let mut hear = |_, _, text: &str| running.push(text);
+            reader.feed(event.as_bytes(), &mut hear, |_, event| {
+                black_box(event);
+            });
+            black_box(running.count());
+        }
+    }
+    each(began.elapsed())
+}

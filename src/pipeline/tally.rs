@@ -1,0 +1,361 @@
+//! Counts what nobody else counts: the tokens of an answer as it passes, and those of a prompt whose provider said
+//! nothing. Exactly where the rules are known, and never for long on a thread that serves.
+
+use crate::{
+    app::Reserved,
+    domain::{Endpoint, Usage},
+    ledger::{Counted, Tokens},
+    telemetry::metrics,
+    tokens::{Answer, Answered, Count, Counter, Encoding, Model, Running, Slot, Why},
+    wire::answer::Part,
+};
+use bytes::Bytes;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// More text than this at once is counted on another thread: a tenth of a millisecond's work.
+const INLINE_MAX_BYTES: usize = 4 << 10;
+/// A word longer than this is too: it is counted anew with each piece.
+const WORD_MAX_BYTES: usize = 1 << 10;
+/// An answer with more texts than this is no answer.
+const TEXTS_MAX: usize = 64;
+/// Text that is held before anybody counts it: more than nearly all answers.
+const HELD_MAX_BYTES: usize = 256 << 10;
+/// The length from which a prompt that waits for its answer's end is worth the work of counting it at once.
+const PROMPT_HELD_BYTES: usize = 16 << 10;
+
+/// A request's body, kept in case that its tokens have to be counted.
+pub(super) struct Prompt {
+    pub(super) body: Bytes,
+    /// The memory that it takes.
+    pub(super) reserved: Reserved,
+}
+
+/// What one answer and its prompt come to.
+pub(super) struct Tally {
+    counter: Counter,
+    model: Model,
+    endpoint: Endpoint,
+    prompt: PromptCount,
+    texts: Texts,
+    so_far: Tokens,
+}
+
+enum PromptCount {
+    Kept(Prompt),
+    Begun(Arc<Mutex<Begun>>),
+}
+
+/// A count that was asked for before anybody needs it.
+enum Begun {
+    Pending,
+    Counted(Count),
+    Awaited(Box<dyn FnOnce(Count) + Send>),
+}
+
+/// The texts of the answer.
+enum Texts {
+    /// Counted here as they come.
+    Counted(Encoding, Vec<Text>),
+    /// Kept until their encoding is loaded, or to the end of an answer that may say itself what it used.
+    Held {
+        texts: Vec<(Slot, String)>,
+        bytes: usize,
+        is_stream: bool,
+    },
+    /// With the counter.
+    Away(Answer),
+}
+
+struct Text {
+    slot: Slot,
+    running: Running,
+    counted: Count,
+    /// Bytes that have come since it was counted.
+    fresh: usize,
+}
+
+impl Tally {
+    /// Begins to count an answer of `model`.
+    pub(super) fn new(
+        counter: &Counter,
+        model: Model,
+        endpoint: Endpoint,
+        is_stream: bool,
+        prompt: Prompt,
+        is_memory_scarce: bool,
+    ) -> Self {
+        let texts = match model.encoding() {
+            None if is_stream => Texts::Away(counter.answer(model)),
+            Some(encoding) if is_stream && encoding.is_loaded() => {
+                Texts::Counted(encoding, Vec::new())
+            }
+            _ => Texts::none(is_stream),
+        };
+        let is_long = prompt.body.len() > PROMPT_HELD_BYTES;
+        let prompt = match is_stream && is_long && is_memory_scarce {
+            true => PromptCount::begin(counter, model, endpoint, prompt),
+            false => PromptCount::Kept(prompt),
+        };
+        Self {
+            counter: counter.clone(),
+            model,
+            endpoint,
+            prompt,
+            texts,
+            so_far: Tokens::default(),
+        }
+    }
+
+    /// Whether the answer's text has tokens that count.
+    pub(super) fn wants_text(&self) -> bool {
+        self.endpoint != Endpoint::Embeddings
+    }
+
+    /// Takes in a piece of text.
+    pub(super) fn push(&mut self, choice: u32, part: Part, piece: &str) {
+        let slot = (choice, part);
+        match &mut self.texts {
+            Texts::Counted(encoding, texts) => {
+                let known = texts.iter().rposition(|text| text.slot == slot);
+                let at = known.unwrap_or_else(|| {
+                    texts.push(Text::new(slot, *encoding));
+                    texts.len() - 1
+                });
+                let is_crowded = texts.len() > TEXTS_MAX;
+                let text = &mut texts[at];
+                let is_long = text.fresh + piece.len() > INLINE_MAX_BYTES
+                    || text.running.held_bytes() > WORD_MAX_BYTES;
+                if is_long || is_crowded {
+                    self.away();
+                    return self.push(choice, part, piece);
+                }
+                text.fresh += piece.len();
+                text.running.push(piece);
+            }
+            Texts::Held { texts, bytes, .. } => {
+                *bytes += piece.len();
+                if *bytes > HELD_MAX_BYTES || texts.len() > TEXTS_MAX {
+                    self.away();
+                    return self.push(choice, part, piece);
+                }
+                match texts.iter_mut().rfind(|(of, _)| *of == slot) {
+                    Some((_, text)) => text.push_str(piece),
+                    None => texts.push((slot, piece.to_owned())),
+                }
+            }
+            Texts::Away(answer) => answer.push(choice, part, piece),
+        }
+    }
+
+    /// What a stream's text comes to so far; nothing for an answer that is not counted before its end.
+    pub(super) fn passes(&mut self) -> Option<Tokens> {
+        self.load();
+        self.so_far = match &mut self.texts {
+            Texts::Counted(_, texts) => {
+                let mut all = Count::default();
+                for text in texts.iter_mut() {
+                    if std::mem::take(&mut text.fresh) > 0 {
+                        text.counted = text.running.count();
+                    }
+                    all += text.counted;
+                }
+                Tokens {
+                    count: all.tokens,
+                    exact: all.estimated.is_none(),
+                }
+            }
+            Texts::Held { bytes, .. } => about(*bytes as u64 / 4),
+            Texts::Away(answer) => about(answer.so_far().tokens),
+        };
+        let is_document = matches!(&self.texts, Texts::Held { is_stream, .. } if !is_stream);
+        (!is_document).then_some(self.so_far)
+    }
+
+    /// What was last found to have passed.
+    pub(super) fn so_far(&self) -> u64 {
+        self.so_far.count
+    }
+
+    /// Goes on here with what was held, once its encoding is loaded.
+    fn load(&mut self) {
+        if let Texts::Held {
+            texts,
+            bytes,
+            is_stream: true,
+        } = &mut self.texts
+            && let Some(encoding) = self
+                .model
+                .encoding()
+                .filter(|encoding| encoding.is_loaded())
+            && *bytes <= INLINE_MAX_BYTES
+        {
+            let texts = std::mem::take(texts).into_iter().map(|(slot, held)| {
+                let mut text = Text::new(slot, encoding);
+                text.running.push(&held);
+                text.fresh = held.len();
+                text
+            });
+            self.texts = Texts::Counted(encoding, texts.collect());
+        }
+    }
+
+    /// Hands all texts to the counter.
+    fn away(&mut self) {
+        let texts = std::mem::replace(&mut self.texts, Texts::none(true));
+        self.texts = Texts::Away(texts.into_answer(&self.counter, self.model));
+    }
+
+    /// Counts what `said` leaves open; `chunks` are events, of which each has a token at least. `done` runs once, here
+    /// and now or on a thread that counts.
+    pub(super) fn finish(
+        self,
+        said: Option<Usage>,
+        chunks: u64,
+        done: impl FnOnce(Counted) + Send + 'static,
+    ) {
+        let Self {
+            counter,
+            model,
+            endpoint,
+            prompt,
+            texts,
+            ..
+        } = self;
+        let input_is_said = said.is_some_and(|usage| usage.input.is_some());
+        let of = counter.clone();
+        let with_output = move |output: Option<Answered>| {
+            if input_is_said {
+                return done(counted(None, output, chunks));
+            }
+            let with_input = move |input| done(counted(Some(input), output, chunks));
+            prompt.count(&of, model, endpoint, with_input);
+        };
+        match (endpoint, texts) {
+            (Endpoint::Embeddings, _) => with_output(None),
+            (_, Texts::Counted(_, texts)) => {
+                let mut answered = Answered::default();
+                for mut text in texts {
+                    answered.add(text.slot.1, text.running.count());
+                }
+                with_output(Some(answered));
+            }
+            (_, texts) => {
+                let answer = texts.into_answer(&counter, model);
+                answer.finish(|answered| with_output(Some(answered)));
+            }
+        }
+    }
+}
+
+impl Texts {
+    fn none(is_stream: bool) -> Self {
+        Self::Held {
+            texts: Vec::new(),
+            bytes: 0,
+            is_stream,
+        }
+    }
+
+    fn into_answer(self, counter: &Counter, model: Model) -> Answer {
+        match self {
+            Self::Away(answer) => answer,
+            Self::Counted(_, texts) => {
+                let begun = texts.into_iter().map(|text| (text.slot, text.running));
+                counter.resume(model, begun.collect())
+            }
+            Self::Held { texts, .. } => {
+                let mut answer = counter.answer(model);
+                for ((choice, part), text) in texts {
+                    answer.push(choice, part, &text);
+                }
+                answer
+            }
+        }
+    }
+}
+
+impl Text {
+    fn new(slot: Slot, encoding: Encoding) -> Self {
+        Self {
+            slot,
+            running: Running::new(encoding),
+            counted: Count::default(),
+            fresh: 0,
+        }
+    }
+}
+
+impl PromptCount {
+    /// Counts a prompt before anybody asks, so that its memory is free.
+    fn begin(counter: &Counter, model: Model, endpoint: Endpoint, prompt: Prompt) -> Self {
+        let begun = Arc::new(Mutex::new(Begun::Pending));
+        let state = Arc::clone(&begun);
+        Self::Kept(prompt).count(counter, model, endpoint, move |count| {
+            let before = std::mem::replace(&mut *lock(&state), Begun::Counted(count));
+            if let Begun::Awaited(done) = before {
+                done(count);
+            }
+        });
+        Self::Begun(begun)
+    }
+
+    fn count(
+        self,
+        counter: &Counter,
+        model: Model,
+        endpoint: Endpoint,
+        done: impl FnOnce(Count) + Send + 'static,
+    ) {
+        match self {
+            Self::Kept(Prompt { body, reserved }) => {
+                counter.prompt(model, endpoint, body, move |count| {
+                    drop(reserved);
+                    done(count);
+                });
+            }
+            Self::Begun(begun) => {
+                let mut state = lock(&begun);
+                if let Begun::Counted(count) = *state {
+                    drop(state);
+                    return done(count);
+                }
+                *state = Begun::Awaited(Box::new(done));
+            }
+        }
+    }
+}
+
+/// Nobody waits for it: it is held for a store or two.
+fn lock(begun: &Mutex<Begun>) -> MutexGuard<'_, Begun> {
+    begun.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn about(count: u64) -> Tokens {
+    Tokens {
+        count,
+        exact: false,
+    }
+}
+
+/// Puts together what was counted; it is as exact as the least exact of it.
+fn counted(input: Option<Count>, output: Option<Answered>, chunks: u64) -> Counted {
+    let parts = [input, output.map(|answered| answered.output)];
+    let why = parts
+        .into_iter()
+        .flatten()
+        .find_map(|count| count.estimated);
+    if let Some(why @ (Why::Overloaded | Why::TooLong)) = why {
+        metrics::count_refused(why.as_str());
+    }
+    let tokens = |count: Count| match count.estimated {
+        None => count.tokens,
+        Some(_) => count.tokens.max(chunks),
+    };
+    let reasoning = output.map(|answered| answered.reasoning.tokens);
+    Counted {
+        input: input.map(|count| count.tokens),
+        output: output.map(|answered| tokens(answered.output)),
+        reasoning: reasoning.filter(|tokens| *tokens > 0),
+        exact: why.is_none(),
+    }
+}

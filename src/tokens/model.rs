@@ -1,0 +1,80 @@
+//! Which rules hold for a model, by its name.
+
+use super::{Encoding, image};
+
+/// What is known about counting for one model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Model {
+    /// `None` where all counts are estimates.
+    pub(super) encoding: Option<Encoding>,
+    pub(super) images: Option<image::Rule>,
+    /// Its chat format is the one that OpenAI has published the rules of.
+    pub(super) chat_documented: bool,
+    /// So is the way in which tools are written into its prompts.
+    pub(super) tools_documented: bool,
+}
+
+impl Model {
+    /// What is known about the model that its provider calls `name`.
+    pub fn named(name: &str) -> Self {
+        // A fine-tuned model is `ft:gpt-4o-mini-2024-07-18:acme::id`.
+        let base = match name.strip_prefix("ft:") {
+            Some(rest) => rest.split(':').next().unwrap_or(rest),
+            None => name,
+        };
+        // Names with a maker before them, as gateways write them: `openai/gpt-4o`.
+        let base = base.strip_prefix("openai/").unwrap_or(base);
+        let encoding = encoding(base);
+        let harmony = is(base, "gpt-oss");
+        Self {
+            encoding,
+            images: encoding.and_then(|_| image::Rule::of(base)),
+            chat_documented: !harmony,
+            tools_documented: TOOLS.iter().any(|family| is(base, family)),
+        }
+    }
+
+    /// The encoding of its text, if it is known.
+    pub fn encoding(&self) -> Option<Encoding> {
+        self.encoding
+    }
+}
+
+/// The families whose tools OpenAI's cookbook counts.
+const TOOLS: &[&str] = &["gpt-4o", "gpt-4", "gpt-3.5-turbo", "gpt-35-turbo"];
+
+/// Longest first where one begins another.
+const ENCODINGS: &[(&str, Encoding)] = &[
+    ("gpt-4o", Encoding::O200k),
+    ("gpt-4.1", Encoding::O200k),
+    ("gpt-4.5", Encoding::O200k),
+    ("gpt-4", Encoding::Cl100k),
+    ("gpt-3.5", Encoding::Cl100k),
+    ("gpt-35", Encoding::Cl100k), // as Azure writes it
+    ("chatgpt-4o", Encoding::O200k),
+    ("gpt-oss", Encoding::O200k),
+    ("codex-mini", Encoding::O200k),
+    ("computer-use-preview", Encoding::O200k),
+    ("o1", Encoding::O200k),
+    ("o3", Encoding::O200k),
+    ("o4", Encoding::O200k),
+    ("text-embedding-3", Encoding::Cl100k),
+    ("text-embedding-ada-002", Encoding::Cl100k),
+    ("davinci-002", Encoding::Cl100k),
+    ("babbage-002", Encoding::Cl100k),
+];
+
+fn encoding(base: &str) -> Option<Encoding> {
+    // `gpt-5.2`, `gpt-5-mini`: every name that begins so.
+    if base.starts_with("gpt-5") {
+        return Some(Encoding::O200k);
+    }
+    let known = ENCODINGS.iter().find(|(family, _)| is(base, family));
+    known.map(|(_, encoding)| *encoding)
+}
+
+/// Whether `name` is of `family`: the same, or with a suffix. `gpt-4o` is not of `gpt-4`.
+pub(super) fn is(name: &str, family: &str) -> bool {
+    name.strip_prefix(family)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
+}

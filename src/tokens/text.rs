@@ -1,0 +1,163 @@
+//! One text that arrives in pieces, counted as the whole.
+
+use super::{Count, Encoding, Why};
+use std::collections::VecDeque;
+
+/// Words at the end of a text that more text may still change.
+///
+/// The patterns that cut text into words look ahead over one run of letters or spaces and a contraction after it. So
+/// at most the last two words can change, as the tests show; one more is held.
+const OPEN_WORDS: usize = 3;
+
+/// Text is cut into words when so much of it has come, rather than at each piece of a few bytes.
+const FOLD_BYTES: usize = 256;
+
+/// The longest text without a boundary between words. A longer one is counted in parts, each exact.
+const HELD_MAX_BYTES: usize = 1 << 20;
+
+/// Counts a text that arrives in pieces, cut anywhere: what it says in the end is the count of the whole.
+///
+/// It holds the last few words only, so its memory is bounded, and its time is linear in the text. A piece of some
+/// bytes takes a tenth of a microsecond, and three times that with [`Running::count`] after it; so where the encoding
+/// [is loaded](Encoding::is_loaded) it may be used on a thread that serves. Pieces of many KiB belong on another.
+#[derive(Debug)]
+pub struct Running {
+    encoding: Encoding,
+    /// Tokens of the words that can no longer change.
+    settled: u64,
+    /// The words that can, and what has come since.
+    held: String,
+    /// How long `held` may get before it is cut again. It doubles as long as no boundary is found, or else one long
+    /// word would be read again with every piece.
+    fold_at: usize,
+    /// `held` is one plain word.
+    is_plain: bool,
+    too_long: bool,
+}
+
+impl Running {
+    /// Counts in `encoding`, which the first piece loads.
+    pub fn new(encoding: Encoding) -> Self {
+        Self {
+            encoding,
+            settled: 0,
+            held: String::new(),
+            fold_at: FOLD_BYTES,
+            is_plain: false,
+            too_long: false,
+        }
+    }
+
+    /// Takes in the next piece.
+    pub fn push(&mut self, piece: &str) {
+        if self.push_plain(piece) {
+            return;
+        }
+        self.held.push_str(piece);
+        if self.held.len() < self.fold_at {
+            return;
+        }
+        let open = self.fold();
+        if self.held.len() > HELD_MAX_BYTES {
+            self.settled += open;
+            self.held = String::new();
+            self.fold_at = FOLD_BYTES;
+            self.too_long = true;
+        }
+    }
+
+    /// Takes in the next piece without the pattern, if it goes on with a plain word or is the next one.
+    ///
+    /// That is most of what models write, and a fraction of the work.
+    fn push_plain(&mut self, piece: &str) -> bool {
+        let bytes = piece.as_bytes();
+        let goes_on = bytes.iter().all(u8::is_ascii_lowercase);
+        if self.is_plain && goes_on && self.held.len() + bytes.len() < FOLD_BYTES {
+            self.held.push_str(piece);
+            return true;
+        }
+        let begins = bytes.len() < FOLD_BYTES && is_plain_word(bytes);
+        if begins && (self.held.is_empty() || self.is_plain && bytes[0] == b' ') {
+            self.settled += self.count_plain();
+            self.held.clear();
+            self.held.push_str(piece);
+            self.is_plain = true;
+            return true;
+        }
+        self.is_plain = false;
+        false
+    }
+
+    fn count_plain(&self) -> u64 {
+        match self.held.is_empty() {
+            true => 0,
+            false => self.encoding.load().bpe.count(self.held.as_bytes()) as u64,
+        }
+    }
+
+    /// Tokens that are certain, whatever comes.
+    pub(super) fn at_least(&self) -> u64 {
+        self.settled
+    }
+
+    /// Bytes that are held, all of which [`Running::count`] reads.
+    pub fn held_bytes(&self) -> usize {
+        self.held.len()
+    }
+
+    /// The count of all that has come, as if it were the whole.
+    ///
+    /// It reads what is held: a few words, which is long only in a text of very long ones.
+    pub fn count(&mut self) -> Count {
+        let open = match self.is_plain {
+            true => self.count_plain(),
+            false => self.fold(),
+        };
+        Count {
+            tokens: self.settled + open,
+            estimated: self.too_long.then_some(Why::TooLong),
+        }
+    }
+
+    /// Counts the words that can no longer change, and lets go of them. Returns the count of those that can.
+    fn fold(&mut self) -> u64 {
+        let tokenizer = self.encoding.load();
+        let mut open = VecDeque::with_capacity(OPEN_WORDS + 1);
+        let mut done = 0;
+        for word in tokenizer.split(&self.held) {
+            let tokens = tokenizer.bpe.count(word.as_bytes()) as u64;
+            open.push_back((word.len(), tokens));
+            if open.len() > OPEN_WORDS
+                && let Some((bytes, tokens)) = open.pop_front()
+            {
+                self.settled += tokens;
+                done += bytes;
+            }
+        }
+        // A plain word is one to its end, so nothing behind it can change what is before it.
+        if let Some((bytes, tokens)) = open.back().copied()
+            && is_plain_word(&self.held.as_bytes()[self.held.len() - bytes..])
+        {
+            open.pop_back();
+            self.settled += open.drain(..).map(|(_, tokens)| tokens).sum::<u64>();
+            open.push_back((bytes, tokens));
+            done = self.held.len() - bytes;
+            self.is_plain = true;
+        }
+        self.held.drain(..done);
+        self.fold_at = FOLD_BYTES.max(self.held.len() * 2);
+        self.held.shrink_to(self.fold_at);
+        open.iter().map(|(_, tokens)| tokens).sum()
+    }
+}
+
+/// Whether `bytes` are small Latin letters behind a space at most and a capital at most: what every encoding takes for
+/// one word, however many such letters follow, and from which a space always begins another.
+fn is_plain_word(bytes: &[u8]) -> bool {
+    let letters = bytes.strip_prefix(b" ").unwrap_or(bytes);
+    let small = match letters {
+        [first, small @ ..] if first.is_ascii_uppercase() => small,
+        small => small,
+    };
+    !small.is_empty() && small.iter().all(u8::is_ascii_lowercase)
+}

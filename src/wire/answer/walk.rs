@@ -1,0 +1,484 @@
+//! Where in an answer's document a token stands, and what it says there.
+
+use super::{
+    Event, Seen,
+    texts::{Hear, Kind, Texts},
+};
+use crate::{
+    domain::{Tier, Usage},
+    wire::json::{Sink, Span, Text, Token},
+};
+
+/// A place in the document that has members of interest.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Node {
+    #[default]
+    Other,
+    Root,
+    /// The object that `response.*` events wrap.
+    Response,
+    Choices,
+    Choice,
+    /// The list that holds images, among others.
+    Data,
+    /// A choice's `delta` or `message`.
+    Delta,
+    /// `tool_calls`, an array.
+    ToolCalls,
+    ToolCall,
+    /// What a tool call calls; `function_call`, the old way, is one too.
+    Function,
+    Usage,
+    InputDetails,
+    OutputDetails,
+}
+
+/// The member whose value comes next.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Field {
+    #[default]
+    Other,
+    Choices,
+    Response,
+    Delta,
+    Index,
+    /// A text of the answer.
+    Text(Kind),
+    ToolCalls,
+    Function,
+    FunctionCall,
+    FinishReason,
+    Error,
+    Model,
+    Type,
+    Tier,
+    Data,
+    Duration,
+    Seconds,
+    Usage,
+    Total,
+    Input,
+    /// `input_tokens`, which some providers count without what their cache read and wrote.
+    InputTokens,
+    Output,
+    InputDetails,
+    OutputDetails,
+    Cached,
+    CacheWrite,
+    /// The same two, counted beside the input.
+    CacheReadApart,
+    CacheWriteApart,
+    Reasoning,
+    Audio,
+}
+
+/// Levels above which nothing of interest lies.
+const LEVELS: usize = 8;
+
+#[derive(Debug, Default)]
+pub(super) struct Walk {
+    /// The node at each depth; the first is where the document stands.
+    nodes: [Node; LEVELS],
+    depth: usize,
+    field: Field,
+    pub(super) seen: Seen,
+    pub(super) event: Event,
+    texts: Texts,
+    /// `choices` was there and had nothing in it.
+    no_choices: bool,
+    reports_usage: bool,
+    /// The usage has `input_tokens`, and these leave out what the cache read and wrote.
+    input_tokens: bool,
+    cache_apart: bool,
+    /// What the usage says that all tokens are.
+    total: Option<u64>,
+    /// The place of the key `usage` and of the comma before it.
+    usage_key: (usize, Option<usize>),
+    /// `usage: null` came first in its object, so the comma after it must go.
+    wants_comma: bool,
+}
+
+impl Walk {
+    /// Has the texts told from now on.
+    pub(super) fn listen(&mut self) {
+        self.texts.listen();
+    }
+
+    /// Makes ready for another document of the same answer. The nodes of the last one are not looked at any more.
+    pub(super) fn restart(&mut self) {
+        self.depth = 0;
+        self.field = Field::Other;
+        self.no_choices = false;
+        self.reports_usage = false;
+        self.wants_comma = false;
+        self.texts.restart();
+    }
+
+    pub(super) fn only_usage(&self) -> bool {
+        self.no_choices && self.reports_usage
+    }
+
+    fn node(&self) -> Node {
+        self.nodes.get(self.depth).copied().unwrap_or_default()
+    }
+
+    fn begin(&mut self, object: bool) {
+        let node = match (self.node(), self.field, object) {
+            (Node::Other, _, true) if self.depth == 0 => Node::Root,
+            (Node::Root, Field::Choices, false) => {
+                self.no_choices = true;
+                Node::Choices
+            }
+            (Node::Root, Field::Response, true) => Node::Response,
+            (Node::Root | Node::Response, Field::Usage, true) => {
+                self.seen.usage = Some(Usage::default());
+                self.reports_usage = true;
+                (self.input_tokens, self.cache_apart) = (false, false);
+                self.total = None;
+                Node::Usage
+            }
+            (Node::Root | Node::Response, Field::Error, _) => {
+                self.seen.error = true;
+                Node::Other
+            }
+            (Node::Choices, _, true) => {
+                self.no_choices = false;
+                self.texts.begin_choice();
+                Node::Choice
+            }
+            (Node::Root, Field::Data, false) => Node::Data,
+            (Node::Data, _, true) => {
+                self.seen.images += 1;
+                Node::Other
+            }
+            (Node::Choice, Field::Delta, true) => Node::Delta,
+            (Node::Delta, Field::ToolCalls, false) => {
+                self.texts.begin_tools();
+                Node::ToolCalls
+            }
+            (Node::Delta, Field::FunctionCall, true) => {
+                self.saw_tool_call();
+                Node::Function
+            }
+            (Node::ToolCalls, _, true) => {
+                self.saw_tool_call();
+                self.texts.begin_tool();
+                Node::ToolCall
+            }
+            (Node::ToolCall, Field::Function, true) => Node::Function,
+            (Node::Usage, Field::InputDetails, true) => Node::InputDetails,
+            (Node::Usage, Field::OutputDetails, true) => Node::OutputDetails,
+            _ => Node::Other,
+        };
+        self.depth += 1;
+        if let Some(place) = self.nodes.get_mut(self.depth) {
+            *place = node;
+        }
+        self.field = Field::Other;
+    }
+
+    fn saw_tool_call(&mut self) {
+        self.seen.tool_calls = true;
+        self.event.content = true;
+    }
+
+    #[inline(always)]
+    fn key(&mut self, text: Text<'_>, comma: Option<usize>, start: usize) {
+        let node = self.node();
+        if self.wants_comma
+            && node == Node::Root
+            && std::mem::take(&mut self.wants_comma)
+            && let (Some(cut), Some(comma)) = (&mut self.event.null_usage, comma)
+        {
+            cut.end = comma + 1;
+        }
+        self.field = match text.plain() {
+            Some(name) => field(node, name),
+            None => escaped_field(node, text),
+        };
+        if node == Node::Root && self.field == Field::Usage {
+            self.usage_key = (start, comma);
+        }
+    }
+
+    fn string(&mut self, text: Text<'_>) {
+        match (self.node(), std::mem::take(&mut self.field)) {
+            (Node::Choice | Node::Delta, Field::Text(_)) => self.event.content |= !text.is_empty(),
+            (Node::Choice, Field::FinishReason) => {
+                self.seen.finish_reason = text.decode().map(|reason| reason.into());
+                self.seen.ended = true;
+            }
+            (Node::Root | Node::Response, Field::Model) if self.seen.model.is_none() => {
+                self.seen.model = text.decode().map(|model| model.into());
+            }
+            (Node::Root | Node::Response, Field::Tier) => {
+                let tier = text.decode().and_then(|name| Tier::of_answer(&name));
+                self.seen.tier = tier.unwrap_or_default();
+                self.seen.tier_unknown = tier.is_none();
+            }
+            (Node::Root, Field::Duration) => {
+                let seconds = text.plain().and_then(whole_seconds);
+                self.seen.seconds = self.seen.seconds.or(seconds);
+            }
+            (Node::Root, Field::Type) => self.event_type(text.plain().unwrap_or_default()),
+            (Node::Root | Node::Response, Field::Error) => self.seen.error = true,
+            _ => {}
+        }
+    }
+
+    /// The kinds of event of the Responses API.
+    fn event_type(&mut self, kind: &[u8]) {
+        self.event.content |= kind.ends_with(b".delta");
+        match kind {
+            b"response.completed" | b"response.incomplete" => self.seen.ended = true,
+            b"image_generation.completed" | b"image_edit.completed" => {
+                self.seen.images += 1;
+                self.seen.ended = true;
+            }
+            b"speech.audio.done" | b"transcript.text.done" => self.seen.ended = true,
+            b"response.failed" | b"error" => {
+                self.seen.ended = true;
+                self.seen.error = true;
+            }
+            _ => {}
+        }
+    }
+
+    fn number(&mut self, text: Text<'_>) {
+        let node = self.node();
+        let field = std::mem::take(&mut self.field);
+        if field == Field::Index {
+            let index = text.plain().and_then(count);
+            let index = index.and_then(|index| u32::try_from(index).ok());
+            return match node {
+                Node::Choice => self.texts.choice_index(index),
+                _ => self.texts.tool_index(index),
+            };
+        }
+        if let (Node::Root, Field::Duration) | (Node::Usage, Field::Seconds) = (node, field) {
+            let seconds = text.plain().and_then(whole_seconds);
+            // What is billed counts more than how long the sound is.
+            let known = self.seen.seconds.filter(|_| field == Field::Duration);
+            self.seen.seconds = known.or(seconds);
+            return;
+        }
+        let Some(usage) = &mut self.seen.usage else {
+            return;
+        };
+        if node == Node::Usage {
+            self.input_tokens |= field == Field::InputTokens;
+            self.cache_apart |= matches!(field, Field::CacheReadApart | Field::CacheWriteApart);
+        }
+        let place = match (node, field) {
+            (Node::Usage, Field::Input | Field::InputTokens) => &mut usage.input,
+            (Node::Usage, Field::Output) => &mut usage.output,
+            (Node::InputDetails | Node::Usage, Field::Cached)
+            | (Node::Usage, Field::CacheReadApart) => &mut usage.cached,
+            (Node::InputDetails, Field::CacheWrite) | (Node::Usage, Field::CacheWriteApart) => {
+                &mut usage.cache_write
+            }
+            (Node::InputDetails, Field::Audio) => &mut usage.audio_input,
+            (Node::OutputDetails, Field::Reasoning) => &mut usage.reasoning,
+            (Node::OutputDetails, Field::Audio) => &mut usage.audio_output,
+            (Node::Usage, Field::Total) => {
+                self.total = text.plain().and_then(count);
+                return;
+            }
+            _ => return,
+        };
+        // A negative or broken figure is no figure.
+        *place = text.plain().and_then(count);
+        self.seen.usage_refused |= place.is_none();
+    }
+
+    /// Makes wholes of input and output, of which the cache's tokens and the reasoning are parts, whichever way the
+    /// provider counts.
+    fn end_usage(&mut self) {
+        let Some(usage) = &mut self.seen.usage else {
+            return;
+        };
+        if let (Some(input), Some(output), Some(reasoning)) =
+            (usage.input, usage.output, usage.reasoning)
+            && self.total
+                == input
+                    .checked_add(output)
+                    .and_then(|sum| sum.checked_add(reasoning))
+        {
+            // The total would be smaller if the output had the reasoning in it.
+            usage.output = Some(output.saturating_add(reasoning));
+        }
+        if let Some(input) = &mut usage.input
+            && self.input_tokens
+            && self.cache_apart
+        {
+            let apart = [usage.cached, usage.cache_write].into_iter().flatten();
+            *input = apart.fold(*input, u64::saturating_add);
+        }
+    }
+
+    fn null(&mut self, span: Span) {
+        if self.node() == Node::Root && self.field == Field::Usage {
+            let (start, comma) = self.usage_key;
+            self.wants_comma = comma.is_none();
+            self.event.null_usage = Some(comma.unwrap_or(start)..span.end);
+        }
+        self.field = Field::Other;
+    }
+}
+
+/// A walk whose texts somebody hears.
+pub(super) struct Listening<'a, 'h> {
+    walk: &'a mut Walk,
+    hear: &'a mut Hear<'h>,
+}
+
+impl<'a, 'h> Listening<'a, 'h> {
+    pub(super) fn new(walk: &'a mut Walk, hear: &'a mut Hear<'h>) -> Self {
+        Self { walk, hear }
+    }
+
+    fn end(&mut self) {
+        let walk = &mut *self.walk;
+        match walk.node() {
+            Node::Choice => walk.texts.end_choice(self.hear),
+            Node::ToolCall => walk.texts.end_tool(self.hear),
+            Node::Usage => walk.end_usage(),
+            _ => {}
+        }
+        walk.depth -= 1;
+        walk.field = Field::Other;
+    }
+
+    fn string(&mut self, text: Text<'_>) {
+        if let Field::Text(kind) = self.walk.field {
+            self.walk.texts.end_text(kind, self.hear);
+        }
+        self.walk.string(text);
+    }
+}
+
+impl Sink for Listening<'_, '_> {
+    // A caller knows which token it has, so that of this match only one arm is left there.
+    #[inline(always)]
+    fn token(&mut self, token: Token<'_>, span: Span) {
+        let walk = &mut *self.walk;
+        match token {
+            Token::BeginObject => walk.begin(true),
+            Token::BeginArray => walk.begin(false),
+            Token::EndObject | Token::EndArray => self.end(),
+            Token::Key(text, comma) => walk.key(text, comma, span.start),
+            Token::String(text) => self.string(text),
+            Token::Number(text) => walk.number(text),
+            Token::Null => walk.null(span),
+            Token::Bool(_) => walk.field = Field::Other,
+        }
+    }
+
+    fn wants_inside(&self) -> bool {
+        self.walk.node() != Node::Other
+    }
+
+    #[inline]
+    fn wants_text(&self) -> bool {
+        matches!(self.walk.field, Field::Text(kind) if self.walk.texts.wants(kind))
+    }
+
+    fn text(&mut self, piece: &[u8]) {
+        if let Field::Text(kind) = self.walk.field {
+            self.walk.texts.text(kind, piece, self.hear);
+        }
+    }
+}
+
+/// So many seconds, the last one being one though it had only begun.
+fn whole_seconds(text: &[u8]) -> Option<u64> {
+    let (whole, fraction) = match text.iter().position(|byte| *byte == b'.') {
+        Some(point) => (&text[..point], &text[point + 1..]),
+        None => (text, &b""[..]),
+    };
+    count(fraction)?; // digits only: no exponent
+    let has_begun = fraction.iter().any(|digit| *digit != b'0');
+    count(whole)?.checked_add(has_begun.into())
+}
+
+/// The number that these digits write, if they are nothing but digits.
+fn count(digits: &[u8]) -> Option<u64> {
+    digits.iter().try_fold(0_u64, |count, byte| {
+        let digit = byte.is_ascii_digit().then(|| u64::from(byte - b'0'))?;
+        count.checked_mul(10)?.checked_add(digit)
+    })
+}
+
+#[cold]
+fn escaped_field(node: Node, text: Text<'_>) -> Field {
+    text.decode()
+        .map_or(Field::Other, |name| field(node, name.as_bytes()))
+}
+
+fn field(node: Node, name: &[u8]) -> Field {
+    match node {
+        Node::Root | Node::Response => match name {
+            b"usage" => Field::Usage,
+            b"error" => Field::Error,
+            b"model" => Field::Model,
+            b"service_tier" => Field::Tier,
+            b"data" if node == Node::Root => Field::Data,
+            b"duration" if node == Node::Root => Field::Duration,
+            b"choices" if node == Node::Root => Field::Choices,
+            b"response" if node == Node::Root => Field::Response,
+            b"type" if node == Node::Root => Field::Type,
+            _ => Field::Other,
+        },
+        Node::Choice => match name {
+            b"delta" | b"message" => Field::Delta,
+            b"finish_reason" => Field::FinishReason,
+            b"text" => Field::Text(Kind::Content),
+            b"index" => Field::Index,
+            _ => Field::Other,
+        },
+        Node::Delta => match name {
+            b"content" => Field::Text(Kind::Content),
+            b"refusal" => Field::Text(Kind::Refusal),
+            b"reasoning" => Field::Text(Kind::Reasoning),
+            b"reasoning_content" => Field::Text(Kind::ReasoningContent),
+            b"tool_calls" => Field::ToolCalls,
+            b"function_call" => Field::FunctionCall,
+            _ => Field::Other,
+        },
+        Node::ToolCall => match name {
+            b"index" => Field::Index,
+            b"function" | b"custom" => Field::Function,
+            _ => Field::Other,
+        },
+        Node::Function => match name {
+            b"name" => Field::Text(Kind::ToolName),
+            b"arguments" | b"input" => Field::Text(Kind::ToolArguments),
+            _ => Field::Other,
+        },
+        Node::Usage => match name {
+            b"prompt_tokens" => Field::Input,
+            b"input_tokens" => Field::InputTokens,
+            b"total_tokens" => Field::Total,
+            b"seconds" => Field::Seconds,
+            b"cached_tokens" | b"prompt_cache_hit_tokens" => Field::Cached,
+            b"cache_read_input_tokens" => Field::CacheReadApart,
+            b"cache_creation_input_tokens" => Field::CacheWriteApart,
+            b"completion_tokens" | b"output_tokens" => Field::Output,
+            b"prompt_tokens_details" | b"input_tokens_details" | b"input_token_details" => {
+                Field::InputDetails
+            }
+            b"completion_tokens_details" | b"output_tokens_details" | b"output_token_details" => {
+                Field::OutputDetails
+            }
+            _ => Field::Other,
+        },
+        Node::InputDetails | Node::OutputDetails => match name {
+            b"cached_tokens" if node == Node::InputDetails => Field::Cached,
+            b"cache_write_tokens" if node == Node::InputDetails => Field::CacheWrite,
+            b"reasoning_tokens" if node == Node::OutputDetails => Field::Reasoning,
+            b"audio_tokens" => Field::Audio,
+            _ => Field::Other,
+        },
+        Node::Other | Node::Choices | Node::Data | Node::ToolCalls => Field::Other,
+    }
+}
