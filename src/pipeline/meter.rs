@@ -18,7 +18,7 @@ use crate::{
 use http::{StatusCode, response::Parts};
 use std::{
     sync::Arc,
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::{Duration, UNIX_EPOCH},
 };
 use tokio::time::Instant;
 
@@ -29,8 +29,9 @@ pub(super) struct Meter {
     info: Arc<CallInfo>,
     label: Arc<str>,
     upstream: Option<Arc<str>>,
-    /// The upstream's id of the request.
-    upstream_request: Option<http::HeaderValue>,
+    /// The upstream's id of the request. A copy: a slice would keep the buffer of its connection for as long as a
+    /// stream.
+    upstream_request: Option<Box<str>>,
     attempts: u32,
     status: StatusCode,
     is_stream: bool,
@@ -44,10 +45,7 @@ const CLIENT_LEFT: u16 = 499;
 impl Meter {
     /// Begins to follow a call, if the ledger has a place for it.
     pub(super) fn start(app: Arc<App>, arrival: &mut Arrival, call: &Call) -> Result<Self, Error> {
-        let since = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default();
-        let started = since.saturating_sub(arrival.started.elapsed());
+        let started = arrival.at.duration_since(UNIX_EPOCH).unwrap_or_default();
         let flight = app.ledger.admit(&Admission {
             started: started.as_millis() as u64,
             key: call.caller.key,
@@ -100,7 +98,8 @@ impl Meter {
     pub(super) fn answered(&mut self, upstream: Arc<Upstream>, head: &Parts, is_stream: bool) {
         self.status = head.status;
         self.is_stream = is_stream;
-        self.upstream_request = head.headers.get("x-request-id").cloned();
+        let id = head.headers.get("x-request-id");
+        self.upstream_request = id.and_then(|id| id.to_str().ok()).map(Box::from);
         if let Some(flight) = &self.flight {
             flight.answered(&Answer {
                 status: head.status.as_u16(),
@@ -152,10 +151,7 @@ impl Meter {
             duration_us: micros(duration),
             served_model: seen.model.as_deref(),
             finish_reason: seen.finish_reason.as_deref(),
-            upstream_request: self
-                .upstream_request
-                .as_ref()
-                .and_then(|id| id.to_str().ok()),
+            upstream_request: self.upstream_request.as_deref(),
         });
         let usage = seen.usage;
         if usage.is_some() || self.upstream.is_some() && self.status.is_success() {

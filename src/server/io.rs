@@ -12,7 +12,7 @@ use std::{
         atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed},
     },
     task::{Context, Poll, ready},
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf},
@@ -245,7 +245,7 @@ fn refusal(status: StatusCode) -> Vec<u8> {
         "invalid_request_error"
     };
     let body = ErrorBody::new(message, kind, None, Some(code)).to_json();
-    let id = super::edge::new_id();
+    let id = super::edge::new_id(SystemTime::now());
     // The others would only be refused again.
     let retry = match status {
         StatusCode::REQUEST_TIMEOUT | StatusCode::SERVICE_UNAVAILABLE => "retry-after: 1\r\n",
