@@ -14,7 +14,7 @@ use std::{
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 use weir::{
-    domain::{Endpoint, KeyId, Outcome, Usage},
+    domain::{Endpoint, KeyId, Outcome, Price, Usage},
     ledger::{Admission, Answer, Ledger, Options, Settlement},
 };
 
@@ -97,10 +97,13 @@ fn admission(number: u64) -> Admission<'static> {
     Admission {
         started: since.as_millis() as u64,
         key: KeyId::parse(key.as_bytes()).expect("16 letters and digits"),
+        project: Some("proj_0123456789abcdef01234567"),
+        user: None,
         endpoint: Endpoint::Chat,
         stream: true,
         request: "req_0123456789abcdef0011223344556677",
         model: MODELS[number as usize % MODELS.len()],
+        metadata: None,
     }
 }
 
@@ -109,11 +112,14 @@ fn call(ledger: &Ledger, number: u64, chunks: u64) -> bool {
     let Ok(flight) = ledger.admit(&admission(number)) else {
         return false;
     };
+    let price: Price = "i1.25 c0.125 o10".parse().expect("a price");
     flight.answered(&Answer {
         status: 200,
         stream: true,
         upstream: "openai",
         provider: "openai",
+        upstream_request: Some("req_0123456789abcdef0123456789abcdef"),
+        price: Some(&price),
     });
     (1..=chunks).for_each(|chunk| flight.count(chunk, chunk * 200, chunk * 900));
     flight.settle(&Settlement {
@@ -132,7 +138,8 @@ fn call(ledger: &Ledger, number: u64, chunks: u64) -> bool {
         duration_us: chunks * 900,
         served_model: Some("gpt-5-2026-08-07"),
         finish_reason: Some("stop"),
-        upstream_request: Some("req_fedcba98765432100123456789abcdef"),
+        price: Some(&price),
+        quantity: None,
     });
     true
 }

@@ -6,6 +6,7 @@ use crate::{
     config::Config,
     events::Bus,
     ledger::Ledger,
+    prices::Prices,
     route::Routes,
     tasks::Signal,
     telemetry::{Log, metrics::Metrics},
@@ -52,13 +53,20 @@ pub struct Snapshot {
     pub config: Config,
     /// Where names and paths lead.
     pub routes: Routes,
+    /// What models cost.
+    pub prices: Prices,
 }
 
 impl Snapshot {
     /// The snapshot of `config`.
     pub fn new(config: Config) -> Self {
         let routes = Routes::new(&config);
-        Self { config, routes }
+        let prices = Prices::new(&config.prices);
+        Self {
+            config,
+            routes,
+            prices,
+        }
     }
 }
 

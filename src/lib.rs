@@ -16,6 +16,7 @@ pub mod error;
 pub mod events;
 pub mod ledger;
 pub mod pipeline;
+pub mod prices;
 pub mod providers;
 pub mod route;
 pub mod server;

@@ -124,6 +124,7 @@ mod tests {
             provider: Provider::OpenAi,
             base_url: "http://127.0.0.1:1".to_owned(),
             api_key: None,
+            authorities: None,
             headers: Vec::new(),
             stream_usage: true,
             timeouts: Timeouts {
@@ -133,6 +134,7 @@ mod tests {
                 total: second,
             },
             retries: 0,
+            price_list: None,
             words_per_second: 0,
         })
     }

@@ -57,6 +57,7 @@ pub async fn pass(
     if !is_sound(path) || !is_known || matches!(resource, "organization" | "projects") {
         return Err(Error::NoSuchPath);
     }
+    let endpoint = Endpoint::forwarded(request.method(), path);
     let upstream = snapshot.routes.forward(path).cloned();
     let (head, body) = request.into_parts();
     let caller = authenticate(worker, &head.headers, arrival)?;
@@ -76,7 +77,7 @@ pub async fn pass(
     let call = Call {
         id: arrival.id.clone(),
         caller,
-        endpoint: Endpoint::Forward,
+        endpoint,
         method: head.method,
         path: below.map_err(|_| Error::NoSuchPath)?,
         headers,

@@ -4,7 +4,7 @@ use super::columns::Millis;
 use super::key::{self, Kind, Minted};
 use super::records::{self, New, Record};
 use super::{Error, Keys, MODELS_MAX, NAME_MAX_CHARS};
-use crate::domain::{KeyId, ModelRule};
+use crate::domain::{KeyId, ModelRule, Owner};
 use rusqlite::Connection;
 use std::time::{Duration, SystemTime};
 
@@ -17,6 +17,8 @@ pub struct NewKey {
     pub kind: Kind,
     /// The models that it may use.
     pub models: ModelRule,
+    /// Whom it is for.
+    pub owner: Owner,
     /// When it ends; `None` is never.
     pub expires: Option<SystemTime>,
 }
@@ -65,6 +67,7 @@ impl Keys {
                 name: old.name,
                 kind: old.kind,
                 models: old.models,
+                owner: old.owner,
                 expires: old.expires,
             };
             let minted = insert(tx, &heir)?;
@@ -93,6 +96,7 @@ pub(super) fn insert(conn: &Connection, new: &NewKey) -> Result<Minted, Error> {
         kind: new.kind,
         name: &new.name,
         models: &new.models,
+        owner: &new.owner,
         created: Millis::of(SystemTime::now()),
         expires: new.expires.map(Millis::of),
     };
@@ -123,6 +127,13 @@ fn check(new: &NewKey) -> Result<(), Error> {
         && !((1..=MODELS_MAX).contains(&names.len()) && names.iter().all(|name| is_pattern(name)))
     {
         return Err(Error::Models);
+    }
+    let may_own = |name: &Option<Box<str>>| {
+        let is_bounded = |name: &str| is_sane(name) && name.len() <= Owner::NAME_MAX_BYTES;
+        name.as_deref().is_none_or(is_bounded)
+    };
+    if !may_own(&new.owner.project) || !may_own(&new.owner.user) {
+        return Err(Error::Owner);
     }
     if new.expires.is_some_and(|end| end <= SystemTime::now()) {
         return Err(Error::ExpiryPassed);

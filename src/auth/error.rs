@@ -62,6 +62,12 @@ pub enum Error {
         super::NAME_MAX_CHARS
     )]
     Models,
+    /// The name of the project or of the user is empty, too long, or would spoil a listing.
+    #[error(
+        "a key's project and user have names of 1 to {} bytes, without control characters",
+        crate::domain::Owner::NAME_MAX_BYTES
+    )]
+    Owner,
     /// The key would never have worked.
     #[error("the key's expiry has already passed")]
     ExpiryPassed,

@@ -3,14 +3,16 @@
 use super::change::{self, NewKey};
 use super::key::Kind;
 use super::{Error, Keys, records};
-use crate::domain::{ModelRule, Secret};
+use crate::domain::{ModelRule, Owner, Secret};
 use crate::store;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use zeroize::Zeroizing;
 
 const FILE: &str = "first-keys.env";
+const API_KEY: &str = "WEIR_API_KEY=";
 
 /// What the first start made, to be shown once.
 #[derive(Debug)]
@@ -46,6 +48,7 @@ impl Keys {
                     name: name.into(),
                     kind,
                     models: ModelRule::All,
+                    owner: Owner::default(),
                     expires: None,
                 };
                 change::insert(tx, &new).map(|minted| minted.key)
@@ -72,10 +75,17 @@ impl Keys {
     }
 }
 
+/// The API key that the first start wrote down in `data_dir`, if it is still there.
+pub fn first_api_key(data_dir: &Path) -> Option<Secret> {
+    let text = Zeroizing::new(fs::read_to_string(data_dir.join(FILE)).ok()?);
+    let key = text.lines().find_map(|line| line.strip_prefix(API_KEY))?;
+    Some(Secret::new(key))
+}
+
 fn text(api: &Secret, admin: Option<&Secret>) -> String {
     let note =
         "# The first keys of this Weir. Keep them where you keep secrets, then delete this file.";
-    let mut text = format!("{note}\nWEIR_API_KEY={}\n", api.expose());
+    let mut text = format!("{note}\n{API_KEY}{}\n", api.expose());
     if let Some(admin) = admin {
         text.extend(["WEIR_ADMIN_KEY=", admin.expose(), "\n"]);
     }

@@ -5,7 +5,8 @@
 use super::Rejected;
 use super::columns::Millis;
 use super::key::{Hash, Kind, Shown};
-use crate::domain::{Caller, KeyId, ModelRule};
+use crate::domain::{Caller, KeyId, ModelRule, Owner};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use subtle::ConstantTimeEq;
 
@@ -17,6 +18,7 @@ const NOBODY: Hash = Hash([0; 32]);
 pub(super) struct Entry {
     pub(super) hash: Hash,
     pub(super) models: ModelRule,
+    pub(super) owner: Option<Arc<Owner>>,
     pub(super) expires: Millis,
     pub(super) kind: Kind,
     pub(super) revoked: bool,
@@ -70,6 +72,7 @@ impl Index {
         Ok(Caller {
             key: shown.id,
             models: entry.models.clone(),
+            owner: entry.owner.clone(),
         })
     }
 

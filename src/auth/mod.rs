@@ -15,7 +15,7 @@ mod records;
 
 pub use change::NewKey;
 pub use error::{Error, Rejected};
-pub use first::FirstKeys;
+pub use first::{FirstKeys, first_api_key};
 pub use key::{Kind, Minted};
 pub use records::Record;
 

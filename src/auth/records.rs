@@ -3,8 +3,9 @@
 use super::columns::Millis;
 use super::index::{Change, Entry};
 use super::key::{Kind, Minted};
-use crate::domain::{KeyId, ModelRule};
+use crate::domain::{KeyId, ModelRule, Owner};
 use rusqlite::{Connection, OptionalExtension, Result, Row, named_params};
+use std::sync::Arc;
 use std::time::SystemTime;
 
 /// What may be told of a key: everything but its secret and its hash.
@@ -18,6 +19,8 @@ pub struct Record {
     pub name: String,
     /// The models that it may use.
     pub models: ModelRule,
+    /// Whom it is for.
+    pub owner: Owner,
     /// When it was made.
     pub created: SystemTime,
     /// When it ends, or ended.
@@ -29,7 +32,7 @@ pub struct Record {
 }
 
 impl Record {
-    const COLUMNS: &str = "id, kind, name, models, created_at, expires_at, revoked_at, replaced_by";
+    const COLUMNS: &str = "id, kind, name, models, project_id, user_id, created_at, expires_at, revoked_at, replaced_by";
 
     fn read(row: &Row<'_>) -> Result<Self> {
         let time = |column| {
@@ -40,6 +43,10 @@ impl Record {
             kind: row.get("kind")?,
             name: row.get("name")?,
             models: row.get("models")?,
+            owner: Owner {
+                project: row.get("project_id")?,
+                user: row.get("user_id")?,
+            },
             created: row.get::<_, Millis>("created_at")?.time(),
             expires: time("expires_at")?,
             revoked: time("revoked_at")?,
@@ -87,17 +94,18 @@ pub(super) struct New<'a> {
     pub(super) kind: Kind,
     pub(super) name: &'a str,
     pub(super) models: &'a ModelRule,
+    pub(super) owner: &'a Owner,
     pub(super) created: Millis,
     pub(super) expires: Option<Millis>,
 }
 
 /// Adds a row. Like every write here it takes the next version, which is safe because writers take turns.
 pub(super) fn insert(conn: &Connection, new: &New<'_>) -> Result<()> {
-    let sql = "INSERT INTO api_key (id, kind, name, hash, models, created_at, expires_at, version)
-        SELECT :id, :kind, :name, :hash, :models, :created, :expires, coalesce(max(version), 0) + 1 FROM api_key";
+    let sql = "INSERT INTO api_key (id, kind, name, hash, models, project_id, user_id, created_at, expires_at, version)
+        SELECT :id, :kind, :name, :hash, :models, :project, :user, :created, :expires, coalesce(max(version), 0) + 1 FROM api_key";
     let values = named_params! {
         ":id": new.minted.id, ":kind": new.kind, ":name": new.name, ":hash": new.minted.hash,
-        ":models": new.models, ":created": new.created, ":expires": new.expires,
+        ":models": new.models, ":project": new.owner.project, ":user": new.owner.user, ":created": new.created, ":expires": new.expires,
     };
     conn.execute(sql, values).map(drop)
 }
@@ -123,7 +131,7 @@ pub(super) fn changes_since(
     mut take: impl FnMut(Change),
 ) -> Result<()> {
     let mut statement = conn.prepare_cached(
-        "SELECT id, version, hash, models, expires_at, kind, revoked_at IS NOT NULL
+        "SELECT id, version, hash, models, expires_at, kind, revoked_at IS NOT NULL, project_id, user_id
         FROM api_key WHERE version > ? ORDER BY version",
     )?;
     let mut rows = statement.query([version])?;
@@ -143,9 +151,14 @@ pub(super) fn changes_since(
 }
 
 fn read_entry(row: &Row<'_>) -> Result<Entry> {
+    let owner = Owner {
+        project: row.get(7)?,
+        user: row.get(8)?,
+    };
     Ok(Entry {
         hash: row.get(2)?,
         models: row.get(3)?,
+        owner: (owner != Owner::default()).then(|| Arc::new(owner)),
         expires: row.get::<_, Option<Millis>>(4)?.unwrap_or(Millis::NEVER),
         kind: row.get(5)?,
         revoked: row.get(6)?,

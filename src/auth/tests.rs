@@ -1,5 +1,5 @@
 use super::{Admin, Error, FirstKeys, Keys, Kind, NAME_MAX_CHARS, NewKey, Rejected};
-use crate::domain::{Caller, KeyId, ModelRule, Secret};
+use crate::domain::{Caller, KeyId, ModelRule, Owner, Secret};
 use crate::store::Db;
 use http::{HeaderMap, HeaderValue};
 use std::os::unix::fs::PermissionsExt;
@@ -29,6 +29,7 @@ fn new_key(kind: Kind) -> NewKey {
         name: "a key".into(),
         kind,
         models: ModelRule::All,
+        owner: Owner::default(),
         expires: None,
     }
 }
@@ -64,7 +65,8 @@ async fn a_key_opens_its_plane_as_itself_and_not_the_other() {
         check(&keys, &api.key),
         Ok(Caller {
             key: api.id,
-            models: rule.clone()
+            models: rule.clone(),
+            owner: None
         })
     );
     assert_eq!(check(&keys, &admin.key), Err(Rejected::WrongPlane));
@@ -77,7 +79,8 @@ async fn a_key_opens_its_plane_as_itself_and_not_the_other() {
         check(&place.keys().await, &api.key),
         Ok(Caller {
             key: api.id,
-            models: rule
+            models: rule,
+            owner: None
         }),
         "after a restart"
     );
@@ -188,7 +191,8 @@ async fn a_rotated_key_goes_on_for_the_overlap_beside_its_heir() {
         at(&heir.key, later),
         Ok(Caller {
             key: heir.id,
-            models: rule
+            models: rule,
+            owner: None
         })
     );
 

@@ -4,7 +4,7 @@ use super::{Ending, duration, mistake, say};
 use crate::{
     auth::{self, Keys, Kind, NewKey, Record},
     config::{Flags, load_store},
-    domain::{KeyId, ModelRule},
+    domain::{KeyId, ModelRule, Owner},
     store::Db,
 };
 use anyhow::Context;
@@ -54,6 +54,12 @@ pub(super) struct Create {
     /// A model that it may use; one `*` stands for any text; repeat for more [default: all]
     #[arg(long = "model", value_name = "NAME", conflicts_with = "admin")]
     models: Vec<String>,
+    /// The project that it is for: what it uses is added up by project too
+    #[arg(long, value_name = "NAME", conflicts_with = "admin")]
+    project: Option<String>,
+    /// The user that it is for
+    #[arg(long, value_name = "NAME", conflicts_with = "admin")]
+    user: Option<String>,
     /// How long it works, as 12h or 30d [default: for ever]
     #[arg(long, value_parser = duration)]
     expires: Option<Duration>,
@@ -101,6 +107,10 @@ async fn create(keys: &Keys, create: Create) -> Result<(), Ending> {
         name: create.name,
         kind: if create.admin { Kind::Admin } else { Kind::Api },
         models,
+        owner: Owner {
+            project: create.project.map(String::into_boxed_str),
+            user: create.user.map(String::into_boxed_str),
+        },
         expires: create.expires.map(|span| SystemTime::now() + span),
     };
     let minted = keys.create(new).await.map_err(ending)?;
@@ -118,8 +128,8 @@ fn show(minted: &auth::Minted, as_json: bool) {
 async fn list(keys: &Keys, as_json: bool) -> Result<(), Ending> {
     if !as_json {
         say(&format!(
-            "{:<16}  {:<5}  {:<8}  {:<24}  MODELS",
-            "ID", "KIND", "STATE", "NAME"
+            "{:<16}  {:<5}  {:<8}  {:<24}  {:<16}  {:<16}  MODELS",
+            "ID", "KIND", "STATE", "NAME", "PROJECT", "USER"
         ));
     }
     let mut after = None;
@@ -145,11 +155,13 @@ fn line(record: &Record) -> String {
         ModelRule::Only(names) => names.join(", "),
     };
     format!(
-        "{:<16}  {:<5}  {:<8}  {:<24}  {models}",
+        "{:<16}  {:<5}  {:<8}  {:<24}  {:<16}  {:<16}  {models}",
         record.id,
         record.kind.as_str(),
         state(record),
-        record.name
+        record.name,
+        record.owner.project.as_deref().unwrap_or("-"),
+        record.owner.user.as_deref().unwrap_or("-"),
     )
 }
 
@@ -169,6 +181,8 @@ fn line_json(record: &Record) -> String {
         "name": record.name,
         "state": state(record),
         "models": models,
+        "project": record.owner.project,
+        "user": record.owner.user,
         "created_at": seconds(record.created),
         "expires_at": record.expires.map(seconds),
         "revoked_at": record.revoked.map(seconds),

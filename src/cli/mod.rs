@@ -2,6 +2,7 @@
 //!
 //! Exit code 0 is success, 1 a failure, 2 a mistake in what was asked for: flags, configuration, a port that is taken.
 
+mod chat;
 mod check;
 mod doctor;
 mod key;
@@ -44,6 +45,8 @@ enum Action {
     Serve(serve::Listeners),
     /// Check the configuration and print every mistake
     Check,
+    /// Talk to a model through the running gateway
+    Chat(chat::Options),
     /// Make, list, revoke and rotate API keys, whether or not the gateway runs
     #[command(subcommand)]
     Key(key::Action),
@@ -81,6 +84,7 @@ pub fn run() -> ExitCode {
             serve::run(flags_for(&mut flags, listeners.or(command.listeners)))
         }
         Some(Action::Check) => check::run(&flags),
+        Some(Action::Chat(options)) => chat::run(&flags, options),
         Some(Action::Key(action)) => key::run(&flags, action),
         Some(Action::Usage(options)) => usage::run(&flags, &options),
         Some(Action::Doctor) => doctor::run(&flags),

@@ -3,6 +3,7 @@
 use super::{
     Config, Cors, Ledger, Level, Log, LogFormat, Network, Server, Store, Tls, credential,
     environment::Environment,
+    prices,
     read::{At, Section},
     report::Report,
     routes,
@@ -56,6 +57,7 @@ pub(super) fn check(
         ledger: ledger(root.section("ledger")),
         models: routes::models(root.sections("model"), &upstreams),
         forwards: routes::forwards(root.sections("forward"), &upstreams),
+        prices: prices::prices(root.sections("price"), &upstreams),
         admin_key: credential::admin_key(environment, report),
         upstreams: upstreams.all,
     };

@@ -5,11 +5,13 @@
 //! comes out is a [`Config`], or every mistake at once. Parts receive their own section, never the whole. Nothing else
 //! in Weir reads the environment.
 
+mod authorities;
 mod check;
 mod credential;
 mod environment;
 mod file;
 mod network;
+mod prices;
 mod read;
 pub mod reload;
 mod report;
@@ -22,11 +24,12 @@ mod values;
 #[cfg(test)]
 mod tests;
 
+pub use authorities::Authorities;
 pub use file::{Flags, Loaded, load, load_store};
 pub use network::Network;
 pub use report::{Problem, Problems};
 
-use crate::domain::Secret;
+use crate::domain::{Day, Price, PriceList, Secret, Tier};
 use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 /// Everything that an operator can set.
@@ -48,6 +51,8 @@ pub struct Config {
     pub models: Vec<Model>,
     /// Where paths go that Weir does not read itself; the longest prefix wins.
     pub forwards: Vec<Forward>,
+    /// What the operator says of prices, in the order written.
+    pub prices: Vec<OwnPrice>,
     /// The bearer of this may use the control plane; from `WEIR_ADMIN_KEY`.
     pub admin_key: Option<Secret>,
 }
@@ -172,6 +177,8 @@ pub struct Upstream {
     pub base_url: String,
     /// The credential that Weir shows it.
     pub api_key: Option<Secret>,
+    /// Who may vouch for it instead of the public's authorities.
+    pub authorities: Option<Authorities>,
     /// Headers sent with every request, such as `openai-organization`.
     pub headers: Vec<(http::HeaderName, http::HeaderValue)>,
     /// Whether it understands `stream_options.include_usage`.
@@ -180,6 +187,8 @@ pub struct Upstream {
     pub timeouts: Timeouts,
     /// How often an attempt is repeated that never reached it.
     pub retries: u32,
+    /// Whose prices hold for it, besides those of the config.
+    pub price_list: Option<PriceList>,
     /// The simulator's pace.
     pub words_per_second: u32,
 }
@@ -231,7 +240,7 @@ pub struct Target {
     /// The server.
     pub upstream: Arc<Upstream>,
     /// The model's name over there, if it differs from what the client asked for.
-    pub model: Option<String>,
+    pub model: Option<Arc<str>>,
     /// Its share among the targets that have a weight; zero: only in its turn.
     pub weight: u32,
     /// The upstream's, or this target's own.
@@ -245,4 +254,19 @@ pub struct Forward {
     pub path: String,
     /// The upstream, or `None` to close the path.
     pub to: Option<Arc<Upstream>>,
+}
+
+/// A price that the operator knows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OwnPrice {
+    /// The model by its name at the upstream, or a pattern in which one `*` stands for any text.
+    pub model: Arc<str>,
+    /// The upstream that it holds for; none: all of them.
+    pub upstream: Option<Arc<str>>,
+    /// The tier that it holds for.
+    pub tier: Tier,
+    /// The first day that it holds; the next one of the same model ends it.
+    pub valid_from: Day,
+    /// The price.
+    pub price: Price,
 }

@@ -199,6 +199,23 @@ impl<'r> At<'r> {
         }
     }
 
+    /// A number as it was written, digit for digit, in quotes or not.
+    pub(super) fn decimal(&self) -> Option<String> {
+        match &self.node.value {
+            Value::Integer(number) => Some(number.to_string()),
+            Value::Fraction(text) | Value::Text(text) | Value::Raw(text) => Some(text.clone()),
+            _ => self.mismatch("a number"),
+        }
+    }
+
+    /// A date as it was written, in quotes or not.
+    pub(super) fn date(&self) -> Option<String> {
+        match &self.node.value {
+            Value::Date(text) | Value::Text(text) | Value::Raw(text) => Some(text.clone()),
+            _ => self.mismatch("a date"),
+        }
+    }
+
     /// An integer.
     pub(super) fn integer(&self) -> Option<i64> {
         match self.node.clone().resolved().value {

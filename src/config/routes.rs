@@ -66,7 +66,7 @@ pub(super) fn forwards(written: Vec<Section<'_>>, upstreams: &Upstreams) -> Vec<
 }
 
 /// A name that clients use; one `*` in it stands for any text.
-fn pattern(at: At<'_>) -> Option<String> {
+pub(super) fn pattern(at: At<'_>) -> Option<String> {
     let name = model_name(&at)?;
     match name.matches('*').count() {
         0 | 1 => Some(name),
@@ -117,7 +117,7 @@ fn target(at: At<'_>, upstreams: &Upstreams) -> Option<Target> {
     let timeouts = timeouts(written.section("timeouts"), base);
     Some(Target {
         upstream: upstream?,
-        model,
+        model: model.map(Into::into),
         weight,
         timeouts,
     })

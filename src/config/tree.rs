@@ -67,6 +67,9 @@ pub(super) struct Node {
 pub(super) enum Value {
     Text(String),
     Integer(i64),
+    /// As it was written: money must not pass through a binary fraction.
+    Fraction(String),
+    Date(String),
     Switch(bool),
     List(Vec<Node>),
     Table(Entries),
@@ -85,6 +88,8 @@ impl Value {
         match self {
             Self::Text(_) => "a string",
             Self::Integer(_) => "an integer",
+            Self::Fraction(_) => "a fraction",
+            Self::Date(_) => "a date",
             Self::Switch(_) => "a boolean",
             Self::List(_) => "an array",
             Self::Table(_) => "a table",
@@ -205,8 +210,8 @@ fn convert(value: DeValue<'_>, offset: usize, place: &dyn Fn(usize) -> Place) ->
         DeValue::Integer(number) => i64::from_str_radix(number.as_str(), number.radix())
             .map_or(Value::Other("an enormous integer"), Value::Integer),
         DeValue::Boolean(switch) => Value::Switch(switch),
-        DeValue::Float(_) => Value::Other("a fraction"),
-        DeValue::Datetime(_) => Value::Other("a date"),
+        DeValue::Float(number) => Value::Fraction(number.as_str().to_owned()),
+        DeValue::Datetime(date) => Value::Date(date.to_string()),
         DeValue::Array(items) => {
             let item = |item: Spanned<DeValue<'_>>| {
                 let start = item.span().start;

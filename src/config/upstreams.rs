@@ -2,13 +2,14 @@
 
 use super::{
     Provider, Timeouts, Upstream,
+    authorities::authorities,
     credential::{Found, secret},
     environment::Environment,
     read::{At, Section},
     suggest::nearest,
     values::{count, duration},
 };
-use crate::domain::Secret;
+use crate::domain::{PriceList, Secret};
 use http::{HeaderName, HeaderValue, Uri, header};
 use std::{ops::RangeInclusive, sync::Arc, time::Duration};
 
@@ -147,14 +148,21 @@ fn upstream(
     defaults: &Defaults,
 ) -> Upstream {
     let provider = written.must("provider", provider);
+    let base_url = match provider {
+        Some(Provider::OpenAi) => written.need("base_url", base_url),
+        _ => written.may("base_url", base_url).unwrap_or_default(),
+    };
     let upstream = Upstream {
         name: name.into(),
         provider: provider.unwrap_or(Provider::OpenAi),
-        base_url: match provider {
-            Some(Provider::OpenAi) => written.need("base_url", base_url),
-            _ => written.may("base_url", base_url).unwrap_or_default(),
+        price_list: match (provider, written.may("price_list", price_list)) {
+            (Some(Provider::Simulator), _) => Some(PriceList::Simulator),
+            (_, Some(named)) => named,
+            (_, None) => list_of(&base_url),
         },
+        base_url,
         api_key,
+        authorities: written.may("ca_file", authorities).flatten(),
         headers: headers(written.section("headers")),
         stream_usage: written.may("stream_usage", At::switch).unwrap_or(true),
         timeouts: timeouts(written.section("timeouts"), defaults.timeouts),
@@ -164,7 +172,7 @@ fn upstream(
             .unwrap_or(defaults.words_per_second),
     };
     let foreign: &[_] = match provider {
-        Some(Provider::Simulator) => &["base_url", "api_key"],
+        Some(Provider::Simulator) => &["base_url", "api_key", "ca_file", "price_list"],
         Some(Provider::OpenAi) => &["words_per_second"],
         None => &[],
     };
@@ -180,10 +188,12 @@ fn implied_simulator(defaults: &Defaults) -> Upstream {
         provider: Provider::Simulator,
         base_url: String::new(),
         api_key: None,
+        authorities: None,
         headers: Vec::new(),
         stream_usage: true,
         timeouts: defaults.timeouts,
         retries: RETRIES,
+        price_list: Some(PriceList::Simulator),
         words_per_second: defaults.words_per_second,
     }
 }
@@ -235,6 +245,25 @@ fn base_url(at: At<'_>) -> Option<String> {
         return at.refuse("has no valid host and port");
     }
     Some(url.to_owned())
+}
+
+/// The list that an upstream bills by, as its address tells.
+fn list_of(base_url: &str) -> Option<PriceList> {
+    let uri = base_url.parse::<Uri>().ok()?;
+    PriceList::of_host(uri.host()?)
+}
+
+/// The name of a price list, or nothing, for none.
+fn price_list(at: At<'_>) -> Option<Option<PriceList>> {
+    let name = at.text()?;
+    if name.is_empty() {
+        return Some(None);
+    }
+    let list = PriceList::named(&name);
+    list.map(Some).or_else(|| {
+        let names: Vec<_> = PriceList::names().map(|name| format!("`{name}`")).collect();
+        at.refuse(format!("expected one of {}", names.join(", ")))
+    })
 }
 
 fn headers(mut written: Section<'_>) -> Vec<(HeaderName, HeaderValue)> {

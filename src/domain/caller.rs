@@ -10,6 +10,22 @@ pub struct Caller {
     pub key: KeyId,
     /// The models that it may use.
     pub models: ModelRule,
+    /// Whom it is for, where that was said.
+    pub owner: Option<Arc<Owner>>,
+}
+
+/// Whom a key is for: what it uses is added up by this too.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Owner {
+    /// A project.
+    pub project: Option<Box<str>>,
+    /// A user.
+    pub user: Option<Box<str>>,
+}
+
+impl Owner {
+    /// The longest name of a project or a user.
+    pub const NAME_MAX_BYTES: usize = 64;
 }
 
 /// Which models a key may use.

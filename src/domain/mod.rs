@@ -1,16 +1,28 @@
 //! Nouns that every part shares. No I/O, no async, nothing that knows HTTP status codes.
 
 mod arrival;
+mod asked;
 mod caller;
+mod day;
 mod endpoint;
 mod id;
+mod money;
+mod price;
+mod price_list;
 mod secret;
+mod tier;
 mod usage;
 
 pub use arrival::Arrival;
+pub use asked::Asked;
 pub(crate) use caller::matches;
-pub use caller::{Caller, ModelRule};
+pub use caller::{Caller, ModelRule, Owner};
+pub use day::Day;
 pub use endpoint::Endpoint;
 pub use id::{KeyId, RequestId};
+pub use money::NanoDollars;
+pub use price::{Long, NotAPrice, Price, Rate, Rates, parse_image};
+pub use price_list::PriceList;
 pub use secret::Secret;
+pub use tier::Tier;
 pub use usage::{Outcome, Usage};

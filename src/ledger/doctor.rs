@@ -2,7 +2,7 @@
 
 use super::{
     flight,
-    sqlite::{GROUP, ROLLUPS, SUMS},
+    sqlite::{GROUP, ROLLUPS, SUMS, UNPRICED},
 };
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior};
 use std::path::Path;
@@ -28,6 +28,7 @@ pub fn examine(conn: &mut Connection, table: &Path) -> anyhow::Result<Examined> 
     let tx = conn.transaction_with_behavior(TransactionBehavior::Deferred)?;
     let kept: i64 = tx.query_row("SELECT since FROM entries_kept", [], |row| row.get(0))?;
     entries(&tx, kept, &mut examined)?;
+    unpriced(&tx, &mut examined)?;
     for (name, span) in ROLLUPS {
         rollup(&tx, name, span, kept, &mut examined)?;
     }
@@ -42,15 +43,40 @@ pub fn examine(conn: &mut Connection, table: &Path) -> anyhow::Result<Examined> 
 
 fn entries(tx: &Transaction<'_>, kept: i64, examined: &mut Examined) -> rusqlite::Result<()> {
     let (rows, estimated, unknown, unpriced): (i64, i64, i64, i64) = tx.query_row(
-        "SELECT count(*), count(*) FILTER (WHERE source = 'estimated'), count(*) FILTER (WHERE source IS NULL),
-            count(*) FILTER (WHERE cost IS NULL)
-        FROM entry WHERE started_at >= ?",
+        &format!(
+            "SELECT count(*), count(*) FILTER (WHERE source = 'estimated'), count(*) FILTER (WHERE source IS NULL),
+            count(*) FILTER (WHERE {UNPRICED})
+        FROM entry WHERE started_at >= ?"
+        ),
         [kept],
         |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)),
     )?;
     examined.facts.push(format!(
-        "entries        {rows}: {estimated} with estimated tokens, {unknown} without any, {unpriced} without a cost"
+        "entries        {rows}: {estimated} with estimated tokens, {unknown} without any, {unpriced} without a price"
     ));
+    Ok(())
+}
+
+/// Names the models whose price is missing, the most wanted first; from the sums, which last.
+fn unpriced(tx: &Transaction<'_>, examined: &mut Examined) -> rusqlite::Result<()> {
+    let [_, (days, _)] = ROLLUPS;
+    let mut statement = tx.prepare(&format!(
+        "SELECT model, sum(unpriced) FROM {days} WHERE unpriced > 0 GROUP BY model ORDER BY 2 DESC, 1 LIMIT {}",
+        NAMED_MAX + 1
+    ))?;
+    let mut rows = statement.query([])?;
+    let mut found = 0;
+    while let Some(row) = rows.next()? {
+        found += 1;
+        let fact = match found > NAMED_MAX {
+            true => "no price       and more models".to_owned(),
+            false => {
+                let (model, requests): (String, i64) = (row.get(0)?, row.get(1)?);
+                format!("no price       {model}: {requests} requests")
+            }
+        };
+        examined.facts.push(fact);
+    }
     Ok(())
 }
 
@@ -70,7 +96,7 @@ fn rollup(
         .skip(3)
         .map(|count| format!(", coalesce(sum({count}), 0)"));
     let added = format!(
-        "count(*), count(*) FILTER (WHERE source IS NOT 'provider'), count(*) FILTER (WHERE cost IS NULL){}",
+        "count(*), count(*) FILTER (WHERE source IS NOT 'provider'), count(*) FILTER (WHERE {UNPRICED}){}",
         counts.collect::<String>()
     );
     let entries = format!(

@@ -1,6 +1,6 @@
 //! What is written down of a call, and when: as it begins, when an upstream answers, when it is over.
 
-use crate::domain::{Endpoint, KeyId, Outcome, Usage};
+use crate::domain::{Endpoint, KeyId, NanoDollars, Outcome, Price, Usage};
 
 /// Names one entry. Begins with the milliseconds since 1970, so that entries sort by time.
 ///
@@ -22,6 +22,10 @@ pub struct Admission<'a> {
     pub started: u64,
     /// Who pays.
     pub key: KeyId,
+    /// The project that the key is for.
+    pub project: Option<&'a str>,
+    /// The user that the key is for.
+    pub user: Option<&'a str>,
     /// What is asked.
     pub endpoint: Endpoint,
     /// Whether a stream is asked for.
@@ -30,6 +34,8 @@ pub struct Admission<'a> {
     pub request: &'a str,
     /// The model that it asks for.
     pub model: &'a str,
+    /// What the client noted of it, as JSON; at most [`METADATA_MAX_BYTES`].
+    pub metadata: Option<&'a str>,
 }
 
 /// An upstream that answers.
@@ -43,6 +49,10 @@ pub struct Answer<'a> {
     pub upstream: &'a str,
     /// Its dialect.
     pub provider: &'a str,
+    /// Its id of the request.
+    pub upstream_request: Option<&'a str>,
+    /// What a call costs that breaks off from here on.
+    pub price: Option<&'a Price>,
 }
 
 /// A call that is over.
@@ -66,8 +76,19 @@ pub struct Settlement<'a> {
     pub served_model: Option<&'a str>,
     /// Why the answer ended, in its own words.
     pub finish_reason: Option<&'a str>,
-    /// The upstream's id of the request.
-    pub upstream_request: Option<&'a str>,
+    /// What it costs.
+    pub price: Option<&'a Price>,
+    /// Images that the answer holds, or seconds of what it transcribes.
+    pub quantity: Option<u64>,
+}
+
+/// What a settlement came to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Settled {
+    /// A part of the usage was no count of anything and was left out.
+    pub usage_refused: bool,
+    /// It used something whose price nobody knows.
+    pub unpriced: bool,
 }
 
 /// Where the figures of an entry come from.
@@ -99,6 +120,8 @@ pub(super) struct Entry {
     pub(super) started: u64,
     pub(super) request: String,
     pub(super) key: KeyId,
+    pub(super) project: Option<String>,
+    pub(super) user: Option<String>,
     pub(super) endpoint: Endpoint,
     pub(super) model: String,
     pub(super) served_model: Option<String>,
@@ -107,6 +130,10 @@ pub(super) struct Entry {
     pub(super) stream: bool,
     pub(super) usage: Usage,
     pub(super) source: Option<Source>,
+    pub(super) quantity: Option<u64>,
+    pub(super) image_size: Option<String>,
+    pub(super) cost: Option<NanoDollars>,
+    pub(super) price: Option<String>,
     pub(super) first_us: Option<u64>,
     pub(super) duration_us: u64,
     pub(super) attempts: u32,
@@ -114,6 +141,14 @@ pub(super) struct Entry {
     pub(super) status: Option<u16>,
     pub(super) finish_reason: Option<String>,
     pub(super) upstream_request: Option<String>,
+    pub(super) metadata: Option<String>,
+}
+
+impl Entry {
+    /// Whether it used something whose price nobody knows.
+    pub(super) fn is_unpriced(&self) -> bool {
+        self.cost.is_none() && (self.source.is_some() || self.quantity.is_some())
+    }
 }
 
 /// What was seen of an answer, for an estimate.
@@ -129,6 +164,33 @@ pub(super) struct Counts {
 const BYTES_A_TOKEN: u64 = 5;
 /// More tokens than any call can use; beyond it a figure is nonsense, and sums stay far from what 64 bits hold.
 const TOKENS_MAX: u64 = 1 << 40;
+
+/// The longest text that a client may note of a call.
+pub const METADATA_MAX_BYTES: usize = 2032;
+/// More than any call can cost; beyond it the figure is nonsense, and sums stay far from what 64 bits hold.
+const COST_MAX: NanoDollars = NanoDollars::new(1 << 44); // 17,592 dollars
+
+/// What a call costs whose figures are known; none if nobody knows them, or the price.
+pub(super) fn charge(
+    price: Option<&Price>,
+    endpoint: Endpoint,
+    usage: &Usage,
+    source: Option<Source>,
+    quantity: Option<u64>,
+) -> Option<NanoDollars> {
+    let price = price?;
+    let images = quantity.filter(|_| endpoint.makes_images() && price.image.is_some());
+    if source.is_none() && images.is_none() {
+        return None;
+    }
+    let cost = price.cost_with_images(usage, images.unwrap_or(0));
+    (cost <= COST_MAX).then_some(cost)
+}
+
+/// A number of images, characters or seconds, if it can be one.
+pub(super) fn sane_quantity(quantity: Option<u64>) -> Option<u64> {
+    quantity.filter(|quantity| *quantity <= TOKENS_MAX)
+}
 
 /// The usage to write down, where it comes from, and whether a part of what the provider said was refused.
 pub(super) fn judge(
@@ -165,6 +227,7 @@ fn sane(mut usage: Usage) -> (Usage, bool) {
     bound(&mut usage.input, None);
     bound(&mut usage.output, None);
     bound(&mut usage.cached, usage.input);
+    bound(&mut usage.cache_write, usage.input);
     bound(&mut usage.reasoning, usage.output);
     bound(&mut usage.audio_input, usage.input);
     bound(&mut usage.audio_output, usage.output);

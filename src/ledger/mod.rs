@@ -11,11 +11,11 @@ mod sqlite;
 mod writer;
 
 pub use doctor::{Examined, examine};
-pub use entry::{Admission, Answer, Settlement};
+pub use entry::{Admission, Answer, METADATA_MAX_BYTES, Settled, Settlement};
 pub use flight::Error;
 pub use report::{By, Line, instant, usage};
 
-use crate::{store, telemetry::metrics};
+use crate::{domain::Asked, store, telemetry::metrics};
 use flight::Table;
 use std::{
     path::PathBuf,
@@ -184,17 +184,47 @@ impl Flight {
         self.shared.table.answer(self.slot, answer);
     }
 
+    /// A way to note what the call asks for while its request still passes.
+    pub fn asker(&self) -> Asker {
+        Asker {
+            shared: Arc::clone(&self.shared),
+            slot: self.slot,
+            sequence: self.shared.table.sequence(self.slot),
+        }
+    }
+
+    /// What was noted by then of what the call asks for.
+    pub fn asked(&self) -> Asked {
+        self.shared.table.asked(self.slot)
+    }
+
     /// Counts what has passed so far; `at_us` is since the start. Never waits.
     pub fn count(&self, chunks: u64, bytes: u64, at_us: u64) {
         self.shared.table.count(self.slot, chunks, bytes, at_us);
     }
 
     /// Writes down the end. Never waits: it runs when a stream is dropped, and a hang-up must not lose a charge.
-    pub fn settle(self, settlement: &Settlement<'_>) {
-        if self.shared.table.settle(self.slot, settlement) {
+    pub fn settle(self, settlement: &Settlement<'_>) -> Settled {
+        let settled = self.shared.table.settle(self.slot, settlement);
+        if settled.usage_refused {
             metrics::usage_refused();
         }
         self.shared.bell.ring();
+        settled
+    }
+}
+
+/// Notes what a call asks for. It may outlive the call, and then does nothing.
+pub struct Asker {
+    shared: Arc<Shared>,
+    slot: u32,
+    sequence: u64,
+}
+
+impl Asker {
+    /// Notes it, in place of what was noted before. Called on the thread of the call.
+    pub fn note(&self, asked: &Asked) {
+        self.shared.table.ask(self.slot, self.sequence, asked);
     }
 }
 

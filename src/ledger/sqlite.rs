@@ -1,15 +1,20 @@
 //! Entries and rollups as rows. A transaction holds both, so neither is ever without the other.
 
 use super::entry::{Entry, EntryId, Source};
-use crate::domain::{KeyId, Outcome};
-use rusqlite::{Connection, Result, Transaction, TransactionBehavior, named_params, params};
+use crate::domain::{KeyId, NanoDollars, Outcome};
+use rusqlite::{
+    Connection, Result, ToSql, Transaction, TransactionBehavior, named_params, params,
+    params_from_iter,
+};
 use std::collections::HashMap;
 
 /// The tables of sums, and the span that a row of each is about.
 pub(super) const ROLLUPS: [(&str, u64); 2] =
     [("rollup_hour", 3_600_000), ("rollup_day", 86_400_000)];
 /// What is summed up, in the order of the columns.
-pub(super) const SUMS: &str = "requests, unreported, unpriced, input, cached, cache_write, output, reasoning, audio_input, audio_output, cost";
+pub(super) const SUMS: &str = "requests, unreported, unpriced, input, cached, cache_write, output, reasoning, audio_input, audio_output, cost, quantity";
+/// What an entry satisfies that used something whose price nobody knows.
+pub(super) const UNPRICED: &str = "cost IS NULL AND (source IS NOT NULL OR quantity IS NOT NULL)";
 /// What it is summed up by.
 pub(super) const GROUP: &str =
     "start, key_id, project_id, user_id, model, upstream, endpoint, outcome";
@@ -21,6 +26,8 @@ const PRUNED_AT_ONCE: u32 = 500;
 struct Group<'a> {
     start: u64,
     key: KeyId,
+    project: &'a str,
+    user: &'a str,
     model: &'a str,
     upstream: &'a str,
     endpoint: &'static str,
@@ -28,7 +35,7 @@ struct Group<'a> {
 }
 
 /// As many sums as `SUMS` names.
-type Sums = [i64; 11];
+type Sums = [i64; 12];
 
 /// Writes entries and adds them to the rollups. An entry that is there already is left alone and added to nothing.
 pub(super) fn write(conn: &mut Connection, entries: &[Entry]) -> Result<usize> {
@@ -58,6 +65,8 @@ fn group(entry: &Entry, span: u64) -> Group<'_> {
     Group {
         start: entry.started / span * span,
         key: entry.key,
+        project: entry.project.as_deref().unwrap_or_default(),
+        user: entry.user.as_deref().unwrap_or_default(),
         model: &entry.model,
         upstream: entry.upstream.as_deref().unwrap_or_default(),
         endpoint: entry.endpoint.as_str(),
@@ -72,7 +81,7 @@ fn figures(entry: &Entry) -> Sums {
     [
         1,
         i64::from(entry.source != Some(Source::Provider)),
-        1, // no prices yet
+        entry.is_unpriced().into(),
         count(usage.input),
         count(usage.cached),
         count(usage.cache_write),
@@ -80,18 +89,21 @@ fn figures(entry: &Entry) -> Sums {
         count(usage.reasoning),
         count(usage.audio_input),
         count(usage.audio_output),
-        0,
+        entry.cost.map_or(0, NanoDollars::nanos),
+        count(entry.quantity),
     ]
 }
 
 /// Whether the entry was not there yet.
 fn insert(tx: &Transaction<'_>, entry: &Entry) -> Result<bool> {
-    let sql = "INSERT INTO entry (id, started_at, request_id, key_id, endpoint, model, served_model, provider, upstream,
-            stream, input, cached, cache_write, output, reasoning, audio_input, audio_output, source, first_us,
-            duration_us, attempts, outcome, status, finish_reason, upstream_request_id)
-        VALUES (:id, :started, :request, :key, :endpoint, :model, :served, :provider, :upstream,
-            :stream, :input, :cached, :cache_write, :output, :reasoning, :audio_input, :audio_output, :source, :first,
-            :duration, :attempts, :outcome, :status, :finish, :upstream_request)
+    let sql = "INSERT INTO entry (id, started_at, request_id, key_id, project_id, user_id, endpoint, model, served_model,
+            provider, upstream, stream, input, cached, cache_write, output, reasoning, audio_input, audio_output,
+            source, quantity, image_size, cost, price, first_us, duration_us, attempts, outcome, status,
+            finish_reason, upstream_request_id, metadata)
+        VALUES (:id, :started, :request, :key, :project, :user, :endpoint, :model, :served,
+            :provider, :upstream, :stream, :input, :cached, :cache_write, :output, :reasoning, :audio_input, :audio_output,
+            :source, :quantity, :image_size, :cost, :price, :first, :duration, :attempts, :outcome, :status,
+            :finish, :upstream_request, :metadata)
         ON CONFLICT DO NOTHING";
     let count = |tokens: Option<u64>| tokens.map(|tokens| tokens as i64);
     let usage = &entry.usage;
@@ -100,6 +112,8 @@ fn insert(tx: &Transaction<'_>, entry: &Entry) -> Result<bool> {
         ":started": entry.started as i64,
         ":request": entry.request,
         ":key": entry.key.as_str(),
+        ":project": entry.project,
+        ":user": entry.user,
         ":endpoint": entry.endpoint.as_str(),
         ":model": entry.model,
         ":served": entry.served_model,
@@ -114,6 +128,10 @@ fn insert(tx: &Transaction<'_>, entry: &Entry) -> Result<bool> {
         ":audio_input": count(usage.audio_input),
         ":audio_output": count(usage.audio_output),
         ":source": entry.source.map(Source::as_str),
+        ":quantity": count(entry.quantity),
+        ":image_size": entry.image_size,
+        ":cost": entry.cost.map(NanoDollars::nanos),
+        ":price": entry.price,
         ":first": count(entry.first_us),
         ":duration": entry.duration_us as i64,
         ":attempts": entry.attempts,
@@ -121,6 +139,7 @@ fn insert(tx: &Transaction<'_>, entry: &Entry) -> Result<bool> {
         ":status": entry.status,
         ":finish": entry.finish_reason,
         ":upstream_request": entry.upstream_request,
+        ":metadata": entry.metadata,
     })?;
     Ok(rows == 1)
 }
@@ -131,40 +150,27 @@ fn add(tx: &Transaction<'_>, table: &str, groups: &HashMap<Group<'_>, Sums>) -> 
         .map(|sum| format!("{sum} = {sum} + excluded.{sum}"))
         .collect();
     let sql = format!(
-        "INSERT INTO {table} (start, key_id, model, upstream, endpoint, outcome, {SUMS})
-        VALUES (?, ?, ?, ?, ?, ?{}) ON CONFLICT DO UPDATE SET {}",
-        ", ?".repeat(sums().count()),
+        "INSERT INTO {table} ({GROUP}, {SUMS}) VALUES (?{}) ON CONFLICT DO UPDATE SET {}",
+        ", ?".repeat(GROUP.split(", ").count() + sums().count() - 1),
         more.join(", ")
     );
     let mut statement = tx.prepare_cached(&sql)?;
-    for (group, [a, b, c, d, e, f, g, h, i, j, k]) in groups {
-        let Group {
-            start,
-            key,
-            model,
-            upstream,
-            endpoint,
-            outcome,
-        } = group;
-        statement.execute(params![
-            *start as i64,
-            key.as_str(),
-            model,
-            upstream,
-            endpoint,
-            outcome.as_str(),
-            a,
-            b,
-            c,
-            d,
-            e,
-            f,
-            g,
-            h,
-            i,
-            j,
-            k
-        ])?;
+    for (group, sums) in groups {
+        let start = group.start as i64;
+        let (key, outcome) = (group.key.as_str(), group.outcome.as_str());
+        // In the order of `GROUP`.
+        let group: [&dyn ToSql; 8] = [
+            &start,
+            &key,
+            &group.project,
+            &group.user,
+            &group.model,
+            &group.upstream,
+            &group.endpoint,
+            &outcome,
+        ];
+        let sums = sums.iter().map(|sum| sum as &dyn ToSql);
+        statement.execute(params_from_iter(group.into_iter().chain(sums)))?;
     }
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use super::{Admission, Answer, Settlement, doctor, entry::Entry, flight::Table, report, sqlite};
 use crate::{
-    domain::{Endpoint, KeyId, Outcome, Usage},
+    domain::{Endpoint, KeyId, Outcome, Price, Usage},
     store,
 };
 use proptest::prelude::*;
@@ -45,6 +45,47 @@ struct Expected {
     outcome: String,
     output: Option<u64>,
     source: Option<String>,
+    cost: Option<u64>,
+    price: Option<String>,
+    project: Option<String>,
+    metadata: Option<String>,
+}
+
+impl Expected {
+    /// With what all calls of the same name have in common.
+    fn of(name: &str, outcome: Outcome, output: Option<u64>, source: Option<&str>) -> Self {
+        let cost = output.filter(|_| is_priced(name)).map(|output| output * 10);
+        Self {
+            outcome: outcome.as_str().to_owned(),
+            output,
+            source: source.map(str::to_owned),
+            cost,
+            price: cost.map(|_| PRICE.to_owned()),
+            project: project(name).map(str::to_owned),
+            metadata: metadata(name),
+        }
+    }
+}
+
+/// Free for the prompt, so that what the provider says and what is estimated cost the same.
+const PRICE: &str = "i0 o0.01";
+
+// What a call is given tells by the number in its name.
+fn number(name: &str) -> usize {
+    name.rsplit(' ').next().unwrap().parse().unwrap()
+}
+
+fn is_priced(name: &str) -> bool {
+    !number(name).is_multiple_of(3)
+}
+
+fn project(name: &str) -> Option<&'static str> {
+    [None, Some("p"), Some("q")][number(name) % 3]
+}
+
+fn metadata(name: &str) -> Option<String> {
+    let is_noted = number(name).is_multiple_of(2);
+    is_noted.then(|| format!(r#"{{"of":"{name}"}}"#))
 }
 
 /// A call in the air, as the model sees it.
@@ -99,11 +140,9 @@ impl World {
 
     fn crash(&mut self) {
         for call in std::mem::take(&mut self.air) {
-            let expected = Expected {
-                outcome: "interrupted".to_owned(),
-                output: call.answered.then_some(call.chunks),
-                source: call.answered.then(|| "estimated".to_owned()),
-            };
+            let output = call.answered.then_some(call.chunks);
+            let source = call.answered.then_some("estimated");
+            let expected = Expected::of(&call.name, Outcome::Interrupted, output, source);
             self.expected.insert(call.name, expected);
         }
         self.start();
@@ -128,13 +167,17 @@ impl World {
         match *act {
             Act::Admit => {
                 let name = format!("call {}", self.expected.len() + self.air.len());
+                let metadata = metadata(&name);
                 let admission = Admission {
                     started: START + self.air.len() as u64 * 1_800_000,
                     key: KeyId::parse(b"0123456789abcdef").unwrap(),
+                    project: project(&name),
+                    user: None,
                     endpoint: Endpoint::Chat,
                     stream: true,
                     request: &name,
                     model: "m",
+                    metadata: metadata.as_deref(),
                 };
                 if let Some(slot) = self.table().admit(&admission) {
                     self.air.push(Call {
@@ -148,11 +191,14 @@ impl World {
             Act::Answer(which) => {
                 if let Some(call) = pick(&mut self.air, which).filter(|call| !call.answered) {
                     call.answered = true;
+                    let price: Price = PRICE.parse().unwrap();
                     let answer = Answer {
                         status: 200,
                         stream: true,
                         upstream: "up",
                         provider: "openai",
+                        upstream_request: None,
+                        price: is_priced(&call.name).then_some(&price),
                     };
                     self.table.as_ref().unwrap().answer(call.slot, &answer);
                 }
@@ -187,6 +233,7 @@ impl World {
             Outcome::ClientGone
         };
         let said = said.filter(|_| call.answered);
+        let price: Price = PRICE.parse().unwrap();
         let settlement = Settlement {
             outcome,
             status: 200,
@@ -201,7 +248,8 @@ impl World {
             duration_us: 1,
             served_model: None,
             finish_reason: None,
-            upstream_request: None,
+            price: is_priced(&call.name).then_some(&price),
+            quantity: None,
         };
         self.table().settle(call.slot, &settlement);
         let estimate = call.answered.then_some(call.chunks);
@@ -209,22 +257,23 @@ impl World {
             Some(_) => Some("provider"),
             None => estimate.map(|_| "estimated"),
         };
-        let expected = Expected {
-            outcome: outcome.as_str().to_owned(),
-            output: said.or(estimate),
-            source: source.map(str::to_owned),
-        };
+        let expected = Expected::of(&call.name, outcome, said.or(estimate), source);
         self.expected.insert(call.name, expected);
     }
 
     fn on_the_ledger(&self) -> Vec<(String, Expected)> {
-        let sql = "SELECT request_id, outcome, output, source FROM entry ORDER BY request_id";
+        let sql = "SELECT request_id, outcome, output, source, cost, price, project_id, metadata
+            FROM entry ORDER BY request_id";
         let mut rows = self.conn.prepare(sql).unwrap();
         let read = |row: &rusqlite::Row<'_>| {
             let expected = Expected {
                 outcome: row.get(1)?,
                 output: row.get::<_, Option<i64>>(2)?.map(|output| output as u64),
                 source: row.get(3)?,
+                cost: row.get::<_, Option<i64>>(4)?.map(|cost| cost as u64),
+                price: row.get(5)?,
+                project: row.get(6)?,
+                metadata: row.get(7)?,
             };
             Ok((row.get(0)?, expected))
         };
@@ -285,7 +334,7 @@ fn the_doctor_names_sums_that_are_not_those_of_their_entries() {
     let mut world = three();
     let path = world.path();
     assert_eq!(differences(&mut world.conn, &path), [""; 0]);
-    let spoil = "UPDATE rollup_day SET output = output + 1";
+    let spoil = "UPDATE rollup_day SET output = output + 1 WHERE project_id = ''";
     world.conn.execute(spoil, []).unwrap();
     let found = differences(&mut world.conn, &path);
     assert_eq!(found.len(), 2, "{found:?}");

@@ -19,6 +19,8 @@ use tokio_retry::strategy::{ExponentialBackoff, jitter};
 pub(super) struct Answer {
     pub(super) response: Response<Source>,
     pub(super) upstream: Arc<Upstream>,
+    /// The model's name over there, if that is not what was asked for.
+    pub(super) model: Option<Arc<str>>,
     pub(super) hide_usage: bool,
     pub(super) timeouts: Timeouts,
     pub(super) deadline: Instant,
@@ -89,6 +91,7 @@ async fn try_target(
                 let answer = Answer {
                     response,
                     upstream: Arc::clone(upstream),
+                    model: target.model.clone(),
                     hide_usage,
                     timeouts,
                     deadline,
@@ -132,9 +135,7 @@ fn judge(
             tracing::error!(upstream.name = %answer.upstream.name, "the upstream refused the gateway's credential");
             Err(Error::UpstreamAuth)
         }
-        _ if elsewhere && !is_last && endpoint != Endpoint::Forward => {
-            Err(Error::UpstreamUnreachable)
-        }
+        _ if elsewhere && !is_last && !endpoint.is_forwarded() => Err(Error::UpstreamUnreachable),
         _ => Ok(answer),
     }
 }

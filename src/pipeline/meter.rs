@@ -1,21 +1,25 @@
 //! Follows one call to its end and settles it once: ledger, metrics, events and the log line.
 
-use super::Call;
+use super::{Call, Payload};
 use crate::{
-    app::App,
+    app::{App, Snapshot},
     config::Upstream,
-    domain::{Arrival, Endpoint, Outcome, Usage},
+    domain::{Arrival, Day, Endpoint, Outcome, Price, Tier, Usage},
     error::Error,
     events::{CallInfo, End, What},
-    ledger::{Admission, Answer, Flight, Settlement},
+    ledger::{Admission, Answer, Flight, METADATA_MAX_BYTES, Settlement},
     tap::{Report, Watch},
     telemetry::{
         access::Access,
         metrics::{self, Figures, Labels},
     },
-    wire::answer::Seen,
+    wire::{answer::Seen, asked::AskedReader, request::is_metadata},
 };
-use http::{StatusCode, response::Parts};
+use http::{
+    StatusCode,
+    header::{CONTENT_ENCODING, CONTENT_TYPE},
+    response::Parts,
+};
 use std::{
     sync::Arc,
     time::{Duration, UNIX_EPOCH},
@@ -25,13 +29,16 @@ use tokio::time::Instant;
 /// A call in the air. Whatever way it goes out, it is settled.
 pub(super) struct Meter {
     app: Arc<App>,
+    /// The config that the call began with, for its prices.
+    snapshot: Arc<Snapshot>,
     arrival: Box<Arrival>,
     info: Arc<CallInfo>,
     label: Arc<str>,
-    upstream: Option<Arc<str>>,
-    /// The upstream's id of the request. A copy: a slice would keep the buffer of its connection for as long as a
-    /// stream.
-    upstream_request: Option<Box<str>>,
+    upstream: Option<Arc<Upstream>>,
+    /// The model's name over there, if that is not what was asked for.
+    sent: Option<Arc<str>>,
+    /// The day whose prices hold.
+    day: Day,
     attempts: u32,
     status: StatusCode,
     is_stream: bool,
@@ -44,16 +51,26 @@ const CLIENT_LEFT: u16 = 499;
 
 impl Meter {
     /// Begins to follow a call, if the ledger has a place for it.
-    pub(super) fn start(app: Arc<App>, arrival: &mut Arrival, call: &Call) -> Result<Self, Error> {
+    pub(super) fn start(
+        app: &Arc<App>,
+        snapshot: &Arc<Snapshot>,
+        arrival: &mut Arrival,
+        call: &mut Call,
+    ) -> Result<Self, Error> {
         let started = arrival.at.duration_since(UNIX_EPOCH).unwrap_or_default();
+        let owner = call.caller.owner.as_deref();
         let flight = app.ledger.admit(&Admission {
             started: started.as_millis() as u64,
             key: call.caller.key,
+            project: owner.and_then(|owner| owner.project.as_deref()),
+            user: owner.and_then(|owner| owner.user.as_deref()),
             endpoint: call.endpoint,
             stream: call.stream,
             request: arrival.id.as_str(),
             model: &call.model,
+            metadata: metadata(call),
         })?;
+        observe(call, &flight);
         arrival.metered = true;
         arrival.model = Some(Arc::clone(&call.model));
         let info = Arc::new(CallInfo {
@@ -66,12 +83,14 @@ impl Meter {
         app.metrics.in_flight.increment(1);
         app.events.publish(&info, What::RequestStarted);
         Ok(Self {
-            app,
+            app: Arc::clone(app),
+            snapshot: Arc::clone(snapshot),
             arrival: Box::new(arrival.clone()),
             info,
             label: Arc::clone(&call.label),
             upstream: None,
-            upstream_request: None,
+            sent: None,
+            day: Day::of(UNIX_EPOCH + started),
             attempts: 0,
             status: StatusCode::from_u16(CLIENT_LEFT).expect("three digits"),
             is_stream: false,
@@ -95,29 +114,55 @@ impl Meter {
     }
 
     /// An upstream answers, with this head.
-    pub(super) fn answered(&mut self, upstream: Arc<Upstream>, head: &Parts, is_stream: bool) {
+    pub(super) fn answered(
+        &mut self,
+        upstream: Arc<Upstream>,
+        sent: Option<Arc<str>>,
+        head: &Parts,
+        is_stream: bool,
+    ) {
         self.status = head.status;
         self.is_stream = is_stream;
+        self.sent = sent;
         let id = head.headers.get("x-request-id");
-        self.upstream_request = id.and_then(|id| id.to_str().ok()).map(Box::from);
         if let Some(flight) = &self.flight {
+            let price = self.price(&upstream, flight, None, Tier::default());
             flight.answered(&Answer {
                 status: head.status.as_u16(),
                 stream: is_stream,
                 upstream: &upstream.name,
                 provider: upstream.provider.as_str(),
+                upstream_request: id.and_then(|id| id.to_str().ok()),
+                price,
             });
         }
-        let upstream = &upstream.name;
-        self.upstream = Some(Arc::clone(upstream));
         if is_stream {
-            self.app.events.publish(
-                &self.info,
-                What::StreamStarted {
-                    upstream: Arc::clone(upstream),
-                },
-            );
+            let upstream = Arc::clone(&upstream.name);
+            self.app
+                .events
+                .publish(&self.info, What::StreamStarted { upstream });
         }
+        self.upstream = Some(upstream);
+    }
+
+    /// What the call costs: by the model that says it answered, else the one that the upstream was asked for, else the
+    /// one that the client asked for.
+    fn price(
+        &self,
+        upstream: &Upstream,
+        flight: &Flight,
+        served: Option<&str>,
+        tier: Tier,
+    ) -> Option<&Price> {
+        let find = |model: &str| self.snapshot.prices.find(upstream, model, tier, self.day);
+        let asked = || match self.info.endpoint.is_forwarded() {
+            true => find(&flight.asked().model?),
+            false => find(&self.info.model),
+        };
+        served
+            .and_then(find)
+            .or_else(|| find(self.sent.as_deref()?))
+            .or_else(asked)
     }
 
     /// No upstream does.
@@ -141,7 +186,13 @@ impl Meter {
         app.metrics.in_flight.decrement(1);
         let duration = self.arrival.started.elapsed();
         let since = |at: Instant| at.saturating_duration_since(self.arrival.started);
-        flight.settle(&Settlement {
+        let price = match &self.upstream {
+            Some(upstream) if !seen.tier_unknown => {
+                self.price(upstream, &flight, seen.model.as_deref(), seen.tier)
+            }
+            _ => None,
+        };
+        let settled = flight.settle(&Settlement {
             outcome,
             status: self.status.as_u16(),
             usage: seen.usage,
@@ -151,8 +202,18 @@ impl Meter {
             duration_us: micros(duration),
             served_model: seen.model.as_deref(),
             finish_reason: seen.finish_reason.as_deref(),
-            upstream_request: self.upstream_request.as_deref(),
+            price,
+            quantity: match self.info.endpoint {
+                Endpoint::Transcriptions | Endpoint::Translations => seen.seconds,
+                endpoint if endpoint.makes_images() => {
+                    Some(seen.images).filter(|images| *images > 0)
+                }
+                _ => None,
+            },
         });
+        if settled.unpriced {
+            metrics::unpriced(&self.label);
+        }
         let usage = seen.usage;
         if usage.is_some() || self.upstream.is_some() && self.status.is_success() {
             app.metrics.tokens(&self.label, usage.as_ref());
@@ -163,7 +224,7 @@ impl Meter {
             Labels {
                 endpoint: self.info.endpoint,
                 model: Arc::clone(&self.label),
-                upstream: self.upstream.clone().unwrap_or_else(nobody),
+                upstream: self.upstream_name().cloned().unwrap_or_else(nobody),
                 status: self.status.as_u16(),
                 outcome,
             },
@@ -204,6 +265,10 @@ impl Meter {
         }
     }
 
+    fn upstream_name(&self) -> Option<&Arc<str>> {
+        self.upstream.as_ref().map(|upstream| &upstream.name)
+    }
+
     fn log(&self, outcome: Outcome, usage: Usage, figures: &Passed, duration: Duration) {
         let arrival = &self.arrival;
         let access = Access {
@@ -212,8 +277,8 @@ impl Meter {
             client: arrival.client,
             method: &arrival.method,
             path: &arrival.path,
-            model: (self.info.endpoint != Endpoint::Forward).then_some(&*self.info.model),
-            upstream: self.upstream.as_deref(),
+            model: (!self.info.endpoint.is_forwarded()).then_some(&*self.info.model),
+            upstream: self.upstream_name().map(|name| &**name),
             status: self.status.as_u16(),
             outcome: outcome.as_str(),
             duration,
@@ -225,6 +290,38 @@ impl Meter {
         };
         access.write(&self.app.log);
     }
+}
+
+/// Has noted what a request asks for that is passed on, while it passes.
+fn observe(call: &mut Call, flight: &Flight) {
+    let header = |name| call.headers.iter().find(|(found, _)| *found == name);
+    let kind = header(CONTENT_TYPE).and_then(|(_, kind)| kind.to_str().ok());
+    let reader = AskedReader::of(call.endpoint, kind.unwrap_or_default());
+    let is_encoded = header(CONTENT_ENCODING).is_some();
+    let (Some(mut reader), Payload::Streamed(Some(upload), ..)) =
+        (reader.filter(|_| !is_encoded), &mut call.payload)
+    else {
+        return;
+    };
+    let asker = flight.asker();
+    upload.observe(Box::new(move |piece| {
+        if reader.feed(piece) {
+            asker.note(reader.asked());
+        }
+    }));
+}
+
+/// What the client notes of a call, if that can be kept.
+fn metadata(call: &Call) -> Option<&str> {
+    let Payload::Held { body, facts, .. } = &call.payload else {
+        return None;
+    };
+    let object = std::str::from_utf8(&body[facts.metadata.clone()?]).ok()?;
+    let fits = object.len() <= METADATA_MAX_BYTES && is_metadata(object);
+    if !fits {
+        metrics::metadata_left_out();
+    }
+    Some(object).filter(|_| fits)
 }
 
 /// What of an answer is known when it is settled.

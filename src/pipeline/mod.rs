@@ -30,11 +30,11 @@ use std::{sync::Arc, time::Duration};
 pub async fn run(
     worker: &Arc<Worker>,
     snapshot: &Arc<Snapshot>,
-    call: Box<Call>,
+    mut call: Box<Call>,
     targets: Vec<Target>,
     arrival: &mut Arrival,
 ) -> Result<Response<Body>, Error> {
-    let meter = Meter::start(Arc::clone(&worker.app), arrival, &call)?;
+    let meter = Meter::start(&worker.app, snapshot, arrival, &mut call)?;
     let heartbeat = snapshot.config.server.heartbeat;
     let stream = call.stream;
     let endpoint = call.endpoint;
@@ -76,6 +76,7 @@ fn deliver(
     let content = content(&head.headers, head.status, endpoint, answer.hide_usage);
     meter.answered(
         answer.upstream,
+        answer.model,
         &head,
         matches!(content, Content::Events { .. }),
     );
@@ -118,7 +119,7 @@ fn content(
     } else if is("text/event-stream") {
         Content::Events {
             hide_usage,
-            says_its_end: status.is_success() && endpoint != Endpoint::Forward,
+            says_its_end: status.is_success() && !endpoint.is_forwarded(),
         }
     } else if is("application/json") {
         Content::Document

@@ -1,7 +1,7 @@
 //! A connection's bytes, watched for two things that hyper does not do: time limits that know an idle connection
 //! from a slow one, and a proper body for the refusals that hyper writes itself.
 
-use crate::wire::error::ErrorBody;
+use crate::{telemetry::metrics, wire::error::ErrorBody};
 use http::StatusCode;
 use memchr::memmem;
 use std::{
@@ -246,6 +246,11 @@ fn refusal(status: StatusCode) -> Vec<u8> {
     };
     let body = ErrorBody::new(message, kind, None, Some(code)).to_json();
     let id = super::edge::new_id(SystemTime::now());
+    metrics::refused(code);
+    if status.is_client_error() {
+        // There is no method and no path to write an access line with, but whoever got this id may ask about it.
+        tracing::info!(request.id = %id, status = status.as_u16(), code, "refused what is no request");
+    }
     // The others would only be refused again.
     let retry = match status {
         StatusCode::REQUEST_TIMEOUT | StatusCode::SERVICE_UNAVAILABLE => "retry-after: 1\r\n",

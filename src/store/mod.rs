@@ -17,6 +17,7 @@ use std::path::{Path, PathBuf};
 const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0001_keys.sql"),
     include_str!("migrations/0002_ledger.sql"),
+    include_str!("migrations/0003_charges.sql"),
 ];
 
 /// Opens the database at `path` as [`Db::open`] does, for a thread that owns its connection. Blocks.

@@ -301,6 +301,16 @@ pub fn usage_refused() {
     counter!("weir_ledger_usage_refused_total").increment(1);
 }
 
+/// A call that used something whose price nobody knows.
+pub fn unpriced(model: &Arc<str>) {
+    counter!("weir_unpriced_requests_total", "model" => Arc::clone(model)).increment(1);
+}
+
+/// A client's metadata that the ledger has no room for.
+pub fn metadata_left_out() {
+    counter!("weir_ledger_metadata_left_out_total").increment(1);
+}
+
 /// A connection that is open.
 pub struct Open(Gauge);
 
@@ -423,6 +433,16 @@ fn describe() {
         "weir_ledger_usage_refused_total",
         Unit::Count,
         "Calls whose provider reported a figure that can be no count."
+    );
+    describe_counter!(
+        "weir_unpriced_requests_total",
+        Unit::Count,
+        "Calls that used something whose price is not known."
+    );
+    describe_counter!(
+        "weir_ledger_metadata_left_out_total",
+        Unit::Count,
+        "Calls whose metadata the ledger has no room for."
     );
     describe_gauge!("weir_connections", Unit::Count, "Open connections.");
     describe_counter!(

@@ -1,7 +1,11 @@
-//! Opening connections: TCP without delay, TLS with the public roots, HTTP/2 where the upstream offers it.
+//! Opening connections: TCP without delay, TLS with the public roots or an upstream's own, HTTP/2 where the upstream offers it.
 
 use super::Outgoing;
-use crate::{body, config::Upstream, tasks};
+use crate::{
+    body,
+    config::{Authorities, Upstream},
+    tasks,
+};
 use http::{Uri, uri::Scheme};
 use hyper::{
     client::conn::{http1, http2},
@@ -12,6 +16,7 @@ use hyper_util::{
     client::legacy::connect::{Connection, HttpConnector},
     rt::{TokioExecutor, TokioTimer},
 };
+use rustls::RootCertStore;
 use std::{
     pin::Pin,
     sync::OnceLock,
@@ -39,13 +44,13 @@ pub(super) enum Sender {
 }
 
 impl Connector {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(authorities: Option<&Authorities>) -> Self {
         let mut plain = HttpConnector::new();
         plain.set_nodelay(true);
         plain.enforce_http(false);
         plain.set_keepalive(Some(KEEPALIVE));
         let tls = HttpsConnectorBuilder::new()
-            .with_tls_config(tls().clone())
+            .with_tls_config(authorities.map_or_else(|| public().clone(), |own| tls(own.roots())))
             .https_only()
             .enable_all_versions()
             .wrap_connector(plain.clone());
@@ -116,18 +121,22 @@ impl<C: Future<Output = hyper::Result<()>> + Unpin> Future for Driven<C> {
     }
 }
 
-fn tls() -> &'static rustls::ClientConfig {
-    static TLS: OnceLock<rustls::ClientConfig> = OnceLock::new();
-    TLS.get_or_init(|| {
-        let roots = rustls::RootCertStore {
+/// What all upstreams share that have public certificates.
+fn public() -> &'static rustls::ClientConfig {
+    static PUBLIC: OnceLock<rustls::ClientConfig> = OnceLock::new();
+    PUBLIC.get_or_init(|| {
+        tls(RootCertStore {
             roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
-        };
-        rustls::ClientConfig::builder_with_provider(rustls::crypto::ring::default_provider().into())
-            .with_safe_default_protocol_versions()
-            .expect("the provider supports the default versions")
-            .with_root_certificates(roots)
-            .with_no_client_auth()
+        })
     })
+}
+
+fn tls(roots: RootCertStore) -> rustls::ClientConfig {
+    rustls::ClientConfig::builder_with_provider(rustls::crypto::ring::default_provider().into())
+        .with_safe_default_protocol_versions()
+        .expect("the provider supports the default versions")
+        .with_root_certificates(roots)
+        .with_no_client_auth()
 }
 
 /// Whether a connection to the upstream can be opened now.

@@ -56,7 +56,7 @@ impl Host {
             .map_or("", |authority| authority.as_str());
         Ok(Arc::new(Self {
             upstream: Arc::clone(upstream),
-            connector: Connector::new(),
+            connector: Connector::new(upstream.authorities.as_ref()),
             authority: HeaderValue::try_from(authority).map_err(|error| bad(error.into()))?,
             origin,
             prefix,

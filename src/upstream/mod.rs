@@ -9,7 +9,7 @@ mod outgoing;
 mod simulated;
 
 pub use connect::reachable;
-pub use outgoing::{Broken, Outgoing, Upload, UploadFault};
+pub use outgoing::{Broken, Observer, Outgoing, Upload, UploadFault};
 
 use crate::{
     body::{self, Body},

@@ -42,7 +42,11 @@ pub struct Upload {
     silence_max: Duration,
     silence: Pin<Box<Sleep>>,
     fault: UploadFault,
+    observer: Option<Observer>,
 }
+
+/// Sees the pieces of a body as they pass.
+pub type Observer = Box<dyn FnMut(&[u8]) + Send>;
 
 /// Why an upload broke off, for the one who sees the upstream call fail because of it.
 #[derive(Clone, Default)]
@@ -81,9 +85,15 @@ impl Upload {
                 silence_max,
                 silence,
                 fault: fault.clone(),
+                observer: None,
             },
             fault,
         )
+    }
+
+    /// Shows each piece to `observer` before it is sent.
+    pub fn observe(&mut self, observer: Observer) {
+        self.observer = Some(observer);
     }
 
     /// How long it is, if the client said.
@@ -105,6 +115,9 @@ impl Upload {
                     return self.broken(Broken::TooLarge);
                 }
                 self.left -= len;
+                if let (Some(observer), Some(piece)) = (&mut self.observer, frame.data_ref()) {
+                    observer(piece);
+                }
                 self.silence
                     .as_mut()
                     .reset(Instant::now() + self.silence_max);

@@ -7,7 +7,7 @@ use super::{
     json::{DEPTH_MAX, Lexer, Sink, Span, Text, Token},
     sse,
 };
-use crate::domain::Usage;
+use crate::domain::{Tier, Usage};
 use std::ops::Range;
 
 /// What a whole answer has said so far.
@@ -21,6 +21,14 @@ pub struct Seen {
     pub finish_reason: Option<Box<str>>,
     /// The model that says it answered.
     pub model: Option<Box<str>>,
+    /// The tier of service that it was given.
+    pub tier: Tier,
+    /// It names a tier that price lists don't have.
+    pub tier_unknown: bool,
+    /// Images that it holds.
+    pub images: u64,
+    /// Seconds of sound that it transcribes, begun ones included.
+    pub seconds: Option<u64>,
     /// A choice called a tool.
     pub tool_calls: bool,
     /// It carried an error.
@@ -238,6 +246,8 @@ enum Node {
     Response,
     Choices,
     Choice,
+    /// The list that holds images, among others.
+    Data,
     /// A choice's `delta` or `message`.
     Delta,
     ToolCalls,
@@ -260,13 +270,23 @@ enum Field {
     Error,
     Model,
     Type,
+    Tier,
+    Data,
+    Duration,
+    Seconds,
     Usage,
+    Total,
     Input,
+    /// `input_tokens`, which some providers count without what their cache read and wrote.
+    InputTokens,
     Output,
     InputDetails,
     OutputDetails,
     Cached,
     CacheWrite,
+    /// The same two, counted beside the input.
+    CacheReadApart,
+    CacheWriteApart,
     Reasoning,
     Audio,
 }
@@ -285,6 +305,11 @@ struct Walk {
     /// `choices` was there and had nothing in it.
     no_choices: bool,
     reports_usage: bool,
+    /// The usage has `input_tokens`, and these leave out what the cache read and wrote.
+    input_tokens: bool,
+    cache_apart: bool,
+    /// What the usage says that all tokens are.
+    total: Option<u64>,
     /// The place of the key `usage` and of the comma before it.
     usage_key: (usize, Option<usize>),
     /// `usage: null` came first in its object, so the comma after it must go.
@@ -320,6 +345,8 @@ impl Walk {
             (Node::Root | Node::Response, Field::Usage, true) => {
                 self.seen.usage = Some(Usage::default());
                 self.reports_usage = true;
+                (self.input_tokens, self.cache_apart) = (false, false);
+                self.total = None;
                 Node::Usage
             }
             (Node::Root | Node::Response, Field::Error, _) => {
@@ -329,6 +356,11 @@ impl Walk {
             (Node::Choices, _, true) => {
                 self.no_choices = false;
                 Node::Choice
+            }
+            (Node::Root, Field::Data, false) => Node::Data,
+            (Node::Data, _, true) => {
+                self.seen.images += 1;
+                Node::Other
             }
             (Node::Choice, Field::Delta, true) => Node::Delta,
             (Node::Delta, Field::ToolCalls, _) => Node::ToolCalls,
@@ -384,6 +416,15 @@ impl Walk {
             (Node::Root | Node::Response, Field::Model) if self.seen.model.is_none() => {
                 self.seen.model = text.decode().map(|model| model.into());
             }
+            (Node::Root | Node::Response, Field::Tier) => {
+                let tier = text.decode().and_then(|name| Tier::of_answer(&name));
+                self.seen.tier = tier.unwrap_or_default();
+                self.seen.tier_unknown = tier.is_none();
+            }
+            (Node::Root, Field::Duration) => {
+                let seconds = text.plain().and_then(whole_seconds);
+                self.seen.seconds = self.seen.seconds.or(seconds);
+            }
             (Node::Root, Field::Type) => self.event_type(text.plain().unwrap_or_default()),
             (Node::Root | Node::Response, Field::Error) => self.seen.error = true,
             _ => {}
@@ -395,6 +436,11 @@ impl Walk {
         self.event.content |= kind.ends_with(b".delta");
         match kind {
             b"response.completed" | b"response.incomplete" => self.seen.ended = true,
+            b"image_generation.completed" | b"image_edit.completed" => {
+                self.seen.images += 1;
+                self.seen.ended = true;
+            }
+            b"speech.audio.done" | b"transcript.text.done" => self.seen.ended = true,
             b"response.failed" | b"error" => {
                 self.seen.ended = true;
                 self.seen.error = true;
@@ -406,22 +452,65 @@ impl Walk {
     fn number(&mut self, text: Text<'_>) {
         let node = self.node();
         let field = std::mem::take(&mut self.field);
+        if let (Node::Root, Field::Duration) | (Node::Usage, Field::Seconds) = (node, field) {
+            let seconds = text.plain().and_then(whole_seconds);
+            // What is billed counts more than how long the sound is.
+            let known = self.seen.seconds.filter(|_| field == Field::Duration);
+            self.seen.seconds = known.or(seconds);
+            return;
+        }
         let Some(usage) = &mut self.seen.usage else {
             return;
         };
+        if node == Node::Usage {
+            self.input_tokens |= field == Field::InputTokens;
+            self.cache_apart |= matches!(field, Field::CacheReadApart | Field::CacheWriteApart);
+        }
         let place = match (node, field) {
-            (Node::Usage, Field::Input) => &mut usage.input,
+            (Node::Usage, Field::Input | Field::InputTokens) => &mut usage.input,
             (Node::Usage, Field::Output) => &mut usage.output,
-            (Node::InputDetails, Field::Cached) => &mut usage.cached,
-            (Node::Usage | Node::InputDetails, Field::CacheWrite) => &mut usage.cache_write,
+            (Node::InputDetails | Node::Usage, Field::Cached)
+            | (Node::Usage, Field::CacheReadApart) => &mut usage.cached,
+            (Node::InputDetails, Field::CacheWrite) | (Node::Usage, Field::CacheWriteApart) => {
+                &mut usage.cache_write
+            }
             (Node::InputDetails, Field::Audio) => &mut usage.audio_input,
             (Node::OutputDetails, Field::Reasoning) => &mut usage.reasoning,
             (Node::OutputDetails, Field::Audio) => &mut usage.audio_output,
+            (Node::Usage, Field::Total) => {
+                self.total = text.plain().and_then(count);
+                return;
+            }
             _ => return,
         };
         // A negative or broken figure is no figure.
         *place = text.plain().and_then(count);
         self.seen.usage_refused |= place.is_none();
+    }
+
+    /// Makes wholes of input and output, of which the cache's tokens and the reasoning are parts, whichever way the
+    /// provider counts.
+    fn end_usage(&mut self) {
+        let Some(usage) = &mut self.seen.usage else {
+            return;
+        };
+        if let (Some(input), Some(output), Some(reasoning)) =
+            (usage.input, usage.output, usage.reasoning)
+            && self.total
+                == input
+                    .checked_add(output)
+                    .and_then(|sum| sum.checked_add(reasoning))
+        {
+            // The total would be smaller if the output had the reasoning in it.
+            usage.output = Some(output.saturating_add(reasoning));
+        }
+        if let Some(input) = &mut usage.input
+            && self.input_tokens
+            && self.cache_apart
+        {
+            let apart = [usage.cached, usage.cache_write].into_iter().flatten();
+            *input = apart.fold(*input, u64::saturating_add);
+        }
     }
 
     fn null(&mut self, span: Span) {
@@ -442,6 +531,9 @@ impl Sink for Walk {
             Token::BeginObject => self.begin(true),
             Token::BeginArray => self.begin(false),
             Token::EndObject | Token::EndArray => {
+                if self.node() == Node::Usage {
+                    self.end_usage();
+                }
                 self.depth -= 1;
                 self.field = Field::Other;
             }
@@ -456,6 +548,17 @@ impl Sink for Walk {
     fn wants_inside(&self) -> bool {
         self.node() != Node::Other
     }
+}
+
+/// So many seconds, the last one being one though it had only begun.
+fn whole_seconds(text: &[u8]) -> Option<u64> {
+    let (whole, fraction) = match text.iter().position(|byte| *byte == b'.') {
+        Some(point) => (&text[..point], &text[point + 1..]),
+        None => (text, &b""[..]),
+    };
+    count(fraction)?; // digits only: no exponent
+    let has_begun = fraction.iter().any(|digit| *digit != b'0');
+    count(whole)?.checked_add(has_begun.into())
 }
 
 /// The number that these digits write, if they are nothing but digits.
@@ -478,6 +581,9 @@ fn field(node: Node, name: &[u8]) -> Field {
             b"usage" => Field::Usage,
             b"error" => Field::Error,
             b"model" => Field::Model,
+            b"service_tier" => Field::Tier,
+            b"data" if node == Node::Root => Field::Data,
+            b"duration" if node == Node::Root => Field::Duration,
             b"choices" if node == Node::Root => Field::Choices,
             b"response" if node == Node::Root => Field::Response,
             b"type" if node == Node::Root => Field::Type,
@@ -495,11 +601,20 @@ fn field(node: Node, name: &[u8]) -> Field {
             _ => Field::Other,
         },
         Node::Usage => match name {
-            b"prompt_tokens" | b"input_tokens" => Field::Input,
+            b"prompt_tokens" => Field::Input,
+            b"input_tokens" => Field::InputTokens,
+            b"total_tokens" => Field::Total,
+            b"seconds" => Field::Seconds,
+            b"cached_tokens" | b"prompt_cache_hit_tokens" => Field::Cached,
+            b"cache_read_input_tokens" => Field::CacheReadApart,
+            b"cache_creation_input_tokens" => Field::CacheWriteApart,
             b"completion_tokens" | b"output_tokens" => Field::Output,
-            b"prompt_tokens_details" | b"input_tokens_details" => Field::InputDetails,
-            b"completion_tokens_details" | b"output_tokens_details" => Field::OutputDetails,
-            b"cache_creation_input_tokens" => Field::CacheWrite,
+            b"prompt_tokens_details" | b"input_tokens_details" | b"input_token_details" => {
+                Field::InputDetails
+            }
+            b"completion_tokens_details" | b"output_tokens_details" | b"output_token_details" => {
+                Field::OutputDetails
+            }
             _ => Field::Other,
         },
         Node::InputDetails | Node::OutputDetails => match name {
@@ -509,7 +624,7 @@ fn field(node: Node, name: &[u8]) -> Field {
             b"audio_tokens" => Field::Audio,
             _ => Field::Other,
         },
-        Node::Other | Node::Choices | Node::ToolCalls => Field::Other,
+        Node::Other | Node::Choices | Node::Data | Node::ToolCalls => Field::Other,
     }
 }
 

@@ -4,6 +4,7 @@
 //! on stays the bytes that it was given.
 
 pub mod answer;
+pub mod asked;
 pub mod error;
 pub mod json;
 mod media;

@@ -6,7 +6,7 @@
 use super::json::{Fault, Lexer, Sink, Span, Text, Token};
 use crate::domain::Endpoint;
 use bytes::Bytes;
-use std::ops::Range;
+use std::{borrow::Cow, collections::HashMap, ops::Range};
 
 /// The longest name a model may have.
 const MODEL_MAX_BYTES: usize = 256;
@@ -22,6 +22,8 @@ pub struct Facts {
     pub stream: bool,
     /// How it stands with usage at the end of the stream.
     pub usage: AskedUsage,
+    /// The object that the client notes things in, braces included.
+    pub metadata: Option<Range<usize>>,
 }
 
 /// Whether the client wants usage at the end of the stream, and how to ask for it where it does not.
@@ -100,6 +102,15 @@ impl Reader {
     }
 }
 
+/// Whether a JSON object is metadata as OpenAI bounds it: up to 16 texts of up to 512 characters, under names of up to 64.
+pub fn is_metadata(object: &str) -> bool {
+    let pairs = serde_json::from_str::<HashMap<Cow<'_, str>, Cow<'_, str>>>(object);
+    let fits = |(name, text): (&Cow<'_, str>, &Cow<'_, str>)| {
+        name.chars().count() <= 64 && text.chars().count() <= 512
+    };
+    pairs.is_ok_and(|pairs| pairs.len() <= 16 && pairs.iter().all(fits))
+}
+
 /// Makes the edits, which must not overlap; the pieces together are the new body.
 pub fn splice(body: &Bytes, mut edits: Vec<Edit>) -> Vec<Bytes> {
     edits.sort_by_key(|edit| edit.at.start);
@@ -140,15 +151,17 @@ enum Name {
     Input,
     Stream,
     StreamOptions,
+    Metadata,
     IncludeUsage,
 }
 
-const NAMES: [(Name, &str); 6] = [
+const NAMES: [(Name, &str); 7] = [
     (Name::Model, "model"),
     (Name::Messages, "messages"),
     (Name::Input, "input"),
     (Name::Stream, "stream"),
     (Name::StreamOptions, "stream_options"),
+    (Name::Metadata, "metadata"),
     (Name::IncludeUsage, "include_usage"),
 ];
 
@@ -160,6 +173,8 @@ struct Walk {
     twice: Option<Name>,
     /// The member whose value comes next, if Weir reads it.
     next: Option<Name>,
+    /// The member whose object or array is being read.
+    open: Option<Name>,
     in_options: bool,
     /// `stream_options` has members.
     options_filled: bool,
@@ -169,10 +184,10 @@ struct Walk {
 impl Walk {
     fn key(&mut self, text: Text<'_>) {
         let level = match (self.depth, self.in_options) {
-            (1, _) => &NAMES[..5],
+            (1, _) => &NAMES[..6],
             (2, true) => {
                 self.options_filled = true;
-                &NAMES[5..]
+                &NAMES[6..]
             }
             _ => return,
         };
@@ -195,7 +210,7 @@ impl Walk {
         }
         if let Some(name) = self.next.take() {
             let old = self.members[name as usize].replace(Member { kind, span });
-            if old.is_some() {
+            if old.is_some() && name != Name::Metadata {
                 self.twice = self.twice.or(Some(name));
             }
         }
@@ -249,11 +264,13 @@ impl Walk {
             self.options_filled,
             body,
         );
+        let metadata = get(Name::Metadata).filter(|member| member.kind == Kind::Object);
         Ok(Facts {
             model,
             model_at,
             stream,
             usage,
+            metadata: metadata.map(|member| member.span.start..member.span.end),
         })
     }
 }
@@ -317,11 +334,20 @@ impl Sink for Walk {
                 if self.depth == 1 {
                     self.in_options =
                         self.next == Some(Name::StreamOptions) && kind == Kind::Object;
+                    self.open = self.next;
                 }
                 self.value(kind, span);
                 self.depth += 1;
             }
-            Token::EndObject | Token::EndArray => self.depth -= 1,
+            Token::EndObject | Token::EndArray => {
+                self.depth -= 1;
+                if self.depth == 1
+                    && let Some(name) = self.open.take()
+                    && let Some(member) = &mut self.members[name as usize]
+                {
+                    member.span.end = span.end;
+                }
+            }
             Token::String(text) => {
                 if self.next == Some(Name::Model) {
                     self.model = text.decode().map(std::borrow::Cow::into_owned);

@@ -10,7 +10,7 @@ const LAYERS: &[&[&str]] = &[
     &["domain", "body"],
     &["wire"],
     &["config", "store", "tasks"],
-    &["providers", "telemetry"],
+    &["prices", "providers", "telemetry"],
     &["auth", "events", "ledger", "route", "tap", "upstream"],
     &["catalog"],
     &["app", "error"],

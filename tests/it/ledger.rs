@@ -7,7 +7,7 @@ use rusqlite::Connection;
 use serde_json::{Value, json};
 
 /// All rows, oldest first, as objects.
-fn rows(gateway: &Gateway) -> Vec<Value> {
+pub(crate) fn rows(gateway: &Gateway) -> Vec<Value> {
     let conn = Connection::open(gateway.dir.path().join("data/weir.db")).unwrap();
     let mut statement = conn.prepare("SELECT * FROM entry ORDER BY id").unwrap();
     let names: Vec<String> = statement.column_names().map(str::to_owned).collect();
@@ -28,13 +28,13 @@ fn rows(gateway: &Gateway) -> Vec<Value> {
 }
 
 /// Waits for the row that a test is about.
-async fn row(gateway: &Gateway) -> Value {
+pub(crate) async fn row(gateway: &Gateway) -> Value {
     until("a row", async || rows(gateway).pop()).await
 }
 
 /// The members of `row` that `expected` has.
 #[track_caller]
-fn says(row: &Value, expected: &Value) {
+pub(crate) fn says(row: &Value, expected: &Value) {
     for (name, value) in expected.as_object().unwrap() {
         assert_eq!(&row[name], value, "{name} of {row}");
     }

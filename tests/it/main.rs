@@ -11,6 +11,8 @@
 )]
 
 mod architecture;
+mod charges;
+mod chat;
 mod config;
 mod control;
 mod crash;
@@ -25,3 +27,4 @@ mod shutdown;
 mod simulator;
 mod streaming;
 mod support;
+mod tls;

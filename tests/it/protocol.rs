@@ -174,6 +174,12 @@ async fn headers_that_are_too_large_are_a_431() {
         "x: y\r\n".repeat(2000)
     );
     refuses(&gateway, many, 431).await;
+    gateway
+        .log_line(|line| line.contains("code=\"headers_too_large\"") && line.contains("req_"))
+        .await;
+    gateway
+        .metric("weir_refusals_total{code=\"headers_too_large\"}", 2)
+        .await;
     let fitting = format!(
         "GET /healthz HTTP/1.1\r\nhost: w\r\nx: {}\r\n\r\n",
         "y".repeat(60 << 10)

@@ -1,5 +1,6 @@
 //! The configuration from outside: what is written goes in, a [`Config`](super::Config) or problems come out.
 
+mod prices;
 mod problems;
 mod routes;
 

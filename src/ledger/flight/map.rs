@@ -10,20 +10,27 @@ use std::{
     io,
     os::unix::fs::{FileExt, OpenOptionsExt},
     path::Path,
-    sync::atomic::AtomicU64,
+    sync::atomic::{AtomicU64, Ordering},
 };
 
 /// Bytes before the first slot: a page, so that no slot lies across two.
 pub(super) const HEADER_BYTES: usize = 4096;
 /// Bytes of a slot.
-pub(super) const SLOT_BYTES: usize = 1024;
+pub(super) const SLOT_BYTES: usize = 2048;
+/// Bytes of a slot's note, which lies in a file of its own: its pages are memory only where calls have notes.
+pub(super) const NOTE_BYTES: usize = 2048;
 
 const MAGIC: u64 = u64::from_le_bytes(*b"weirflgt");
-const VERSION: u64 = 1;
+const VERSION: u64 = 2;
+/// Bytes of the header that are in use: what the file is, how many slots it has, how many of them were ever reached.
+pub(super) const LABEL_BYTES: usize = 40;
+/// The word of the header that says how many slots were ever reached.
+const REACHED: usize = 4;
 
 /// A table's file, locked and mapped. The lock ends with the process, or when this is dropped.
 pub(super) struct Map {
     raw: MmapRaw,
+    notes: MmapRaw,
     slots: usize,
     /// Holds the lock.
     file: File,
@@ -38,14 +45,7 @@ impl Map {
             path: path.into(),
             source,
         };
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .open(path)
-            .map_err(refused)?;
+        let file = open(path).map_err(refused)?;
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Err(Error::InUse { path: path.into() }),
@@ -54,9 +54,7 @@ impl Map {
         let found = slots_of(&file, path)?;
         let slots = slots.max(found);
         let len = HEADER_BYTES + slots * SLOT_BYTES;
-        if file.metadata().map_err(refused)?.len() < len as u64 {
-            reserve(&file, len as u64).map_err(refused)?;
-        }
+        reserve(&file, len as u64).map_err(refused)?;
         if found < slots {
             // After the room is there: a header never promises slots that don't exist.
             let header = [MAGIC, VERSION, SLOT_BYTES as u64, slots as u64];
@@ -67,7 +65,17 @@ impl Map {
             .len(len)
             .map_raw(&file)
             .map_err(refused)?;
-        Ok(Self { raw, slots, file })
+        let notes = path.with_extension("notes");
+        let notes = map_notes(&notes, slots * NOTE_BYTES).map_err(|source| Error::File {
+            path: notes,
+            source,
+        })?;
+        Ok(Self {
+            raw,
+            notes,
+            slots,
+            file,
+        })
     }
 
     /// How many slots there are.
@@ -77,32 +85,29 @@ impl Map {
 
     /// The words of all slots.
     pub(super) fn words(&self) -> &[AtomicU64] {
-        let words = (self.raw.len() - HEADER_BYTES) / size_of::<AtomicU64>();
-        // SAFETY: `raw` maps `len` bytes, readable and writable, until it is dropped, and the slice borrows from
-        // `self`. The mapping begins on a page and the header is a page, so the slots are aligned for words, and
-        // `words` of them end where the mapping does. Any bits are an `AtomicU64`. In this process the mapping is
-        // reached through this slice only, so every access is atomic; the lock keeps other gateways out of the file,
-        // and what a stranger writes into it can change values, which are checked, but not break a type. A file that a
-        // stranger cuts short ends the process with a signal at the next access, which is a crash and nothing worse.
-        #[expect(
-            unsafe_code,
-            reason = "memory that outlives the process has to be mapped"
-        )]
-        unsafe {
-            let first = self.raw.as_ptr().add(HEADER_BYTES);
-            std::slice::from_raw_parts(first.cast::<AtomicU64>(), words)
-        }
+        &words(&self.raw)[HEADER_BYTES / size_of::<AtomicU64>()..]
+    }
+
+    /// The words of all slots' notes.
+    pub(super) fn notes(&self) -> &[AtomicU64] {
+        words(&self.notes)
+    }
+
+    /// No slot from here on was ever taken, so nobody needs to look there.
+    pub(super) fn reached(&self) -> &AtomicU64 {
+        &words(&self.raw)[REACHED]
     }
 
     /// Which slots hold anything, by their first word.
     ///
     /// Read beside the mapping: a look through it would make every page of the table memory of this process.
     pub(super) fn occupied(&self) -> io::Result<Vec<bool>> {
-        const SLOTS: usize = 1024; // a MiB at a time
+        const SLOTS: usize = 512; // a MiB at a time
+        let reached = (self.reached().load(Ordering::Relaxed) as usize).min(self.slots);
         let mut occupied = Vec::with_capacity(self.slots);
-        let mut piece = vec![0; SLOTS * SLOT_BYTES];
-        while occupied.len() < self.slots {
-            let slots = SLOTS.min(self.slots - occupied.len());
+        let mut piece = vec![0; SLOTS.min(reached) * SLOT_BYTES];
+        while occupied.len() < reached {
+            let slots = SLOTS.min(reached - occupied.len());
             let at = HEADER_BYTES + occupied.len() * SLOT_BYTES;
             let piece = &mut piece[..slots * SLOT_BYTES];
             self.file.read_exact_at(piece, at as u64)?;
@@ -112,18 +117,55 @@ impl Map {
                     .map(|slot| slot[..8] != [0; 8]),
             );
         }
+        occupied.resize(self.slots, false);
         Ok(occupied)
     }
 
     /// Has everything stored so far written to the disk. Blocks.
     pub(super) fn flush(&self) -> io::Result<()> {
-        self.raw.flush()
+        self.raw.flush()?;
+        self.notes.flush()
     }
+}
+
+/// All words of a mapping.
+fn words(raw: &MmapRaw) -> &[AtomicU64] {
+    let words = raw.len() / size_of::<AtomicU64>();
+    // SAFETY: `raw` maps `len` bytes, readable and writable, until it is dropped, and the slice borrows from it. A
+    // mapping begins on a page, so it is aligned for words, and `words` of them end where it does. Any bits are an
+    // `AtomicU64`. In this process the mapping is reached through this slice only, so every access is atomic; the lock
+    // keeps other gateways out of the file, and what a stranger writes into it can change values, which are checked,
+    // but not break a type. A file that a stranger cuts short ends the process with a signal at the next access, which
+    // is a crash and nothing worse.
+    #[expect(
+        unsafe_code,
+        reason = "memory that outlives the process has to be mapped"
+    )]
+    unsafe {
+        std::slice::from_raw_parts(raw.as_ptr().cast::<AtomicU64>(), words)
+    }
+}
+
+fn open(path: &Path) -> io::Result<File> {
+    OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(path)
+}
+
+/// Maps the file of the notes, made if missing. The lock on the table is the lock on it.
+fn map_notes(path: &Path, len: usize) -> io::Result<MmapRaw> {
+    let file = open(path)?;
+    reserve(&file, len as u64)?;
+    MmapOptions::new().len(len).map_raw(&file)
 }
 
 /// The slots that a file's header promises; none for a file that was never finished.
 fn slots_of(file: &File, path: &Path) -> Result<usize, Error> {
-    let mut header = [0; 32];
+    let mut header = [0; LABEL_BYTES];
     match file.read_exact_at(&mut header, 0) {
         Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(0),
         read => read.map_err(|source| Error::File {
@@ -131,26 +173,33 @@ fn slots_of(file: &File, path: &Path) -> Result<usize, Error> {
             source,
         })?,
     }
-    count(&header).ok_or_else(|| Error::Foreign { path: path.into() })
+    let extent = extent(&header).ok_or_else(|| Error::Foreign { path: path.into() })?;
+    Ok(extent.0)
 }
 
-/// The number of slots in a header, if it is one of this version, or empty.
-pub(super) fn count(header: &[u8]) -> Option<usize> {
+/// The number of slots in a header, and of those that were reached, if it is one of this version, or empty.
+pub(super) fn extent(header: &[u8; LABEL_BYTES]) -> Option<(usize, usize)> {
     let mut words = header
         .chunks_exact(8)
         .map(|word| u64::from_le_bytes(word.try_into().expect("eight bytes")));
-    let words = [words.next()?, words.next()?, words.next()?, words.next()?];
+    let words: [u64; LABEL_BYTES / 8] =
+        std::array::from_fn(|_| words.next().expect("as many words"));
     match words {
-        [0, 0, 0, 0] => Some(0),
-        [MAGIC, VERSION, size, slots] if size == SLOT_BYTES as u64 => usize::try_from(slots)
-            .ok()
-            .filter(|slots| slots.checked_mul(SLOT_BYTES).is_some()),
+        [0, 0, 0, 0, 0] => Some((0, 0)),
+        [MAGIC, VERSION, size, slots, reached] if size == SLOT_BYTES as u64 => {
+            let slots = usize::try_from(slots).ok()?;
+            slots.checked_mul(SLOT_BYTES)?;
+            Some((slots, slots.min(usize::try_from(reached).ok()?)))
+        }
         _ => None,
     }
 }
 
-/// Gives the file its length, with blocks behind it: a page that cannot be stored would end the process.
+/// Gives the file this length if it is shorter, with blocks behind it: a page that cannot be stored would end the process.
 fn reserve(file: &File, len: u64) -> io::Result<()> {
+    if file.metadata()?.len() >= len {
+        return Ok(());
+    }
     #[cfg(target_os = "linux")]
     {
         use rustix::{fs::FallocateFlags, io::Errno};

@@ -4,12 +4,14 @@
 //! and without a system call.
 
 mod map;
+mod section;
 mod slot;
 mod stack;
 
-use super::entry::{Admission, Answer, Entry, EntryId, Settlement};
-use map::{HEADER_BYTES, Map, SLOT_BYTES};
-use slot::{Slot, State, Torn, WORDS};
+use super::entry::{Admission, Answer, Entry, EntryId, Settled, Settlement};
+use crate::domain::Asked;
+use map::{HEADER_BYTES, LABEL_BYTES, Map, SLOT_BYTES};
+use slot::{NOTE_WORDS, Slot, State, Torn, WORDS};
 use stack::Stack;
 use std::{
     fs::{File, OpenOptions},
@@ -58,8 +60,6 @@ pub(super) struct Table {
     /// Differs from start to start, so that ids do.
     start: u64,
     admitted: AtomicU64,
-    /// No slot from here on was ever taken, so nobody needs to look there.
-    reached: AtomicU32,
 }
 
 /// What was found in a table at the start.
@@ -87,7 +87,6 @@ impl Table {
             waiting: AtomicU32::default(),
             start,
             admitted: AtomicU64::default(),
-            reached: AtomicU32::default(),
         };
         let leftovers = table.recover(slots)?;
         Ok((table, leftovers))
@@ -99,6 +98,9 @@ impl Table {
             path: self.path.clone(),
             source,
         })?;
+        let reached = occupied.iter().rposition(|is_occupied| *is_occupied);
+        let reached = reached.map_or(0, |last| last as u64 + 1);
+        self.map.reached().store(reached, Ordering::Relaxed);
         // Backwards, so that the first slots are on top, and only as many pages are touched as are needed.
         for index in (0..self.links.len() as u32).rev() {
             if !occupied[index as usize] {
@@ -107,7 +109,6 @@ impl Table {
                 }
                 continue;
             }
-            self.reached.fetch_max(index + 1, Ordering::Relaxed);
             let slot = self.slot(index);
             let settled = match slot.state() {
                 // It was not, a moment ago: someone else writes here.
@@ -132,20 +133,40 @@ impl Table {
     }
 
     fn slot(&self, index: u32) -> Slot<'_> {
-        let at = index as usize * WORDS;
-        Slot(&self.map.words()[at..at + WORDS])
+        let place = |words: usize| index as usize * words..(index as usize + 1) * words;
+        let (words, notes) = (self.map.words(), self.map.notes());
+        Slot(&words[place(WORDS)], &notes[place(NOTE_WORDS)])
     }
 
     /// Takes a slot for a call; none if the table is full.
     pub(super) fn admit(&self, admission: &Admission<'_>) -> Option<u32> {
         let index = self.free.pop(&self.links)?;
         self.used.fetch_add(1, Ordering::Relaxed);
-        self.reached.fetch_max(index + 1, Ordering::Relaxed);
+        let reached = self.map.reached();
+        // Most slots were used before, and the header's page need not go from thread to thread.
+        if reached.load(Ordering::Relaxed) <= index.into() {
+            reached.fetch_max(u64::from(index) + 1, Ordering::Relaxed);
+        }
         let number = self.admitted.fetch_add(1, Ordering::Relaxed);
         let unique = u128::from(self.start) << 40 | u128::from(number & ((1 << 40) - 1));
         let id = EntryId::new(admission.started, unique);
         self.slot(index).admit(id, admission);
         Some(index)
+    }
+
+    /// Which of the slot's calls is in it.
+    pub(super) fn sequence(&self, index: u32) -> u64 {
+        self.slot(index).sequence()
+    }
+
+    /// Notes what the slot's `sequence`th call asks for.
+    pub(super) fn ask(&self, index: u32, sequence: u64, asked: &Asked) {
+        self.slot(index).ask(sequence, asked);
+    }
+
+    /// What was noted of what the call in a slot asks for.
+    pub(super) fn asked(&self, index: u32) -> Asked {
+        self.slot(index).asked()
     }
 
     pub(super) fn answer(&self, index: u32, answer: &Answer<'_>) {
@@ -156,12 +177,12 @@ impl Table {
         self.slot(index).count(chunks, bytes, at_us);
     }
 
-    /// Ends a call and queues its slot for the writer; true if a part of its usage was refused.
-    pub(super) fn settle(&self, index: u32, settlement: &Settlement<'_>) -> bool {
+    /// Ends a call and queues its slot for the writer.
+    pub(super) fn settle(&self, index: u32, settlement: &Settlement<'_>) -> Settled {
         let settled = self.slot(index).settle(settlement);
         // A slot that was spoiled from outside is queued too: the writer sets it aside.
         self.queue(index);
-        settled.unwrap_or(false)
+        settled.unwrap_or_default()
     }
 
     fn queue(&self, index: u32) {
@@ -238,8 +259,8 @@ impl Table {
     /// calls in the air are stored to here at once, and their own stores find nothing to wait for.
     pub(super) fn flush(&self) -> io::Result<()> {
         self.map.flush()?;
-        (0..self.reached.load(Ordering::Relaxed))
-            .map(|index| self.slot(index))
+        (0..self.map.reached().load(Ordering::Relaxed))
+            .map(|index| self.slot(index as u32))
             .filter(|slot| slot.state() == Ok(State::InFlight))
             .for_each(Slot::touch);
         Ok(())
@@ -281,15 +302,18 @@ pub(super) fn view(path: &Path) -> Result<Option<View>, Error> {
     };
     let mut header = [0; HEADER_BYTES];
     file.read_exact(&mut header).map_err(refused)?;
-    view.slots = map::count(&header[..32]).ok_or_else(|| Error::Foreign { path: path.into() })?;
+    let label = header.first_chunk::<LABEL_BYTES>().expect("it is longer");
+    let extent = map::extent(label).ok_or_else(|| Error::Foreign { path: path.into() })?;
+    let reached;
+    (view.slots, reached) = extent;
     let mut bytes = [0; SLOT_BYTES];
-    for _ in 0..view.slots {
+    for _ in 0..reached {
         file.read_exact(&mut bytes).map_err(refused)?;
         let words = bytes
             .chunks_exact(8)
             .map(|word| u64::from_le_bytes(word.try_into().expect("eight of them")));
         let words: Vec<AtomicU64> = words.map(AtomicU64::new).collect();
-        let slot = Slot(&words);
+        let slot = Slot(&words, &[]);
         match slot.state() {
             Ok(State::Free) => {}
             Ok(State::InFlight) => view.in_flight += 1,

@@ -1,21 +1,28 @@
 //! One slot of the flight table: what is where in its words, and how it says what it holds.
 //!
-//! A slot holds three sections, each written once in a call's life: the admission, the answer, the settlement. A
-//! section's checksum is stored last, so a process that dies while it writes leaves a section that is not there yet.
-//! The counts beside them need none: each is one word.
+//! A slot holds four sections, the admission, what was asked where that becomes known later, the answer, the
+//! settlement. A section's checksum is stored last, so a process that dies while it writes leaves a section that is not
+//! there yet. The counts beside them need none: each is one word.
 
-use super::map::SLOT_BYTES;
+use super::{
+    map::{NOTE_BYTES, SLOT_BYTES},
+    section::{Draft, Fields, PREFIX, Section},
+};
 use crate::{
-    domain::{Endpoint, KeyId, Outcome, Usage},
-    ledger::entry::{Admission, Answer, Counts, Entry, EntryId, Settlement, Source, judge},
+    domain::{Asked, Endpoint, KeyId, NanoDollars, Outcome, Owner, Price, Usage},
+    ledger::entry::{
+        Admission, Answer, Counts, Entry, EntryId, METADATA_MAX_BYTES, Settled, Settlement, Source,
+        charge, judge, sane_quantity,
+    },
 };
 use std::{
     ops::Range,
     sync::atomic::{AtomicU64, Ordering},
 };
 
-/// Words of a slot.
+/// Words of a slot, and of the note beside it.
 pub(super) const WORDS: usize = SLOT_BYTES / 8;
+pub(super) const NOTE_WORDS: usize = NOTE_BYTES / 8;
 
 const STATE: usize = 0;
 /// How often the slot was used: the seed of its checksums, so that no section of an earlier call passes for one of this.
@@ -26,12 +33,14 @@ const FIRST_US: usize = 4;
 const LAST_US: usize = 5;
 /// Means nothing; stored to for the sake of its page.
 const TOUCHED: usize = 6;
-const ADMISSION: Range<usize> = 8..64;
-const ANSWER: Range<usize> = 64..80;
-const SETTLEMENT: Range<usize> = 80..128;
+const ADMISSION: Range<usize> = 16..76;
+const ASKED: Range<usize> = 76..100;
+const ANSWER: Range<usize> = 100..164;
+const SETTLEMENT: Range<usize> = 164..WORDS;
+/// Where the note would be if it were in the slot: it is a section too.
+const NOTE: usize = WORDS;
 
-/// Words before a section's content: the checksum and the length in bytes.
-const PREFIX: usize = 2;
+const _: () = assert!(METADATA_MAX_BYTES == (NOTE_WORDS - PREFIX) * 8);
 
 /// Longer texts are cut, at a character.
 const REQUEST_MAX: usize = 128;
@@ -40,6 +49,7 @@ const UPSTREAM_MAX: usize = 64;
 const PROVIDER_MAX: usize = 16;
 const FINISH_MAX: usize = 32;
 const UPSTREAM_REQUEST_MAX: usize = 96;
+const IMAGE_SIZE_MAX: usize = 16;
 
 /// What a slot is used for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,11 +63,11 @@ pub(super) enum State {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Torn;
 
-/// The words of one slot.
+/// The words of one slot, and those of its note. Who only looks at a slot brings no note.
 #[derive(Clone, Copy)]
-pub(super) struct Slot<'a>(pub(super) &'a [AtomicU64]);
+pub(super) struct Slot<'a>(pub(super) &'a [AtomicU64], pub(super) &'a [AtomicU64]);
 
-impl Slot<'_> {
+impl<'a> Slot<'a> {
     pub(super) fn state(self) -> Result<State, Torn> {
         // Written last, so whoever sees a state sees what it stands for.
         match self.0[STATE].load(Ordering::Acquire) {
@@ -77,19 +87,30 @@ impl Slot<'_> {
         self.0[STATE].store(code, Ordering::Release);
     }
 
+    /// Which of the slot's calls this is.
+    pub(super) fn sequence(self) -> u64 {
+        self.0[SEQUENCE].load(Ordering::Relaxed)
+    }
+
     /// Takes a free slot for a call.
     pub(super) fn admit(self, id: EntryId, admission: &Admission<'_>) {
-        let sequence = self.0[SEQUENCE].load(Ordering::Relaxed);
-        self.0[SEQUENCE].store(sequence.wrapping_add(1), Ordering::Relaxed);
+        self.0[SEQUENCE].store(self.sequence().wrapping_add(1), Ordering::Relaxed);
         for word in [
             CHUNKS,
             BYTES,
             FIRST_US,
             LAST_US,
+            ASKED.start,
             ANSWER.start,
             SETTLEMENT.start,
         ] {
             self.0[word].store(0, Ordering::Relaxed);
+        }
+        let metadata = admission
+            .metadata
+            .filter(|text| text.len() <= METADATA_MAX_BYTES);
+        if let Some(metadata) = metadata {
+            self.note().write(metadata.as_bytes());
         }
         let mut draft = Draft::default();
         draft.bytes(&id.0);
@@ -97,10 +118,27 @@ impl Slot<'_> {
         draft.bytes(admission.key.as_str().as_bytes());
         draft.byte(code(&Endpoint::ALL, admission.endpoint));
         draft.byte(admission.stream.into());
+        draft.byte(metadata.is_some().into());
         draft.text(admission.request, REQUEST_MAX);
         draft.text(admission.model, MODEL_MAX);
-        self.write(ADMISSION, &draft);
+        for name in [admission.project, admission.user] {
+            draft.text(name.unwrap_or_default(), Owner::NAME_MAX_BYTES);
+        }
+        self.section(ADMISSION).write(draft.content());
         self.set(State::InFlight);
+    }
+
+    /// Notes what the slot's `sequence`th call asks for, now that it is known. A call that is over is left alone.
+    pub(super) fn ask(self, sequence: u64, asked: &Asked) {
+        if self.state() != Ok(State::InFlight) || self.sequence() != sequence {
+            return;
+        }
+        let mut draft = Draft::default();
+        draft.text(asked.model.as_deref().unwrap_or_default(), MODEL_MAX);
+        let image_size = asked.image_size.as_deref();
+        draft.text(image_size.unwrap_or_default(), IMAGE_SIZE_MAX);
+        draft.option(sane_quantity(asked.characters));
+        self.section(ASKED).write(draft.content());
     }
 
     /// Notes who answers.
@@ -110,7 +148,10 @@ impl Slot<'_> {
         draft.byte(answer.stream.into());
         draft.text(answer.upstream, UPSTREAM_MAX);
         draft.text(answer.provider, PROVIDER_MAX);
-        self.write(ANSWER, &draft);
+        let upstream_request = answer.upstream_request.unwrap_or_default();
+        draft.text(upstream_request, UPSTREAM_REQUEST_MAX);
+        draft.shown(answer.price, Price::TEXT_BYTES_MAX);
+        self.section(ANSWER).write(draft.content());
     }
 
     /// Counts what has passed: three or four stores to memory.
@@ -124,30 +165,43 @@ impl Slot<'_> {
         self.0[LAST_US].store(at_us, Ordering::Relaxed);
     }
 
-    /// Writes down the end; true if a part of the usage was refused.
-    pub(super) fn settle(self, settlement: &Settlement<'_>) -> Result<bool, Torn> {
+    /// Writes down the end.
+    pub(super) fn settle(self, settlement: &Settlement<'_>) -> Result<Settled, Torn> {
         let admission = self.admission()?;
         let answer = self.answered()?;
+        let asked = self.asked();
         let how = answer.as_ref().map(|answer| (answer.status, answer.stream));
         let (usage, source, refused) =
             judge(settlement.usage, admission.endpoint, how, self.counts());
         let status = Some(settlement.status);
-        self.conclude(settlement, status, usage, source);
-        Ok(refused || settlement.usage_refused)
+        let quantity = sane_quantity(settlement.quantity).or(spoken(&asked, how));
+        let figures = Figures {
+            usage,
+            source,
+            quantity,
+        };
+        let cost = self.conclude(settlement, admission.endpoint, status, figures);
+        Ok(Settled {
+            usage_refused: refused || settlement.usage_refused,
+            unpriced: cost.is_none() && figures.is_anything(),
+        })
     }
 
     /// Settles a call that nobody follows any more, with what it had come to.
     pub(super) fn interrupt(self) -> Result<(), Torn> {
-        if self.section(SETTLEMENT)?.is_some() {
+        if self.section(SETTLEMENT).read()?.is_some() {
             // It was settled but for its state.
             self.set(State::Settled);
             return Ok(());
         }
         let admission = self.admission()?;
         let answer = self.answered()?;
+        let asked = self.asked();
         let counts = self.counts();
         let how = answer.as_ref().map(|answer| (answer.status, answer.stream));
         let (usage, source, _) = judge(None, admission.endpoint, how, counts);
+        let price = answer.as_ref().and_then(|answer| answer.price.as_deref());
+        let price: Option<Price> = price.and_then(|text| text.parse().ok());
         let settlement = Settlement {
             outcome: Outcome::Interrupted,
             status: 0,
@@ -158,22 +212,34 @@ impl Slot<'_> {
             duration_us: counts.last_us,
             served_model: None,
             finish_reason: None,
-            upstream_request: None,
+            price: price.as_ref(),
+            quantity: None,
         };
         let status = answer.map(|answer| answer.status);
-        self.conclude(&settlement, status, usage, source);
+        let figures = Figures {
+            usage,
+            source,
+            quantity: spoken(&asked, how),
+        };
+        self.conclude(&settlement, admission.endpoint, status, figures);
         Ok(())
     }
 
     fn conclude(
         self,
         settlement: &Settlement<'_>,
+        endpoint: Endpoint,
         status: Option<u16>,
-        usage: Usage,
-        source: Option<Source>,
-    ) {
+        figures: Figures,
+    ) -> Option<NanoDollars> {
+        let Figures {
+            usage,
+            source,
+            quantity,
+        } = figures;
+        let cost = charge(settlement.price, endpoint, &usage, source, quantity);
         let mut draft = Draft::default();
-        for tokens in [
+        for figure in [
             usage.input,
             usage.cached,
             usage.cache_write,
@@ -183,8 +249,10 @@ impl Slot<'_> {
             usage.audio_output,
             settlement.first_us,
             status.map(u64::from),
+            quantity,
+            cost.map(|cost| cost.nanos().unsigned_abs()),
         ] {
-            draft.option(tokens);
+            draft.option(figure);
         }
         draft.word(settlement.duration_us);
         draft.word(settlement.attempts.into());
@@ -192,23 +260,21 @@ impl Slot<'_> {
         draft.byte(source.map_or(NONE, |source| code(&Source::ALL, source)));
         draft.text(settlement.served_model.unwrap_or_default(), MODEL_MAX);
         draft.text(settlement.finish_reason.unwrap_or_default(), FINISH_MAX);
-        draft.text(
-            settlement.upstream_request.unwrap_or_default(),
-            UPSTREAM_REQUEST_MAX,
+        draft.shown(
+            settlement.price.filter(|_| cost.is_some()),
+            Price::TEXT_BYTES_MAX,
         );
-        self.write(SETTLEMENT, &draft);
+        self.section(SETTLEMENT).write(draft.content());
         self.set(State::Settled);
+        cost
     }
 
     /// The entry of a call that is settled.
     pub(super) fn entry(self) -> Result<Entry, Torn> {
         let admission = self.admission()?;
+        let asked = self.asked();
         let answer = self.answered()?;
-        let (stream, upstream, provider) = match answer {
-            Some(answer) => (answer.stream, Some(answer.upstream), Some(answer.provider)),
-            None => (admission.stream, None, None),
-        };
-        let content = self.section(SETTLEMENT)?.ok_or(Torn)?;
+        let content = self.section(SETTLEMENT).read()?.ok_or(Torn)?;
         let mut fields = Fields(&content);
         let usage = Usage {
             input: fields.option()?,
@@ -221,6 +287,8 @@ impl Slot<'_> {
         };
         let first_us = fields.option()?;
         let status = fields.option()?.map(|status| status as u16);
+        let quantity = fields.option()?;
+        let cost = fields.option()?.map(|nanos| NanoDollars::new(nanos.into()));
         let duration_us = fields.word()?;
         let attempts = fields.word()? as u32;
         let outcome = *Outcome::ALL.get(usize::from(fields.byte()?)).ok_or(Torn)?;
@@ -228,27 +296,41 @@ impl Slot<'_> {
             NONE => None,
             code => Some(*Source::ALL.get(usize::from(code)).ok_or(Torn)?),
         };
-        let mut text = || Ok(Some(fields.text()?).filter(|text| !text.is_empty()));
+        let served_model = fields.maybe()?;
+        let finish_reason = fields.maybe()?;
+        let price = fields.maybe()?;
+        let metadata = admission.has_note.then(|| self.metadata()).flatten();
+        let stream = answer
+            .as_ref()
+            .map_or(admission.stream, |answer| answer.stream);
+        let answer = answer.unwrap_or_default();
         Ok(Entry {
             id: admission.id,
             started: admission.started,
             request: admission.request,
             key: admission.key,
+            project: admission.project,
+            user: admission.user,
             endpoint: admission.endpoint,
-            model: admission.model,
-            provider,
-            upstream,
+            model: asked.model.map_or(admission.model, String::from),
+            served_model,
+            provider: answer.provider,
+            upstream: answer.upstream,
             stream,
             usage,
             source,
+            quantity,
+            image_size: asked.image_size.map(String::from),
+            cost,
+            price,
             first_us,
             duration_us,
             attempts,
             outcome,
             status,
-            served_model: text()?,
-            finish_reason: text()?,
-            upstream_request: text()?,
+            finish_reason,
+            upstream_request: answer.upstream_request,
+            metadata,
         })
     }
 
@@ -279,7 +361,7 @@ impl Slot<'_> {
     }
 
     fn admission(self) -> Result<Admitted, Torn> {
-        let content = self.section(ADMISSION)?.ok_or(Torn)?;
+        let content = self.section(ADMISSION).read()?.ok_or(Torn)?;
         let mut fields = Fields(&content);
         Ok(Admitted {
             id: EntryId(fields.array()?),
@@ -287,75 +369,59 @@ impl Slot<'_> {
             key: KeyId::parse(&fields.array::<{ KeyId::LEN }>()?).ok_or(Torn)?,
             endpoint: *Endpoint::ALL.get(usize::from(fields.byte()?)).ok_or(Torn)?,
             stream: fields.byte()? == 1,
+            has_note: fields.byte()? == 1,
             request: fields.text()?,
             model: fields.text()?,
+            project: fields.maybe()?,
+            user: fields.maybe()?,
         })
     }
 
+    /// What became known of the request as it passed; nothing, for most.
+    ///
+    /// It is written more than once. Where a process died over it, the rest of the entry is good without it.
+    pub(super) fn asked(self) -> Asked {
+        let read = || {
+            let content = self.section(ASKED).read()?.ok_or(Torn)?;
+            let mut fields = Fields(&content);
+            Ok::<_, Torn>(Asked {
+                model: fields.maybe()?.map(String::into_boxed_str),
+                image_size: fields.maybe()?.map(String::into_boxed_str),
+                characters: fields.option()?,
+            })
+        };
+        read().unwrap_or_default()
+    }
+
     fn answered(self) -> Result<Option<Answered>, Torn> {
-        let Some(content) = self.section(ANSWER)? else {
+        let Some(content) = self.section(ANSWER).read()? else {
             return Ok(None);
         };
         let mut fields = Fields(&content);
         Ok(Some(Answered {
             status: fields.word()? as u16,
             stream: fields.byte()? == 1,
-            upstream: fields.text()?,
-            provider: fields.text()?,
+            upstream: fields.maybe()?,
+            provider: fields.maybe()?,
+            upstream_request: fields.maybe()?,
+            price: fields.maybe()?,
         }))
     }
 
-    fn write(self, place: Range<usize>, draft: &Draft) {
-        let words = &self.0[place.clone()];
-        let used = draft.len.div_ceil(8);
-        words[1].store(draft.len as u64, Ordering::Relaxed);
-        let content = draft.buffer.chunks_exact(8).take(used);
-        for (word, bytes) in words[PREFIX..].iter().zip(content) {
-            let bytes = bytes.try_into().expect("eight of them");
-            word.store(u64::from_le_bytes(bytes), Ordering::Relaxed);
-        }
-        words[0].store(self.checksum(&place, used), Ordering::Release);
+    /// The client's metadata. It is no figure: where it was torn, the rest of the entry is good without it.
+    fn metadata(self) -> Option<String> {
+        let content = self.note().read().ok().flatten()?;
+        String::from_utf8(content).ok()
     }
 
-    /// The content of a section: none if it was not written in this call.
-    fn section(self, place: Range<usize>) -> Result<Option<Vec<u8>>, Torn> {
-        let words = &self.0[place.clone()];
-        let checksum = words[0].load(Ordering::Acquire);
-        if checksum == 0 {
-            return Ok(None);
-        }
-        let len = words[1].load(Ordering::Relaxed);
-        let room = (words.len() - PREFIX) * 8;
-        let len = usize::try_from(len).ok().filter(|len| *len <= room);
-        let len = len.ok_or(Torn)?;
-        let used = len.div_ceil(8);
-        if self.checksum(&place, used) != checksum {
-            return Err(Torn);
-        }
-        let content = words[PREFIX..PREFIX + used]
-            .iter()
-            .flat_map(|word| word.load(Ordering::Relaxed).to_le_bytes())
-            .take(len);
-        Ok(Some(content.collect()))
+    fn section(self, place: Range<usize>) -> Section<'a> {
+        let start = place.start;
+        Section::new(&self.0[place], self.sequence(), start)
     }
 
-    /// Over the length and the content of a section; never zero, which stands for none.
-    fn checksum(self, place: &Range<usize>, used: usize) -> u64 {
-        let sequence = self.0[SEQUENCE].load(Ordering::Relaxed);
-        let seed = mix(0x5765_6972_2077_6569, sequence ^ (place.start as u64) << 56);
-        let words = &self.0[place.start + 1..place.start + PREFIX + used];
-        let sum = words
-            .iter()
-            .fold(seed, |sum, word| mix(sum, word.load(Ordering::Relaxed)));
-        sum.max(1)
+    fn note(self) -> Section<'a> {
+        Section::new(self.1, self.sequence(), NOTE)
     }
-}
-
-/// Multiply and fold: every bit of the word reaches all of the sum. Against tearing, not against forgery.
-fn mix(sum: u64, word: u64) -> u64 {
-    let wide = u128::from(sum.rotate_left(23) ^ word ^ 0x2545_f491_4f6c_dd1d)
-        * u128::from(0x9e37_79b9_7f4a_7c15_u64);
-    (wide >> 64) as u64 ^ wide as u64
 }
 
 const NONE: u8 = u8::MAX;
@@ -365,93 +431,45 @@ fn code<T: PartialEq>(all: &[T], value: T) -> u8 {
     place.expect("`ALL` has all of them") as u8
 }
 
+/// Characters of the text that is being spoken, by an answer that is no error.
+fn spoken(asked: &Asked, answer: Option<(u16, bool)>) -> Option<u64> {
+    let is_good = answer.is_some_and(|(status, _)| (200..300).contains(&status));
+    asked.characters.filter(|_| is_good)
+}
+
+/// What is charged for.
+#[derive(Clone, Copy)]
+struct Figures {
+    usage: Usage,
+    source: Option<Source>,
+    quantity: Option<u64>,
+}
+
+impl Figures {
+    fn is_anything(self) -> bool {
+        self.source.is_some() || self.quantity.is_some()
+    }
+}
+
 struct Admitted {
     id: EntryId,
     started: u64,
     key: KeyId,
     endpoint: Endpoint,
     stream: bool,
+    has_note: bool,
     request: String,
     model: String,
+    project: Option<String>,
+    user: Option<String>,
 }
 
+#[derive(Default)]
 struct Answered {
     status: u16,
     stream: bool,
-    upstream: String,
-    provider: String,
-}
-
-/// A section that is being put together. Fields are bounded so that all of them fit the largest section.
-struct Draft {
-    buffer: [u8; 448],
-    len: usize,
-}
-
-impl Default for Draft {
-    fn default() -> Self {
-        Self {
-            buffer: [0; 448],
-            len: 0,
-        }
-    }
-}
-
-impl Draft {
-    fn bytes(&mut self, bytes: &[u8]) {
-        self.buffer[self.len..self.len + bytes.len()].copy_from_slice(bytes);
-        self.len += bytes.len();
-    }
-
-    fn byte(&mut self, byte: u8) {
-        self.bytes(&[byte]);
-    }
-
-    fn word(&mut self, word: u64) {
-        self.bytes(&word.to_le_bytes());
-    }
-
-    fn option(&mut self, word: Option<u64>) {
-        self.word(word.unwrap_or(u64::MAX));
-    }
-
-    fn text(&mut self, text: &str, max: usize) {
-        let end = (0..=max.min(text.len())).rfind(|end| text.is_char_boundary(*end));
-        let text = &text[..end.expect("zero is one")];
-        self.byte(text.len() as u8);
-        self.bytes(text.as_bytes());
-    }
-}
-
-/// What is left of a section that is being read.
-struct Fields<'a>(&'a [u8]);
-
-impl Fields<'_> {
-    fn bytes(&mut self, len: usize) -> Result<&[u8], Torn> {
-        let (bytes, rest) = self.0.split_at_checked(len).ok_or(Torn)?;
-        self.0 = rest;
-        Ok(bytes)
-    }
-
-    fn array<const N: usize>(&mut self) -> Result<[u8; N], Torn> {
-        Ok(self.bytes(N)?.try_into().expect("as many as asked for"))
-    }
-
-    fn byte(&mut self) -> Result<u8, Torn> {
-        Ok(self.array::<1>()?[0])
-    }
-
-    fn word(&mut self) -> Result<u64, Torn> {
-        self.array().map(u64::from_le_bytes)
-    }
-
-    fn option(&mut self) -> Result<Option<u64>, Torn> {
-        Ok(Some(self.word()?).filter(|word| *word != u64::MAX))
-    }
-
-    fn text(&mut self) -> Result<String, Torn> {
-        let len = self.byte()?;
-        let bytes = self.bytes(len.into())?.to_vec();
-        String::from_utf8(bytes).map_err(|_| Torn)
-    }
+    upstream: Option<String>,
+    provider: Option<String>,
+    upstream_request: Option<String>,
+    price: Option<String>,
 }

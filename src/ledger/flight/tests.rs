@@ -1,7 +1,7 @@
 use super::*;
 use crate::{
-    domain::{Endpoint, KeyId, Outcome, Usage},
-    ledger::entry::Source,
+    domain::{Endpoint, KeyId, NanoDollars, Outcome, Price, Usage},
+    ledger::entry::{METADATA_MAX_BYTES, Source},
 };
 use std::os::unix::fs::{FileExt, PermissionsExt};
 
@@ -13,10 +13,13 @@ fn admission<'a>(request: &'a str, model: &'a str) -> Admission<'a> {
     Admission {
         started: 1_700_000_000_000,
         key: KeyId::parse(b"0123456789abcdef").unwrap(),
+        project: None,
+        user: None,
         endpoint: Endpoint::Chat,
         stream: true,
         request,
         model,
+        metadata: None,
     }
 }
 
@@ -25,6 +28,8 @@ const ANSWER: Answer<'_> = Answer {
     stream: true,
     upstream: "up",
     provider: "openai",
+    upstream_request: Some("req_up"),
+    price: None,
 };
 
 fn settlement(usage: Option<Usage>) -> Settlement<'static> {
@@ -38,7 +43,8 @@ fn settlement(usage: Option<Usage>) -> Settlement<'static> {
         duration_us: 9,
         served_model: Some("gpt-5-2026"),
         finish_reason: Some("stop"),
-        upstream_request: Some("req_up"),
+        price: None,
+        quantity: None,
     }
 }
 
@@ -61,7 +67,11 @@ fn an_entry_is_read_as_it_was_written() {
         cached: Some(4),
         ..Usage::default()
     };
-    assert!(!table.settle(slot, &settlement(Some(usage))));
+    let settled_as = table.settle(slot, &settlement(Some(usage)));
+    assert_eq!(
+        (settled_as.usage_refused, settled_as.unpriced),
+        (false, true)
+    );
     let [entry] = &settled(&table)[..] else {
         panic!("one entry");
     };
@@ -91,6 +101,7 @@ fn the_longest_texts_fit_and_longer_ones_are_cut_at_a_character() {
         &Answer {
             upstream: &long,
             provider: &long,
+            upstream_request: Some(&long),
             ..ANSWER
         },
     );
@@ -99,13 +110,117 @@ fn the_longest_texts_fit_and_longer_ones_are_cut_at_a_character() {
         &Settlement {
             served_model: Some(&long),
             finish_reason: Some(&long),
-            upstream_request: Some(&long),
             ..settlement(None)
         },
     );
     let entry = &settled(&table)[0];
     assert_eq!(entry.model, "ß".repeat(64));
     assert_eq!(entry.upstream_request, Some("ß".repeat(48)));
+}
+
+#[test]
+fn the_longest_price_fits_and_makes_the_cost() {
+    let dir = tempfile::tempdir().unwrap();
+    let (table, _) = open(&dir);
+    let rate = "999999.123456789";
+    let rates = format!("i{rate} c{rate} w{rate} a{rate} o{rate} r{rate} s{rate}");
+    let text = format!("{rates} p{rate} l{} {rates}", u64::MAX);
+    let price: Price = text.parse().unwrap();
+    let slot = table.admit(&admission("r", "m")).unwrap();
+    let price = Some(&price);
+    table.answer(slot, &Answer { price, ..ANSWER });
+    let usage = Usage {
+        input: Some(1),
+        output: Some(1),
+        ..Usage::default()
+    };
+    let settlement = Settlement {
+        price,
+        ..settlement(Some(usage))
+    };
+    assert!(!table.settle(slot, &settlement).unpriced);
+    let entry = &settled(&table)[0];
+    assert_eq!(entry.price.as_deref(), Some(&*text));
+    assert_eq!(entry.cost, Some(NanoDollars::new(1_999_998_247)));
+}
+
+#[test]
+fn a_cost_that_no_call_can_have_is_none() {
+    let dir = tempfile::tempdir().unwrap();
+    let (table, _) = open(&dir);
+    let slot = table.admit(&admission("r", "m")).unwrap();
+    let price: Price = "i1000000 o0".parse().unwrap();
+    let usage = Usage {
+        input: Some(1 << 40),
+        output: Some(0),
+        ..Usage::default()
+    };
+    let settlement = Settlement {
+        price: Some(&price),
+        ..settlement(Some(usage))
+    };
+    assert!(table.settle(slot, &settlement).unpriced);
+    let entry = &settled(&table)[0];
+    assert_eq!((entry.cost, entry.price.as_deref()), (None, None));
+}
+
+#[test]
+fn whose_a_call_is_and_what_its_client_notes_survive_a_crash() {
+    let dir = tempfile::tempdir().unwrap();
+    let (table, _) = open(&dir);
+    let note = "m".repeat(METADATA_MAX_BYTES);
+    let noted = Admission {
+        project: Some("p"),
+        user: Some("u"),
+        metadata: Some(&note),
+        ..admission("a", "m")
+    };
+    table.admit(&noted).unwrap();
+    let too_long = format!("{note}!");
+    let admission = Admission {
+        metadata: Some(&too_long),
+        ..admission("b", "m")
+    };
+    table.admit(&admission).unwrap();
+    drop(table);
+
+    let (table, _) = open(&dir);
+    let mut entries = settled(&table);
+    entries.sort_by(|a, b| a.request.cmp(&b.request));
+    assert_eq!(entries[0].project.as_deref(), Some("p"));
+    assert_eq!(entries[0].user.as_deref(), Some("u"));
+    assert_eq!(entries[0].metadata, Some(note));
+    assert_eq!(entries[1].project, None);
+    assert_eq!(entries[1].metadata, None, "left out, not cut");
+}
+
+#[test]
+fn what_a_passing_request_asks_is_noted_for_its_own_call_only() {
+    let dir = tempfile::tempdir().unwrap();
+    let (table, _) = open(&dir);
+    let forwarded = Admission {
+        endpoint: Endpoint::Speech,
+        ..admission("a", "other")
+    };
+    let slot = table.admit(&forwarded).unwrap();
+    let sequence = table.sequence(slot);
+    let asked = Asked {
+        model: Some("tts-1".into()),
+        image_size: None,
+        characters: Some(7),
+    };
+    table.ask(slot, sequence, &Asked::default());
+    table.ask(slot, sequence, &asked);
+    table.answer(slot, &ANSWER);
+    assert_eq!(table.asked(slot), asked);
+    table.settle(slot, &settlement(None));
+    let entry = &settled(&table)[0];
+    assert_eq!((entry.model.as_str(), entry.quantity), ("tts-1", Some(7)));
+    table.free(slot);
+
+    assert_eq!(table.admit(&forwarded), Some(slot));
+    table.ask(slot, sequence, &asked);
+    assert_eq!(table.asked(slot), Asked::default(), "that call is over");
 }
 
 #[test]
@@ -122,7 +237,7 @@ fn what_a_provider_says_must_be_able_to_be() {
         ..Usage::default()
     };
     assert!(
-        table.settle(slot, &settlement(Some(usage))),
+        table.settle(slot, &settlement(Some(usage))).usage_refused,
         "it is reported"
     );
     let entry = &settled(&table)[0];
@@ -136,7 +251,9 @@ fn a_call_that_nobody_settled_is_interrupted_with_its_last_counts() {
     let dir = tempfile::tempdir().unwrap();
     let (table, _) = open(&dir);
     let answered = table.admit(&admission("a", "m")).unwrap();
-    table.answer(answered, &ANSWER);
+    let price: Price = "i1 o10".parse().unwrap();
+    let price = Some(&price);
+    table.answer(answered, &Answer { price, ..ANSWER });
     table.count(answered, 1, 20, 50);
     table.count(answered, 2, 40, 70);
     table.admit(&admission("b", "m")).unwrap();
@@ -152,6 +269,9 @@ fn a_call_that_nobody_settled_is_interrupted_with_its_last_counts() {
             .all(|entry| entry.outcome == Outcome::Interrupted)
     );
     assert_eq!(entries[0].usage.output, Some(2));
+    assert_eq!(entries[0].cost, Some(NanoDollars::new(20_000)));
+    assert_eq!(entries[0].price.as_deref(), Some("i1 o10"));
+    assert_eq!(entries[0].upstream_request.as_deref(), Some("req_up"));
     assert_eq!(
         (entries[0].first_us, entries[0].duration_us),
         (Some(50), 70)
@@ -185,7 +305,7 @@ fn a_torn_slot_is_set_aside_and_never_guessed() {
     drop(table);
     let path = dir.path().join("flight.table");
     let file = OpenOptions::new().write(true).open(&path).unwrap();
-    let at = HEADER_BYTES + slot as usize * SLOT_BYTES + 100;
+    let at = HEADER_BYTES + slot as usize * SLOT_BYTES + 160;
     file.write_all_at(b"x", at as u64).unwrap();
 
     let (table, found) = open(&dir);

@@ -124,7 +124,7 @@ fn answer_to(
                 Play::whole(embeddings::answer(&ask)?, manner),
             ))
         }
-        Endpoint::Forward => Err(Refusal::unknown_endpoint()),
+        _ => Err(Refusal::unknown_endpoint()),
     }
 }
 

@@ -62,6 +62,49 @@ fn usage_of_the_responses_api_is_found_whole_and_in_events() {
 }
 
 #[test]
+fn what_a_cache_read_and_wrote_is_part_of_the_input() {
+    let usage = |text: &str| {
+        let reader = read_document(&format!("{{\"usage\":{{{text}}}}}"));
+        let usage = reader.seen().usage.unwrap();
+        (usage.input, usage.cached, usage.cache_write)
+    };
+    let whole = (Some(100), Some(60), Some(30));
+    assert_eq!(
+        usage(
+            r#""prompt_tokens":100,"prompt_tokens_details":{"cached_tokens":60,"cache_write_tokens":30}"#
+        ),
+        whole
+    );
+    assert_eq!(
+        usage(
+            r#""input_tokens":100,"input_tokens_details":{"cached_tokens":60,"cache_write_tokens":30}"#
+        ),
+        whole
+    );
+    assert_eq!(
+        usage(
+            r#""cache_creation_input_tokens":30,"input_tokens":10,"cache_read_input_tokens":60,"cache_creation":{"ephemeral_5m_input_tokens":30}"#
+        ),
+        whole
+    );
+    // Servers that imitate OpenAI count the whole, and some report the parts in the other words.
+    assert_eq!(
+        usage(
+            r#""prompt_tokens":100,"cache_read_input_tokens":60,"cache_creation_input_tokens":30"#
+        ),
+        whole
+    );
+    assert_eq!(
+        usage(r#""prompt_tokens":100,"prompt_cache_hit_tokens":60,"prompt_cache_miss_tokens":40"#),
+        (Some(100), Some(60), None)
+    );
+    assert_eq!(
+        usage(r#""input_tokens":9,"cache_read_input_tokens":0,"cache_creation_input_tokens":null"#),
+        (Some(9), Some(0), None)
+    );
+}
+
+#[test]
 fn events_say_what_they_carry() {
     let (events, reader) = read_events(
         "data: {\"choices\":[{\"delta\":{\"role\":\"assistant\",\"content\":\"\"},\"finish_reason\":null}],\"usage\":null}\n\n\
@@ -114,4 +157,74 @@ fn what_is_not_json_is_left_unread() {
     let (events, reader) = read_events("data: {oops\n\ndata: {\"choices\":[{\"text\":\"a\"}]}\n\n");
     assert!(reader.seen().unreadable && events[1].content);
     assert!(read_document("<html>").seen().unreadable);
+}
+
+#[test]
+fn reasoning_that_is_counted_beside_the_output_becomes_part_of_it() {
+    let usage = |text: &str| {
+        let reader = read_document(&format!("{{\"usage\":{{{text}}}}}"));
+        let usage = reader.seen().usage.unwrap();
+        (usage.output, usage.reasoning)
+    };
+    let details = r#""completion_tokens_details":{"reasoning_tokens":30}"#;
+    assert_eq!(
+        usage(&format!(
+            r#""prompt_tokens":5,"completion_tokens":10,"total_tokens":45,{details}"#
+        )),
+        (Some(40), Some(30)),
+        "beside it"
+    );
+    assert_eq!(
+        usage(&format!(
+            r#"{details},"total_tokens":45,"completion_tokens":40,"prompt_tokens":5"#
+        )),
+        (Some(40), Some(30)),
+        "within it"
+    );
+    assert_eq!(
+        usage(&format!(
+            r#""prompt_tokens":5,"completion_tokens":10,{details}"#
+        )),
+        (Some(10), Some(30)),
+        "nobody knows"
+    );
+}
+
+#[test]
+fn the_tier_is_the_one_that_was_named_last() {
+    let (_, reader) =
+        read_events("data: {\"service_tier\":\"auto\"}\n\ndata: {\"service_tier\":\"flex\"}\n\n");
+    assert_eq!(
+        (reader.seen().tier, reader.seen().tier_unknown),
+        (Tier::Flex, false)
+    );
+    let reader = read_document(r#"{"service_tier":"scale"}"#);
+    assert!(reader.seen().tier_unknown);
+    let reader = read_document(r#"{"service_tier":null}"#);
+    assert_eq!(
+        (reader.seen().tier, reader.seen().tier_unknown),
+        (Tier::Standard, false)
+    );
+}
+
+#[test]
+fn images_and_seconds_are_counted() {
+    let reader = read_document(r#"{"data":[{"url":"a","data":[{}]},{"b64_json":"x"}]}"#);
+    assert_eq!(reader.seen().images, 2);
+    let event = "event: x\ndata: {\"type\":\"image_generation.completed\",\"usage\":{\"input_tokens\":1}}\n\n";
+    assert_eq!(read_events(event).1.seen().images, 1);
+    for (text, seconds) in [
+        (
+            r#"{"duration":11.2,"usage":{"type":"duration","seconds":12}}"#,
+            Some(12),
+        ),
+        (r#"{"usage":{"seconds":12},"duration":13.5}"#, Some(12)),
+        (r#"{"duration":8.000}"#, Some(8)),
+        (r#"{"duration":"8.01"}"#, Some(9)),
+        (r#"{"duration":-1}"#, None),
+        (r#"{"duration":1e3}"#, None),
+        (r#"{"x":{"duration":1}}"#, None),
+    ] {
+        assert_eq!(read_document(text).seen().seconds, seconds, "{text}");
+    }
 }

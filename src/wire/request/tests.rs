@@ -161,3 +161,40 @@ proptest! {
         prop_assert_eq!(pieces, read(Endpoint::Chat, &body));
     }
 }
+
+#[test]
+fn metadata_is_found_as_it_was_written() {
+    let found = |members: &str| {
+        let body = format!(r#"{{"model":"m","messages":[]{members}}}"#);
+        let facts = read(Endpoint::Chat, &body).unwrap();
+        facts.metadata.map(|at| body[at].to_owned())
+    };
+    let written = r#"{ "a" : "}\"]" ,"b":{"c":[{}]} }"#;
+    assert_eq!(
+        found(&format!(r#","metadata": {written} ,"n":{{}}"#)).as_deref(),
+        Some(written)
+    );
+    assert_eq!(found(r#","metadata":{}"#).as_deref(), Some("{}"));
+    for other in [
+        "",
+        r#","metadata":null"#,
+        r#","metadata":[{}]"#,
+        r#","x":{"metadata":{}}"#,
+    ] {
+        assert_eq!(found(other), None, "{other}");
+    }
+}
+
+#[test]
+fn metadata_has_bounds() {
+    let many = |count: usize| {
+        let pairs: Vec<_> = (0..count).map(|n| format!("\"{n}\":\"x\"")).collect();
+        format!("{{{}}}", pairs.join(","))
+    };
+    assert!(is_metadata("{}") && is_metadata(&many(16)) && !is_metadata(&many(17)));
+    let pair =
+        |name: usize, text: usize| format!("{{\"{}\":\"{}\"}}", "ß".repeat(name), "ß".repeat(text));
+    assert!(is_metadata(&pair(64, 512)));
+    assert!(!is_metadata(&pair(65, 1)) && !is_metadata(&pair(1, 513)));
+    assert!(!is_metadata(r#"{"a":1}"#));
+}

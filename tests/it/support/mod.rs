@@ -5,7 +5,7 @@ mod gateway;
 mod upstream;
 
 pub use client::{Conn, Head, Response};
-pub use gateway::{Gateway, Key, free_port, weir};
+pub use gateway::{Exit, Gateway, Key, Setup, free_port, weir};
 pub use upstream::{FakeUpstream, Feed, Reply};
 
 use serde_json::Value;

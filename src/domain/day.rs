@@ -1,0 +1,120 @@
+//! Days of the calendar, in UTC.
+
+use std::{
+    fmt,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+const DAY: Duration = Duration::from_secs(86_400);
+const YEAR_MIN: u32 = 1970;
+const YEAR_MAX: u32 = 9999;
+
+/// A day from 1970 on; the first one is the default.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Day(u32);
+
+impl Day {
+    /// The day of a moment. A clock before 1970 is taken to be there.
+    pub fn of(moment: SystemTime) -> Self {
+        let since = moment.duration_since(UNIX_EPOCH).unwrap_or_default();
+        Self(u32::try_from(since.as_secs() / DAY.as_secs()).unwrap_or(u32::MAX))
+    }
+
+    /// Reads `2026-01-31`.
+    pub fn parse(text: &str) -> Option<Self> {
+        let is_plain = text.len() == 10
+            && (text.bytes().enumerate()).all(|(i, byte)| match i {
+                4 | 7 => byte == b'-',
+                _ => byte.is_ascii_digit(),
+            });
+        if !is_plain {
+            return None;
+        }
+        let number = |at: std::ops::Range<usize>| text[at].parse::<u32>().ok();
+        let (year, month, day) = (number(0..4)?, number(5..7)?, number(8..10)?);
+        let is_date = (YEAR_MIN..=YEAR_MAX).contains(&year)
+            && (1..=12).contains(&month)
+            && (1..=month_days(year, month)).contains(&day);
+        let before: u32 = (1..month).map(|month| month_days(year, month)).sum();
+        is_date.then(|| Self(year_start(year) + before + day - 1))
+    }
+}
+
+/// As [`Day::parse`] reads it.
+impl fmt::Display for Day {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // A year has less than 366 days, so this is the year or one of the few before it.
+        let mut year = (YEAR_MIN + self.0 / 366).min(YEAR_MAX);
+        while year_start(year + 1) <= self.0 {
+            year += 1;
+        }
+        let (mut month, mut day) = (1, self.0 - year_start(year));
+        while month < 12 && day >= month_days(year, month) {
+            day -= month_days(year, month);
+            month += 1;
+        }
+        write!(f, "{year:04}-{month:02}-{:02}", day + 1)
+    }
+}
+
+/// Days from 1970 to the first of a year.
+fn year_start(year: u32) -> u32 {
+    let leaps = |year: u32| year / 4 - year / 100 + year / 400;
+    (year - YEAR_MIN) * 365 + leaps(year - 1) - leaps(YEAR_MIN - 1)
+}
+
+fn month_days(year: u32, month: u32) -> u32 {
+    match month {
+        2 if year.is_multiple_of(400) || (year.is_multiple_of(4) && !year.is_multiple_of(100)) => {
+            29
+        }
+        2 => 28,
+        4 | 6 | 9 | 11 => 30,
+        _ => 31,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Day;
+    use proptest::prelude::proptest;
+    use std::time::{Duration, UNIX_EPOCH};
+
+    #[test]
+    fn days_are_counted_from_1970() {
+        let day = |text| Day::parse(text).map(|day| day.0);
+        assert_eq!(day("1970-01-01"), Some(0));
+        assert_eq!(day("2000-03-01"), Some(11_017));
+        assert_eq!(day("2026-01-01"), Some(20_454));
+        let last_second = UNIX_EPOCH + Duration::from_secs(20_455 * 86_400 - 1);
+        assert_eq!(Day::of(last_second), Day(20_454));
+        assert_eq!(Day::of(UNIX_EPOCH - Duration::from_secs(1)), Day(0));
+    }
+
+    #[test]
+    fn what_is_no_date_is_none() {
+        for wrong in [
+            "",
+            "2026-1-1",
+            "2026-13-01",
+            "2026-00-01",
+            "2026-02-29",
+            "2100-02-29",
+            "2026-01-00",
+            "1969-12-31",
+            "2026/01/01",
+            "2026-01-01T00:00:00Z",
+            "+026-01-01",
+            "2026-é-01",
+        ] {
+            assert_eq!(Day::parse(wrong), None, "{wrong}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_shown_is_read_back(day in 0..2_932_896_u32) {
+            assert_eq!(Day::parse(&Day(day).to_string()), Some(Day(day)));
+        }
+    }
+}
