@@ -1,7 +1,8 @@
-//! What the ledger costs: on the path of a call, and in rows a second into SQLite.
+//! What the ledger costs: on the path of a call, and in rows a second into the store.
 //!
-//! `cargo bench --bench ledger`; `WEIR_ROWS` sets how many rows, `TMPDIR` on which disk. It prints, and asserts nothing
-//! but that every row is there.
+//! `cargo bench --bench ledger`; `WEIR_ROWS` sets how many rows, `TMPDIR` on which disk, `WEIR_BENCH_POSTGRES_URL` a
+//! Postgres server in place of SQLite, where the schema `weir_bench` is made anew. It prints, and asserts nothing but
+//! that every row is there.
 
 #![expect(
     clippy::disallowed_methods,
@@ -10,12 +11,14 @@
 )]
 
 use std::{
+    path::Path,
     thread,
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 use weir::{
-    domain::{Endpoint, KeyId, Outcome, Price, Usage},
+    domain::{Endpoint, KeyId, Outcome, Place, Postgres, Price, Secret, Usage},
     ledger::{Admission, Answer, Ledger, Options, Settlement},
+    store::Mode,
 };
 
 /// Pieces of each answer.
@@ -29,7 +32,7 @@ fn main() -> anyhow::Result<()> {
     let dir = tempfile::tempdir()?;
     let options = Options {
         table: dir.path().join("flight.table"),
-        store: dir.path().join("weir.db"),
+        store: store(dir.path()),
         slots: 65_536,
         flush: Duration::from_secs(1),
         retention: Duration::ZERO,
@@ -53,10 +56,29 @@ fn main() -> anyhow::Result<()> {
         rows as f64 / took.as_secs_f64()
     );
     threads.close();
-    let conn = weir::store::connect(&options.store)?;
-    let found: i64 = conn.query_row("SELECT count(*) FROM entry", [], |row| row.get(0))?;
+    let mut conn = weir::store::connect(&options.store)?;
+    let found: i64 = conn.query("SELECT count(*) FROM entry", &[])?[0].get(0)?;
     anyhow::ensure!(found as u64 == rows + PATH, "{found} rows");
     Ok(())
+}
+
+/// A new store in a file, or on a server.
+fn store(dir: &Path) -> Place {
+    let Ok(url) = std::env::var("WEIR_BENCH_POSTGRES_URL") else {
+        return Place::Sqlite(dir.join("weir.db"));
+    };
+    let place = Place::Postgres(Postgres {
+        url: Secret::new(url),
+        shown: "the server".to_owned(),
+        schema: "weir_bench".to_owned(),
+        tls: false,
+        roots: None,
+    });
+    let clear = |tx: &mut weir::store::Transaction<'_>| tx.run("DROP SCHEMA weir_bench CASCADE");
+    let cleared =
+        weir::store::connect(&place).and_then(|mut conn| conn.transact(Mode::Write, clear));
+    cleared.expect("the server lets the benchmark begin");
+    place
 }
 
 /// Calls for the figures of the path.

@@ -5,7 +5,7 @@ use crate::{
     catalog::Catalog,
     config::Config,
     events::Bus,
-    ledger::Ledger,
+    ledger::{Ledger, Reports},
     prices::Prices,
     route::Routes,
     tasks::Signal,
@@ -34,6 +34,8 @@ pub struct App {
     pub ledger: Ledger,
     /// Counts tokens where no provider does.
     pub counter: Counter,
+    /// What was used.
+    pub reports: Reports,
     /// What is counted.
     pub metrics: Arc<Metrics>,
     /// Where lines are written.

@@ -4,9 +4,9 @@
 //! different strings: nothing of the inside shows here.
 
 use crate::{
-    ledger::Full,
+    ledger::{Full, ReportError},
     upstream::{Broken, Failure},
-    wire::{error::ErrorBody, request::Mistake},
+    wire::{error::ErrorBody, query, request::Mistake},
 };
 use http::{HeaderValue, Method, StatusCode};
 use std::time::Duration;
@@ -32,6 +32,10 @@ pub enum Error {
     BadRequest(&'static str),
     /// The body is not what this path takes.
     Invalid(Mistake),
+    /// The query of the URL is not what this path takes.
+    Query(query::Mistake),
+    /// The store does not answer.
+    StoreUnavailable,
     /// The body is larger than this many bytes.
     TooLarge(u64),
     /// The client was too slow in sending.
@@ -91,6 +95,22 @@ impl Error {
                 INVALID,
                 Some("duplicate_parameter"),
             ),
+            Self::Query(mistake) => (
+                StatusCode::BAD_REQUEST,
+                INVALID,
+                Some(match mistake {
+                    query::Mistake::Syntax => "bad_request",
+                    query::Mistake::Missing(_) => "missing_required_parameter",
+                    query::Mistake::Twice(_) => "duplicate_parameter",
+                    query::Mistake::Unknown(_) => "unknown_parameter",
+                    query::Mistake::Wrong(..) => "invalid_value",
+                }),
+            ),
+            Self::StoreUnavailable => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                SERVER,
+                Some("store_unavailable"),
+            ),
             Self::TooLarge(_) => (
                 StatusCode::PAYLOAD_TOO_LARGE,
                 INVALID,
@@ -139,8 +159,9 @@ impl Error {
     }
 
     /// The member of the request that is wrong.
-    fn param(&self) -> Option<&'static str> {
+    fn param(&self) -> Option<&str> {
         match self {
+            Self::Query(mistake) => mistake.param(),
             Self::Invalid(
                 Mistake::Missing(name) | Mistake::Mistyped(name, _) | Mistake::Twice(name),
             ) => Some(name),
@@ -169,6 +190,8 @@ impl Error {
                 format!("We could not parse the JSON body of your request: {mistake}.")
             }
             Self::Invalid(mistake) => format!("Invalid request: {mistake}."),
+            Self::Query(mistake) => format!("Invalid request: {mistake}."),
+            Self::StoreUnavailable => "The gateway cannot read its store right now.".to_owned(),
             Self::TooLarge(max) => format!("The request body is larger than {max} bytes."),
             Self::TooSlow => "The request body was not received in time.".to_owned(),
             Self::NotJson => "The request body must be JSON: send `Content-Type: application/json`.".to_owned(),
@@ -196,7 +219,7 @@ impl Error {
                     HeaderValue::try_from(list(allowed)).expect("methods are valid header values");
                 Some((http::header::ALLOW, value))
             }
-            Self::Overloaded(_) | Self::LedgerFull | Self::Draining => {
+            Self::Overloaded(_) | Self::LedgerFull | Self::StoreUnavailable | Self::Draining => {
                 Some((http::header::RETRY_AFTER, RETRY_AFTER.as_secs().into()))
             }
             Self::Unauthenticated => Some((
@@ -230,6 +253,28 @@ impl From<Mistake> for Error {
 impl From<Full> for Error {
     fn from(_: Full) -> Self {
         Self::LedgerFull
+    }
+}
+
+impl From<query::Mistake> for Error {
+    fn from(mistake: query::Mistake) -> Self {
+        Self::Query(mistake)
+    }
+}
+
+impl From<ReportError> for Error {
+    fn from(error: ReportError) -> Self {
+        match error {
+            ReportError::TooMany(max) => Self::Query(query::Mistake::Wrong(
+                "group_by",
+                format!("coarser, or the filters narrower: one bucket has more than {max} results"),
+            )),
+            ReportError::Store(error) => {
+                let error: &dyn std::error::Error = &error;
+                tracing::warn!(error, "usage cannot be read");
+                Self::StoreUnavailable
+            }
+        }
     }
 }
 

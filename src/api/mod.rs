@@ -3,6 +3,7 @@
 pub mod forward;
 pub mod generate;
 pub mod models;
+pub mod usage;
 
 use crate::{
     app::Worker,

@@ -5,7 +5,7 @@ use super::key::{self, Kind, Minted};
 use super::records::{self, New, Record};
 use super::{Error, Keys, MODELS_MAX, NAME_MAX_CHARS};
 use crate::domain::{KeyId, ModelRule, OnHangup, Owner};
-use rusqlite::Connection;
+use crate::store::{Mode, Transaction};
 use std::time::{Duration, SystemTime};
 
 /// A key to be made.
@@ -36,11 +36,11 @@ impl Keys {
     ///
     /// A long page holds up the changes behind it: ask for thousands, not for millions.
     pub async fn list(&self, after: Option<KeyId>, limit: usize) -> Result<Vec<Record>, Error> {
-        let read = move |conn: &mut Connection| match after {
-            Some(id) if records::find(conn, id)?.is_none() => Ok(Err(Error::NoSuchKey(id))),
-            _ => records::page(conn, after, limit).map(Ok),
+        let read = move |tx: &mut Transaction<'_>| match after {
+            Some(id) if records::find(tx, id)?.is_none() => Err(Error::NoSuchKey(id)),
+            _ => Ok(records::page(tx, after, limit)?),
         };
-        self.db.call(read).await?
+        self.db.transact(Mode::Read, read).await
     }
 
     /// Ends a key now and for good.
@@ -84,15 +84,13 @@ impl Keys {
     /// Whether a stored admin key opens the control plane now.
     pub async fn has_admin(&self) -> Result<bool, Error> {
         let now = Millis::of(SystemTime::now());
-        Ok(self
-            .db
-            .call(move |conn| records::has_admin(conn, now))
-            .await?)
+        let look = move |tx: &mut Transaction<'_>| Ok(records::has_admin(tx, now)?);
+        self.db.transact(Mode::Read, look).await
     }
 }
 
 /// Mints a key and stores what may be kept of it.
-pub(super) fn insert(conn: &Connection, new: &NewKey) -> Result<Minted, Error> {
+pub(super) fn insert(tx: &mut Transaction<'_>, new: &NewKey) -> Result<Minted, Error> {
     let minted = key::mint(new.kind)?;
     let row = New {
         minted: &minted,
@@ -104,13 +102,13 @@ pub(super) fn insert(conn: &Connection, new: &NewKey) -> Result<Minted, Error> {
         created: Millis::of(SystemTime::now()),
         expires: new.expires.map(Millis::of),
     };
-    records::insert(conn, &row)?;
+    records::insert(tx, &row)?;
     Ok(minted)
 }
 
 /// A key that is there and not revoked.
-fn find(conn: &Connection, id: KeyId) -> Result<Record, Error> {
-    let record = records::find(conn, id)?.ok_or(Error::NoSuchKey(id))?;
+fn find(tx: &mut Transaction<'_>, id: KeyId) -> Result<Record, Error> {
+    let record = records::find(tx, id)?.ok_or(Error::NoSuchKey(id))?;
     if record.revoked.is_some() {
         Err(Error::AlreadyRevoked(id))
     } else {

@@ -2,8 +2,7 @@
 
 use super::key::{Hash, Kind};
 use crate::domain::{KeyId, ModelRule, OnHangup};
-use rusqlite::Result;
-use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
+use crate::store::{FromValue, Value};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// A moment, in milliseconds since 1970.
@@ -38,94 +37,95 @@ fn whole(span: Duration) -> i64 {
     i64::try_from(span.as_millis()).unwrap_or(i64::MAX)
 }
 
-impl ToSql for Millis {
-    fn to_sql(&self) -> Result<ToSqlOutput<'_>> {
-        Ok(self.0.into())
+impl From<Millis> for Value {
+    fn from(time: Millis) -> Self {
+        Self::Int(time.0)
     }
 }
 
-impl FromSql for Millis {
-    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
-        value.as_i64().map(Self)
+impl FromValue for Millis {
+    fn read(value: &Value) -> Option<Self> {
+        i64::read(value).map(Self)
     }
 }
 
-impl ToSql for KeyId {
-    fn to_sql(&self) -> Result<ToSqlOutput<'_>> {
-        Ok(self.as_str().into())
+impl From<KeyId> for Value {
+    fn from(id: KeyId) -> Self {
+        id.as_str().into()
     }
 }
 
-impl FromSql for KeyId {
-    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
-        Self::parse(value.as_bytes()?).ok_or(FromSqlError::InvalidType)
+impl FromValue for KeyId {
+    fn read(value: &Value) -> Option<Self> {
+        match value {
+            Value::Text(text) => Self::parse(text.as_bytes()),
+            _ => None,
+        }
     }
 }
 
-impl ToSql for Kind {
-    fn to_sql(&self) -> Result<ToSqlOutput<'_>> {
-        Ok(self.as_str().into())
+impl From<Kind> for Value {
+    fn from(kind: Kind) -> Self {
+        kind.as_str().into()
     }
 }
 
-impl FromSql for Kind {
-    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
-        let text = value.as_str()?;
-        let kind = [Self::Api, Self::Admin]
+impl FromValue for Kind {
+    fn read(value: &Value) -> Option<Self> {
+        let text = String::read(value)?;
+        [Self::Api, Self::Admin]
             .into_iter()
-            .find(|kind| kind.as_str() == text);
-        kind.ok_or(FromSqlError::InvalidType)
+            .find(|kind| kind.as_str() == text)
     }
 }
 
-impl ToSql for Hash {
-    fn to_sql(&self) -> Result<ToSqlOutput<'_>> {
-        self.0.to_sql()
+impl From<Hash> for Value {
+    fn from(hash: Hash) -> Self {
+        hash.0.into()
     }
 }
 
-impl FromSql for Hash {
-    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
-        <[u8; 32]>::column_result(value).map(Self)
+impl FromValue for Hash {
+    fn read(value: &Value) -> Option<Self> {
+        <[u8; 32]>::read(value).map(Self)
     }
 }
 
-impl ToSql for OnHangup {
-    fn to_sql(&self) -> Result<ToSqlOutput<'_>> {
-        Ok(self.to_string().into())
+impl From<OnHangup> for Value {
+    fn from(policy: OnHangup) -> Self {
+        policy.to_string().into()
     }
 }
 
-impl FromSql for OnHangup {
-    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
-        value.as_str()?.parse().map_err(FromSqlError::other)
+impl FromValue for OnHangup {
+    fn read(value: &Value) -> Option<Self> {
+        String::read(value)?.parse().ok()
     }
 }
 
 /// A JSON array of names, or null for all.
-impl ToSql for ModelRule {
-    fn to_sql(&self) -> Result<ToSqlOutput<'_>> {
-        match self {
-            Self::All => Ok(rusqlite::types::Null.into()),
-            Self::Only(names) => {
-                let text = serde_json::to_string(names.as_ref());
-                Ok(text
-                    .map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?
-                    .into())
+impl From<&ModelRule> for Value {
+    fn from(rule: &ModelRule) -> Self {
+        match rule {
+            ModelRule::All => Self::Null,
+            ModelRule::Only(names) => {
+                serde_json::Value::from(names.iter().map(|name| &**name).collect::<Vec<_>>())
+                    .to_string()
+                    .into()
             }
         }
     }
 }
 
-impl FromSql for ModelRule {
-    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+impl FromValue for ModelRule {
+    fn read(value: &Value) -> Option<Self> {
         match value {
-            ValueRef::Null => Ok(Self::All),
-            text => {
-                let names: Vec<Box<str>> =
-                    serde_json::from_slice(text.as_bytes()?).map_err(FromSqlError::other)?;
-                Ok(Self::Only(names.into()))
+            Value::Null => Some(Self::All),
+            Value::Text(text) => {
+                let names: Vec<Box<str>> = serde_json::from_str(text).ok()?;
+                Some(Self::Only(names.into()))
             }
+            _ => None,
         }
     }
 }

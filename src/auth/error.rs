@@ -103,9 +103,3 @@ pub enum Error {
     #[error("the keys cannot be read or changed")]
     Store(#[from] store::Error),
 }
-
-impl From<rusqlite::Error> for Error {
-    fn from(error: rusqlite::Error) -> Self {
-        Self::Store(error.into())
-    }
-}

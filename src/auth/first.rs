@@ -43,7 +43,7 @@ impl Keys {
             if !records::is_empty(tx)? {
                 return Ok(None);
             }
-            let make = |name: &str, kind| {
+            let mut make = |name: &str, kind| {
                 let new = NewKey {
                     name: name.into(),
                     kind,

@@ -2,10 +2,9 @@
 //!
 //! Everything here runs on the store's thread, so versions are applied in the order in which they were committed.
 
-use super::index::Index;
+use super::index::{Change, Index};
 use super::{Error, Keys, records};
-use crate::store;
-use rusqlite::{Connection, Transaction, TransactionBehavior};
+use crate::store::{self, Mode, Transaction};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::MissedTickBehavior;
@@ -39,37 +38,32 @@ impl Keys {
     /// One look at the store: applies what was committed since the last one, by whomever.
     pub(super) async fn catch_up(&self) -> Result<(), store::Error> {
         let index = Arc::clone(&self.index);
-        let look = move |conn: &mut Connection| {
-            records::changes_since(conn, index.seen(), |change| index.apply(change))
+        let look = move |tx: &mut Transaction<'_>| {
+            records::changes_since(tx, index.seen(), |change| index.apply(change))
         };
-        self.db.call(look).await
+        self.db.transact(Mode::Read, look).await
     }
 
     /// Makes a change to the keys, all of it or nothing, and has it in force when it returns.
     pub(super) async fn write<T, F>(&self, change: F) -> Result<T, Error>
     where
-        F: FnOnce(&Transaction<'_>) -> Result<T, Error> + Send + 'static,
+        F: FnOnce(&mut Transaction<'_>) -> Result<T, Error> + Send + 'static,
         T: Send + 'static,
     {
         let index = Arc::clone(&self.index);
-        self.db
-            .call(move |conn| Ok(transact(conn, &index, change)))
-            .await?
+        let work = move |tx: &mut Transaction<'_>| {
+            let outcome = change(tx)?;
+            // Read before the commit, which is then the last thing that can fail; applied after it, when it is the
+            // truth.
+            let mut changes = Vec::new();
+            records::changes_since(tx, index.seen(), |change| changes.push(change))?;
+            Ok((index, outcome, changes))
+        };
+        // Alone: what `change` reads stays true until it commits, and versions are in the order of commits.
+        let apply = |(index, outcome, changes): (Arc<Index>, T, Vec<Change>)| {
+            changes.into_iter().for_each(|change| index.apply(change));
+            outcome
+        };
+        self.db.transact_then(Mode::Alone, work, apply).await
     }
-}
-
-fn transact<T>(
-    conn: &mut Connection,
-    index: &Index,
-    change: impl FnOnce(&Transaction<'_>) -> Result<T, Error>,
-) -> Result<T, Error> {
-    // Immediate: what `change` reads stays true until it commits, whatever other processes do.
-    let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let outcome = change(&tx)?;
-    // Read before the commit, which is then the last thing that can fail; applied after it, when it is the truth.
-    let mut changes = Vec::new();
-    records::changes_since(&tx, index.seen(), |change| changes.push(change))?;
-    tx.commit()?;
-    changes.into_iter().for_each(|change| index.apply(change));
-    Ok(outcome)
 }

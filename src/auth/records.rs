@@ -1,10 +1,10 @@
-//! The keys as rows. Plain statements: the callers bring the transaction, and the rules.
+//! The keys as rows. Plain statements, the same for both databases: the callers bring the transaction, and the rules.
 
 use super::columns::Millis;
 use super::index::{Change, Entry};
 use super::key::{Kind, Minted};
 use crate::domain::{KeyId, ModelRule, OnHangup, Owner};
-use rusqlite::{Connection, OptionalExtension, Result, Row, named_params};
+use crate::store::{Error, Row, Transaction};
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -36,59 +36,56 @@ pub struct Record {
 impl Record {
     const COLUMNS: &str = "id, kind, name, models, on_hangup, project_id, user_id, created_at, expires_at, revoked_at, replaced_by";
 
-    fn read(row: &Row<'_>) -> Result<Self> {
-        let time = |column| {
-            Ok::<_, rusqlite::Error>(row.get::<_, Option<Millis>>(column)?.map(Millis::time))
-        };
+    fn read(row: &Row) -> Result<Self, Error> {
+        let time = |column| Ok::<_, Error>(row.get::<Option<Millis>>(column)?.map(Millis::time));
         Ok(Self {
-            id: row.get("id")?,
-            kind: row.get("kind")?,
-            name: row.get("name")?,
-            models: row.get("models")?,
-            on_hangup: row.get("on_hangup")?,
+            id: row.get(0)?,
+            kind: row.get(1)?,
+            name: row.get(2)?,
+            models: row.get(3)?,
+            on_hangup: row.get(4)?,
             owner: Owner {
-                project: row.get("project_id")?,
-                user: row.get("user_id")?,
+                project: row.get(5)?,
+                user: row.get(6)?,
             },
-            created: row.get::<_, Millis>("created_at")?.time(),
-            expires: time("expires_at")?,
-            revoked: time("revoked_at")?,
-            replaced_by: row.get("replaced_by")?,
+            created: row.get::<Millis>(7)?.time(),
+            expires: time(8)?,
+            revoked: time(9)?,
+            replaced_by: row.get(10)?,
         })
     }
 }
 
 /// Up to `limit` keys in the order in which they were made, from the one after `after`.
-pub(super) fn page(conn: &Connection, after: Option<KeyId>, limit: usize) -> Result<Vec<Record>> {
+pub(super) fn page(
+    tx: &mut Transaction<'_>,
+    after: Option<KeyId>,
+    limit: usize,
+) -> Result<Vec<Record>, Error> {
     let sql = format!(
-        "SELECT {} FROM api_key WHERE number > coalesce((SELECT number FROM api_key WHERE id = :after), 0) ORDER BY number LIMIT :limit",
+        "SELECT {} FROM api_key WHERE number > coalesce((SELECT number FROM api_key WHERE id = $1), 0)
+        ORDER BY number LIMIT $2",
         Record::COLUMNS
     );
-    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    let mut rows = conn.prepare_cached(&sql)?;
-    rows.query_map(
-        named_params! { ":after": after, ":limit": limit },
-        Record::read,
-    )?
-    .collect()
+    let rows = tx.query(&sql, &[after.into(), (limit as u64).into()])?;
+    rows.iter().map(Record::read).collect()
 }
 
-pub(super) fn find(conn: &Connection, id: KeyId) -> Result<Option<Record>> {
-    let sql = format!("SELECT {} FROM api_key WHERE id = ?", Record::COLUMNS);
-    conn.query_row(&sql, [id], Record::read).optional()
+pub(super) fn find(tx: &mut Transaction<'_>, id: KeyId) -> Result<Option<Record>, Error> {
+    let sql = format!("SELECT {} FROM api_key WHERE id = $1", Record::COLUMNS);
+    let row = tx.first(&sql, &[id.into()])?;
+    row.as_ref().map(Record::read).transpose()
 }
 
 /// Whether no key was ever made; rows are never deleted.
-pub(super) fn is_empty(conn: &Connection) -> Result<bool> {
-    conn.query_row("SELECT NOT EXISTS (SELECT 1 FROM api_key)", [], |row| {
-        row.get(0)
-    })
+pub(super) fn is_empty(tx: &mut Transaction<'_>) -> Result<bool, Error> {
+    Ok(tx.first("SELECT id FROM api_key LIMIT 1", &[])?.is_none())
 }
 
-pub(super) fn has_admin(conn: &Connection, now: Millis) -> Result<bool> {
-    let sql = "SELECT EXISTS (SELECT 1 FROM api_key
-        WHERE kind = 'admin' AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > ?))";
-    conn.query_row(sql, [now], |row| row.get(0))
+pub(super) fn has_admin(tx: &mut Transaction<'_>, now: Millis) -> Result<bool, Error> {
+    let sql = "SELECT id FROM api_key WHERE kind = 'admin' AND revoked_at IS NULL
+        AND (expires_at IS NULL OR expires_at > $1) LIMIT 1";
+    Ok(tx.first(sql, &[now.into()])?.is_some())
 }
 
 /// A row to be.
@@ -104,46 +101,54 @@ pub(super) struct New<'a> {
 }
 
 /// Adds a row. Like every write here it takes the next version, which is safe because writers take turns.
-pub(super) fn insert(conn: &Connection, new: &New<'_>) -> Result<()> {
+pub(super) fn insert(tx: &mut Transaction<'_>, new: &New<'_>) -> Result<(), Error> {
     let sql = "INSERT INTO api_key (id, kind, name, hash, models, on_hangup, project_id, user_id, created_at, expires_at, version)
-        SELECT :id, :kind, :name, :hash, :models, :on_hangup, :project, :user, :created, :expires, coalesce(max(version), 0) + 1 FROM api_key";
-    let values = named_params! {
-        ":id": new.minted.id, ":kind": new.kind, ":name": new.name, ":hash": new.minted.hash,
-        ":models": new.models, ":on_hangup": new.on_hangup, ":project": new.owner.project, ":user": new.owner.user,
-        ":created": new.created, ":expires": new.expires,
-    };
-    conn.execute(sql, values).map(drop)
+        SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, coalesce(max(version), 0) + 1 FROM api_key";
+    let values = [
+        new.minted.id.into(),
+        new.kind.into(),
+        new.name.into(),
+        new.minted.hash.into(),
+        new.models.into(),
+        new.on_hangup.into(),
+        new.owner.project.as_deref().into(),
+        new.owner.user.as_deref().into(),
+        new.created.into(),
+        new.expires.into(),
+    ];
+    tx.execute(sql, &values).map(drop)
 }
 
-pub(super) fn revoke(conn: &Connection, id: KeyId, now: Millis) -> Result<()> {
-    let sql = "UPDATE api_key SET revoked_at = :now, version = (SELECT max(version) + 1 FROM api_key) WHERE id = :id";
-    conn.execute(sql, named_params! { ":id": id, ":now": now })
-        .map(drop)
+pub(super) fn revoke(tx: &mut Transaction<'_>, id: KeyId, now: Millis) -> Result<(), Error> {
+    let sql = "UPDATE api_key SET revoked_at = $2, version = (SELECT max(version) + 1 FROM api_key) WHERE id = $1";
+    tx.execute(sql, &[id.into(), now.into()]).map(drop)
 }
 
 /// Notes that `by` takes over from `id`, which ends at `ends`.
-pub(super) fn replace(conn: &Connection, id: KeyId, by: KeyId, ends: Millis) -> Result<()> {
-    let sql = "UPDATE api_key SET replaced_by = :by, expires_at = :ends,
-        version = (SELECT max(version) + 1 FROM api_key) WHERE id = :id";
-    conn.execute(sql, named_params! { ":id": id, ":by": by, ":ends": ends })
+pub(super) fn replace(
+    tx: &mut Transaction<'_>,
+    id: KeyId,
+    by: KeyId,
+    ends: Millis,
+) -> Result<(), Error> {
+    let sql = "UPDATE api_key SET replaced_by = $2, expires_at = $3,
+        version = (SELECT max(version) + 1 FROM api_key) WHERE id = $1";
+    tx.execute(sql, &[id.into(), by.into(), ends.into()])
         .map(drop)
 }
 
 /// Hands over, oldest change first, every row written after `version`.
 pub(super) fn changes_since(
-    conn: &Connection,
+    tx: &mut Transaction<'_>,
     version: i64,
     mut take: impl FnMut(Change),
-) -> Result<()> {
-    let mut statement = conn.prepare_cached(
-        "SELECT id, version, hash, models, expires_at, kind, revoked_at IS NOT NULL, project_id, user_id, on_hangup
-        FROM api_key WHERE version > ? ORDER BY version",
-    )?;
-    let mut rows = statement.query([version])?;
-    while let Some(row) = rows.next()? {
+) -> Result<(), Error> {
+    let sql = "SELECT id, version, hash, models, expires_at, kind, revoked_at, project_id, user_id, on_hangup
+        FROM api_key WHERE version > $1 ORDER BY version";
+    tx.for_each(sql, &[version.into()], |row| {
         let id: KeyId = row.get(0)?;
         // A row that someone spoiled by hand must not keep all others from being read.
-        let entry = read_entry(row)
+        let entry = read_entry(&row)
             .inspect_err(|error| tracing::error!(key.id = %id, %error, "a stored key cannot be read and is refused"))
             .ok();
         take(Change {
@@ -151,11 +156,11 @@ pub(super) fn changes_since(
             version: row.get(1)?,
             entry,
         });
-    }
-    Ok(())
+        Ok(())
+    })
 }
 
-fn read_entry(row: &Row<'_>) -> Result<Entry> {
+fn read_entry(row: &Row) -> Result<Entry, Error> {
     let owner = Owner {
         project: row.get(7)?,
         user: row.get(8)?,
@@ -164,9 +169,9 @@ fn read_entry(row: &Row<'_>) -> Result<Entry> {
         hash: row.get(2)?,
         models: row.get(3)?,
         owner: (owner != Owner::default()).then(|| Arc::new(owner)),
-        expires: row.get::<_, Option<Millis>>(4)?.unwrap_or(Millis::NEVER),
+        expires: row.get::<Option<Millis>>(4)?.unwrap_or(Millis::NEVER),
         kind: row.get(5)?,
-        revoked: row.get(6)?,
+        revoked: row.get::<Option<Millis>>(6)?.is_some(),
         on_hangup: row.get(9)?,
     })
 }

@@ -1,26 +1,20 @@
 use super::{Admin, Error, FirstKeys, Keys, Kind, NAME_MAX_CHARS, NewKey, Rejected};
 use crate::domain::{Caller, KeyId, ModelRule, Owner, Secret};
-use crate::store::Db;
+use crate::store::fixture::{Fixture, fixture};
+use crate::store::{Db, Mode};
 use http::{HeaderMap, HeaderValue};
 use std::os::unix::fs::PermissionsExt;
 use std::time::{Duration, SystemTime};
 use std::{fs, thread};
-use tempfile::TempDir;
 
 const HOUR: Duration = Duration::from_secs(3600);
 
 /// A store that other `Keys`, with connections of their own, can open as well.
-struct Place(TempDir);
+struct Place(Fixture);
 
 impl Place {
-    fn new() -> Self {
-        Self(tempfile::tempdir().unwrap())
-    }
-
     async fn keys(&self) -> Keys {
-        Keys::open(Db::open(self.0.path().join("weir.db")).unwrap())
-            .await
-            .unwrap()
+        Keys::open(Db::open(self.0.place()).unwrap()).await.unwrap()
     }
 }
 
@@ -50,7 +44,7 @@ fn models<const N: usize>(names: [&str; N]) -> ModelRule {
 
 #[tokio::test]
 async fn a_key_opens_its_plane_as_itself_and_not_the_other() {
-    let place = Place::new();
+    let place = Place(fixture!());
     let keys = place.keys().await;
     let rule = models(["gpt-*", "o3"]);
     let api = keys
@@ -91,7 +85,7 @@ async fn a_key_opens_its_plane_as_itself_and_not_the_other() {
 
 #[tokio::test]
 async fn the_configured_secret_opens_the_control_plane_only() {
-    let place = Place::new();
+    let place = Place(fixture!());
     let keys = place.keys().await;
     let configured = Secret::new("chosen by an operator");
     let control =
@@ -115,7 +109,7 @@ async fn the_configured_secret_opens_the_control_plane_only() {
 
 #[tokio::test]
 async fn what_became_of_a_key_is_told_to_its_holder_only() {
-    let place = Place::new();
+    let place = Place(fixture!());
     let keys = place.keys().await;
     let minted = keys.create(new_key(Kind::Api)).await.unwrap();
     let other = keys.create(new_key(Kind::Api)).await.unwrap();
@@ -152,7 +146,7 @@ async fn what_became_of_a_key_is_told_to_its_holder_only() {
 
 #[tokio::test]
 async fn a_key_works_until_its_expiry_and_not_at_it() {
-    let place = Place::new();
+    let place = Place(fixture!());
     let keys = place.keys().await;
     let end = SystemTime::now() + HOUR;
     let minted = keys
@@ -173,7 +167,7 @@ async fn a_key_works_until_its_expiry_and_not_at_it() {
 
 #[tokio::test]
 async fn a_rotated_key_goes_on_for_the_overlap_beside_its_heir() {
-    let place = Place::new();
+    let place = Place(fixture!());
     let keys = place.keys().await;
     let rule = models(["o3"]);
     let old = keys
@@ -209,7 +203,7 @@ async fn a_rotated_key_goes_on_for_the_overlap_beside_its_heir() {
 
 #[tokio::test]
 async fn a_rotation_extends_nothing() {
-    let place = Place::new();
+    let place = Place(fixture!());
     let keys = place.keys().await;
     let end = SystemTime::now() + HOUR;
     let old = keys
@@ -245,7 +239,7 @@ async fn a_rotation_extends_nothing() {
 
 #[tokio::test]
 async fn a_change_by_another_process_is_in_force_after_one_look() {
-    let place = Place::new();
+    let place = Place(fixture!());
     let gateway = place.keys().await;
     let command = place.keys().await;
     let minted = command.create(new_key(Kind::Api)).await.unwrap();
@@ -265,7 +259,7 @@ async fn a_change_by_another_process_is_in_force_after_one_look() {
 
 #[tokio::test]
 async fn following_brings_a_revocation_within_a_second() {
-    let place = Place::new();
+    let place = Place(fixture!());
     let gateway = place.keys().await;
     let minted = gateway.create(new_key(Kind::Api)).await.unwrap();
     place.keys().await.revoke(minted.id).await.unwrap();
@@ -282,7 +276,7 @@ async fn following_brings_a_revocation_within_a_second() {
 
 #[tokio::test]
 async fn requests_on_other_threads_are_answered_while_keys_change() {
-    let place = Place::new();
+    let place = Place(fixture!());
     let keys = place.keys().await;
     let minted = keys.create(new_key(Kind::Api)).await.unwrap();
     let ask_until_refused = || {
@@ -318,18 +312,22 @@ fn following_can_be_spawned() {
 
 #[tokio::test]
 async fn a_store_that_cannot_be_read_leaves_known_keys_in_force() {
-    let place = Place::new();
+    let place = Place(fixture!());
     let keys = place.keys().await;
     let minted = keys.create(new_key(Kind::Api)).await.unwrap();
     keys.db
-        .call(|conn| conn.execute_batch("ALTER TABLE api_key RENAME TO away"))
+        .transact(Mode::Write, |tx| {
+            tx.run("ALTER TABLE api_key RENAME TO away")
+        })
         .await
         .unwrap();
     assert!(keys.catch_up().await.is_err());
     assert!(check(&keys, &minted.key).is_ok());
 
     keys.db
-        .call(|conn| conn.execute_batch("ALTER TABLE away RENAME TO api_key"))
+        .transact(Mode::Write, |tx| {
+            tx.run("ALTER TABLE away RENAME TO api_key")
+        })
         .await
         .unwrap();
     keys.revoke(minted.id).await.unwrap();
@@ -338,13 +336,15 @@ async fn a_store_that_cannot_be_read_leaves_known_keys_in_force() {
 
 #[tokio::test]
 async fn a_row_spoiled_by_hand_closes_its_own_door_only() {
-    let place = Place::new();
+    let place = Place(fixture!());
     let keys = place.keys().await;
     let spoiled = keys.create(new_key(Kind::Api)).await.unwrap();
     let sound = keys.create(new_key(Kind::Api)).await.unwrap();
-    let spoil = "UPDATE api_key SET models = '[1]', version = 100 WHERE id = ?";
+    let spoil = "UPDATE api_key SET models = '[1]', version = 100 WHERE id = $1";
     keys.db
-        .call(move |conn| conn.execute(spoil, [spoiled.id]))
+        .transact(Mode::Write, move |tx| {
+            tx.execute(spoil, &[spoiled.id.into()])
+        })
         .await
         .unwrap();
 
@@ -357,14 +357,14 @@ async fn a_row_spoiled_by_hand_closes_its_own_door_only() {
 
 #[tokio::test]
 async fn a_change_that_fails_changes_nothing() {
-    let place = Place::new();
+    let place = Place(fixture!());
     let keys = place.keys().await;
     let minted = keys.create(new_key(Kind::Api)).await.unwrap();
     let failed: Result<(), Error> = keys
         .write(move |tx| {
             tx.execute(
-                "UPDATE api_key SET revoked_at = 1, version = 99 WHERE id = ?",
-                [minted.id],
+                "UPDATE api_key SET revoked_at = 1, version = 99 WHERE id = $1",
+                &[minted.id.into()],
             )?;
             Err(Error::NoSuchKey(minted.id))
         })
@@ -376,7 +376,7 @@ async fn a_change_that_fails_changes_nothing() {
 
 #[tokio::test]
 async fn an_ended_or_unknown_key_cannot_be_changed() {
-    let place = Place::new();
+    let place = Place(fixture!());
     let keys = place.keys().await;
     let minted = keys.create(new_key(Kind::Api)).await.unwrap();
     let stranger = KeyId::parse(b"0123456789abcdef").unwrap();
@@ -398,7 +398,7 @@ async fn an_ended_or_unknown_key_cannot_be_changed() {
 
 #[tokio::test]
 async fn a_list_is_read_page_by_page_in_the_order_of_making() {
-    let place = Place::new();
+    let place = Place(fixture!());
     let keys = place.keys().await;
     let mut made = Vec::new();
     for n in 0..5 {
@@ -427,7 +427,7 @@ async fn a_list_is_read_page_by_page_in_the_order_of_making() {
 
 #[tokio::test]
 async fn a_key_is_described_within_bounds() {
-    let place = Place::new();
+    let place = Place(fixture!());
     let keys = place.keys().await;
     let long = "ä".repeat(NAME_MAX_CHARS);
     keys.create(NewKey {
@@ -478,7 +478,7 @@ async fn a_key_is_described_within_bounds() {
 
 #[tokio::test]
 async fn only_a_live_admin_key_counts_as_one() {
-    let place = Place::new();
+    let place = Place(fixture!());
     let keys = place.keys().await;
     keys.create(new_key(Kind::Api)).await.unwrap();
     assert!(!keys.has_admin().await.unwrap());
@@ -495,9 +495,9 @@ async fn only_a_live_admin_key_counts_as_one() {
 
 #[tokio::test]
 async fn the_first_start_makes_keys_that_work_and_leaves_them_in_a_private_file() {
-    let place = Place::new();
+    let place = Place(fixture!());
     let keys = place.keys().await;
-    let data = place.0.path().join("data");
+    let data = place.0.dir().join("data");
     let FirstKeys { api, admin, file } = keys.first_start(&data, None).await.unwrap().unwrap();
     let admin = admin.unwrap();
 
@@ -544,10 +544,10 @@ async fn the_first_start_makes_keys_that_work_and_leaves_them_in_a_private_file(
 
 #[tokio::test]
 async fn a_configured_admin_key_is_the_only_one_at_first() {
-    let place = Place::new();
+    let place = Place(fixture!());
     let keys = place.keys().await;
     let first = keys
-        .first_start(place.0.path(), Some(&Secret::new("mine")))
+        .first_start(place.0.dir(), Some(&Secret::new("mine")))
         .await
         .unwrap()
         .unwrap();
@@ -562,9 +562,9 @@ async fn a_configured_admin_key_is_the_only_one_at_first() {
 
 #[tokio::test]
 async fn a_first_start_that_cannot_write_its_file_makes_no_key() {
-    let place = Place::new();
+    let place = Place(fixture!());
     let keys = place.keys().await;
-    let blocked = place.0.path().join("blocked");
+    let blocked = place.0.dir().join("blocked");
     fs::write(&blocked, "a file where a directory should be").unwrap();
     assert!(matches!(
         keys.first_start(&blocked, None).await,
@@ -572,7 +572,7 @@ async fn a_first_start_that_cannot_write_its_file_makes_no_key() {
     ));
     assert!(keys.list(None, 1).await.unwrap().is_empty());
 
-    let data = place.0.path().join("data");
+    let data = place.0.dir().join("data");
     fs::create_dir(&data).unwrap();
     for leftover in ["first-keys.env", "first-keys.env.new"] {
         fs::write(data.join(leftover), "of a start that crashed").unwrap();
@@ -587,7 +587,7 @@ async fn a_first_start_that_cannot_write_its_file_makes_no_key() {
 
 #[test]
 fn of_first_starts_at_once_exactly_one_makes_keys() {
-    let place = Place::new();
+    let place = Place(fixture!());
     let start = || {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .build()
@@ -596,7 +596,7 @@ fn of_first_starts_at_once_exactly_one_makes_keys() {
             place
                 .keys()
                 .await
-                .first_start(place.0.path(), None)
+                .first_start(place.0.dir(), None)
                 .await
                 .unwrap()
         })
@@ -620,10 +620,10 @@ fn of_first_starts_at_once_exactly_one_makes_keys() {
 
 #[tokio::test]
 async fn nothing_prints_a_secret() {
-    let place = Place::new();
+    let place = Place(fixture!());
     let keys = place.keys().await;
     let first = keys
-        .first_start(place.0.path(), None)
+        .first_start(place.0.dir(), None)
         .await
         .unwrap()
         .unwrap();

@@ -9,7 +9,7 @@ use anyhow::anyhow;
 
 pub(super) fn run(flags: &Flags) -> Result<(), Ending> {
     let place = load_store(flags).map_err(|problems| Ending::Mistake(problems.to_string()))?;
-    let mut conn = store::connect(&place.sqlite).map_err(|error| mistake(&place, error))?;
+    let mut conn = store::connect_to_read(&place.at).map_err(|error| mistake(&place, error))?;
     let examined = ledger::examine(&mut conn, &place.flight)?;
     examined.facts.iter().for_each(|fact| say(fact));
     if examined.differences.is_empty() {

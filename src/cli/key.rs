@@ -76,7 +76,7 @@ pub(super) fn run(flags: &Flags, action: Action) -> Result<(), Ending> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .build()
         .context("no runtime")?;
-    let db = Db::open(&store.sqlite).map_err(|error| mistake(&store, error))?;
+    let db = Db::open(&store.at).map_err(|error| mistake(&store, error))?;
     runtime.block_on(async {
         let keys = Keys::open(db).await.context("the keys cannot be read")?;
         act(&keys, action).await

@@ -50,7 +50,7 @@ enum Action {
     /// Make, list, revoke and rotate API keys, whether or not the gateway runs
     #[command(subcommand)]
     Key(key::Action),
-    /// Show what was used, by key, model or day
+    /// Show what was used, export it, or lay a provider's figures beside it
     Usage(usage::Options),
     /// Compare the ledger, its sums and the flight table, and name what differs
     Doctor,
@@ -113,8 +113,7 @@ fn flags_for(flags: &mut Flags, listeners: serve::Listeners) -> Flags {
 /// That the store cannot be used.
 fn mistake(place: &Store, error: store::Error) -> Ending {
     let error = anyhow::Error::new(error);
-    let path = place.sqlite.display();
-    Ending::Mistake(format!("the store {path} cannot be used: {error:#}"))
+    Ending::Mistake(format!("the store {} cannot be used: {error:#}", place.at))
 }
 
 /// Reads `90s`, `15m`, `12h` or `30d`.

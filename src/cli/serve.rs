@@ -7,7 +7,7 @@ use crate::{
     catalog::Catalog,
     config::{self, Config, Flags, Loaded, Problems, Provider, Tls, reload},
     events::Bus,
-    ledger::{self, Ledger},
+    ledger::{self, Ledger, Reports},
     server::{self, Connections, Workers, tls::Certificate},
     store::Db,
     tasks::{self, Signal},
@@ -78,7 +78,7 @@ async fn serve(flags: Flags, loaded: Loaded, log: Log) -> Result<(), Ending> {
     ];
     let data = listen("server.listen", config.server.listen)?;
     let control = listen("server.control_listen", config.server.control_listen)?;
-    let keys = open_keys(&config).await?;
+    let (db, keys) = open_store(&config).await?;
     let first = first_keys(&keys, &config).await?;
     for name in left_out {
         tracing::info!(
@@ -87,7 +87,7 @@ async fn serve(flags: Flags, loaded: Loaded, log: Log) -> Result<(), Ending> {
         );
     }
 
-    let (app, ledger) = build(config, keys, log)?;
+    let (app, ledger) = build(config, db, keys, log)?;
     let connections = Connections::new();
     let workers = app.snapshot.load().config.server.workers;
     let workers = Workers::start(&app, workers, certificates[0].as_ref())
@@ -124,7 +124,12 @@ async fn serve(flags: Flags, loaded: Loaded, log: Log) -> Result<(), Ending> {
     Ok(())
 }
 
-fn build(config: Config, keys: Keys, log: Log) -> Result<(Arc<App>, ledger::Threads), Ending> {
+fn build(
+    config: Config,
+    db: Db,
+    keys: Keys,
+    log: Log,
+) -> Result<(Arc<App>, ledger::Threads), Ending> {
     let metrics = Arc::new(metrics::install().context("no metrics")?);
     let (ledger, threads) = open_ledger(&config)?;
     let app = Arc::new(App {
@@ -133,6 +138,7 @@ fn build(config: Config, keys: Keys, log: Log) -> Result<(Arc<App>, ledger::Thre
         events: Bus::default(),
         ledger,
         counter: Counter::start().context("no threads to count with")?,
+        reports: Reports::new(db),
         metrics,
         log,
         drain: Signal::default(),
@@ -148,7 +154,7 @@ fn build(config: Config, keys: Keys, log: Log) -> Result<(Arc<App>, ledger::Thre
 fn open_ledger(config: &Config) -> Result<(Ledger, ledger::Threads), Ending> {
     let options = ledger::Options {
         table: config.store.flight.clone(),
-        store: config.store.sqlite.clone(),
+        store: config.store.at.clone(),
         slots: config.ledger.slots,
         flush: config.ledger.flush,
         retention: config.ledger.retention,
@@ -172,16 +178,14 @@ fn listen(key: &str, address: SocketAddr) -> Result<TcpListener, Ending> {
         .map_err(|error| Ending::Mistake(format!("{key}: cannot listen on {address}: {error}")))
 }
 
-async fn open_keys(config: &Config) -> Result<Keys, Ending> {
-    let path = &config.store.sqlite;
+async fn open_store(config: &Config) -> Result<(Db, Keys), Ending> {
+    let place = &config.store.at;
     let mistake = |error: anyhow::Error| {
-        Ending::Mistake(format!(
-            "store.url: {} cannot be used: {error:#}",
-            path.display()
-        ))
+        Ending::Mistake(format!("store.url: {place} cannot be used: {error:#}"))
     };
-    let db = Db::open(path).map_err(|error| mistake(error.into()))?;
-    Keys::open(db).await.map_err(|error| mistake(error.into()))
+    let db = Db::open(place).map_err(|error| mistake(error.into()))?;
+    let keys = Keys::open(db.clone()).await;
+    Ok((db, keys.map_err(|error| mistake(error.into()))?))
 }
 
 /// The keys of the first start, unless the control plane would be open to the world with nobody knowing its key.

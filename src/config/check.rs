@@ -1,12 +1,12 @@
 //! From what was written to what it means. A new key is a line here and a line in `config.toml`.
 
 use super::{
-    Config, Cors, Ledger, Level, Log, LogFormat, Network, Server, Store, Tls, credential,
+    Config, Cors, Ledger, Level, Log, LogFormat, Network, Server, Tls, credential,
     environment::Environment,
     prices,
     read::{At, Section},
     report::Report,
-    routes,
+    routes, store,
     upstreams::Upstreams,
     values::{address, count, days, duration, duration_or_off, list, size, word},
 };
@@ -14,7 +14,7 @@ use crate::domain::OnHangup;
 use std::{
     fs::File,
     net::{IpAddr, Ipv4Addr, SocketAddr},
-    path::{Path, PathBuf},
+    path::PathBuf,
     thread::available_parallelism,
     time::Duration,
 };
@@ -48,7 +48,12 @@ pub(super) fn check(
     let mut written = root.section("server");
     let mut server = server(&mut written);
     let own_data_dir = written.is_own("data_dir");
-    let store = store(root.section("store"), own_data_dir, &mut server.data_dir);
+    let store = store::read(
+        root.section("store"),
+        environment,
+        own_data_dir,
+        &mut server.data_dir,
+    );
     let upstreams = Upstreams::read(&mut root, environment);
     let config = Config {
         server,
@@ -188,49 +193,10 @@ fn log(mut written: Section<'_>) -> Log {
     }
 }
 
-/// The store, together with the data directory: who sets only one of them means the other one too.
-fn store(mut written: Section<'_>, own_data_dir: bool, data_dir: &mut PathBuf) -> Store {
-    let mut sqlite = written.need("url", sqlite);
-    written.must("redis_url", no_redis);
-    if written.is_own("url") && !own_data_dir {
-        let parent = sqlite
-            .parent()
-            .filter(|parent| !parent.as_os_str().is_empty());
-        *data_dir = parent.unwrap_or(Path::new(".")).to_owned();
-    } else if sqlite.is_relative() {
-        sqlite = data_dir.join(sqlite.file_name().unwrap_or_default());
-    }
-    let flight = data_dir.join("flight.table");
-    Store { sqlite, flight }
-}
-
 fn ledger(mut written: Section<'_>) -> Ledger {
     Ledger {
         slots: written.need("slots", count(16..=4_194_304)),
         flush: written.need("flush", duration_or_off(BLINK..=HOUR)),
         retention: written.need("retention", days(0..=36_500)),
-    }
-}
-
-/// The file in `sqlite:PATH`. A URL is not quoted, since those of other stores hold passwords.
-fn sqlite(at: At<'_>) -> Option<PathBuf> {
-    let url = at.text()?;
-    let Some(path) = url.strip_prefix("sqlite:") else {
-        return match url.starts_with("postgres:") || url.starts_with("postgresql:") {
-            true => at.refuse("Postgres is not in this version of Weir; use sqlite:PATH"),
-            false => at.refuse("expected sqlite:PATH"),
-        };
-    };
-    let path = PathBuf::from(path.strip_prefix("//").unwrap_or(path));
-    match path.file_name() {
-        Some(name) if name != ":memory:" => Some(path),
-        _ => at.refuse("expected the path of a file after `sqlite:`"),
-    }
-}
-
-fn no_redis(at: At<'_>) -> Option<()> {
-    match at.text()?.is_empty() {
-        true => Some(()),
-        false => at.refuse("Redis is not in this version of Weir; leave it empty"),
     }
 }

@@ -20,30 +20,31 @@ pub(super) enum Found {
 
 /// Reads `"$NAME"` or `"file:/path"` and fetches what it names.
 pub(super) fn secret(environment: &Environment) -> impl FnOnce(At<'_>) -> Option<Found> {
-    move |at| {
-        let address = at.text()?;
-        if let Some(name) = address.strip_prefix('$').filter(|name| is_variable(name)) {
-            return match environment.get(name).filter(|value| !value.is_empty()) {
-                Some(value) => fit(&at, value),
-                None => Some(Found::Missing(format!("the variable {name} is not set"))),
-            };
-        }
-        if let Some(path) = address
-            .strip_prefix("file:")
-            .filter(|path| !path.is_empty())
-        {
-            return match fs::read_to_string(path).map(Zeroizing::new) {
-                Ok(content) => fit(&at, content.trim_end_matches(['\r', '\n'])),
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                    Some(Found::Missing(format!("{path} does not exist")))
-                }
-                Err(error) => at.refuse(format!("{path} cannot be read: {error}")),
-            };
-        }
-        at.refuse(
-            "a secret is written as \"$NAME\" or \"file:/path\", so that it is not in this file",
-        )
+    move |at| fetch(&at, environment)
+}
+
+/// [`secret`] of a value that is looked at further.
+pub(super) fn fetch(at: &At<'_>, environment: &Environment) -> Option<Found> {
+    let address = at.text()?;
+    if let Some(name) = address.strip_prefix('$').filter(|name| is_variable(name)) {
+        return match environment.get(name).filter(|value| !value.is_empty()) {
+            Some(value) => fit(at, value),
+            None => Some(Found::Missing(format!("the variable {name} is not set"))),
+        };
     }
+    if let Some(path) = address
+        .strip_prefix("file:")
+        .filter(|path| !path.is_empty())
+    {
+        return match fs::read_to_string(path).map(Zeroizing::new) {
+            Ok(content) => fit(at, content.trim_end_matches(['\r', '\n'])),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                Some(Found::Missing(format!("{path} does not exist")))
+            }
+            Err(error) => at.refuse(format!("{path} cannot be read: {error}")),
+        };
+    }
+    at.refuse("a secret is written as \"$NAME\" or \"file:/path\", so that it is not in this file")
 }
 
 /// The admin key that the environment gives; an empty one counts as none.

@@ -16,6 +16,7 @@ mod read;
 pub mod reload;
 mod report;
 mod routes;
+mod store;
 mod suggest;
 mod tree;
 mod upstreams;
@@ -29,7 +30,7 @@ pub use file::{Flags, Loaded, load, load_store};
 pub use network::Network;
 pub use report::{Problem, Problems};
 
-use crate::domain::{Day, OnHangup, Price, PriceList, Secret, Tier};
+use crate::domain::{Day, OnHangup, Place, Price, PriceList, Secret, Tier};
 use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 /// Everything that an operator can set.
@@ -151,8 +152,8 @@ pub enum LogFormat {
 /// Where what must last is kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Store {
-    /// The SQLite file.
-    pub sqlite: PathBuf,
+    /// The database.
+    pub at: Place,
     /// The flight table's file, in the data directory.
     pub flight: PathBuf,
 }

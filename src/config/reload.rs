@@ -78,7 +78,7 @@ pub fn needs_restart(old: &Config, new: &Config) -> Vec<&'static str> {
             "server.control_tls_cert",
             before.control_tls != after.control_tls,
         ),
-        ("store.url", old.store.sqlite != new.store.sqlite),
+        ("store.url", old.store.at != new.store.at),
         ("ledger.slots", old.ledger.slots != new.ledger.slots),
         ("ledger.flush", old.ledger.flush != new.ledger.flush),
         (

@@ -20,26 +20,37 @@ pub fn healthz() -> Response<Body> {
     json(&json!({"status": "ok"}))
 }
 
-/// `GET /readyz`: the store is open, an upstream can be reached, and the gateway is not about to stop.
+/// `GET /readyz`: an upstream can be reached, calls can be metered, and the gateway is not about to stop.
+///
+/// A store that is away is told, and no reason to send clients elsewhere: known keys go on working, and usage waits in
+/// the flight table. If it were one, every node that shares the store would be out of service at once.
 pub async fn readyz(app: &Arc<App>) -> Response<Body> {
     let draining = app.drain.is_raised();
     let store = app.keys.is_open().await;
     let reachable = upstreams(app).await;
     let upstream = reachable.iter().any(|(_, is_up)| *is_up);
-    let ready = !draining && store && upstream;
+    let ledger = has_room(app);
+    let ready = !draining && ledger && upstream;
     let upstreams: serde_json::Map<String, serde_json::Value> = reachable
         .into_iter()
         .map(|(name, is_up)| (name.to_string(), is_up.into()))
         .collect();
     let mut response = json(&json!({
         "status": if draining { "draining" } else if ready { "ready" } else { "not ready" },
-        "checks": {"store": store, "upstream": upstream, "draining": draining},
+        "checks": {"store": store, "ledger": ledger, "upstream": upstream, "draining": draining},
         "upstreams": upstreams,
     }));
     if !ready {
         *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
     }
     response
+}
+
+/// Whether the flight table can take what comes next, with a tenth of it in reserve.
+fn has_room(app: &App) -> bool {
+    let slots = app.snapshot.load().config.ledger.slots;
+    let (used, _) = app.ledger.slots();
+    used < slots - slots / 10
 }
 
 /// Which upstreams can be reached. The simulator counts only where nothing else is configured.
@@ -86,13 +97,16 @@ pub fn info() -> Response<Body> {
     json(&json!({
         "name": "weir",
         "version": env!("CARGO_PKG_VERSION"),
-        "features": ["chat", "completions", "embeddings", "models", "forwarding", "streaming", "simulator", "tls", "http2"],
+        "features": ["chat", "completions", "embeddings", "models", "forwarding", "usage", "streaming", "simulator", "tls", "http2"],
         "endpoints": {
             "data": [
                 "POST /v1/chat/completions", "POST /v1/completions", "POST /v1/embeddings",
-                "GET /v1/models", "GET /v1/models/{model}", "* /v1/{path}", "GET /healthz",
+                "GET /v1/models", "GET /v1/models/{model}", "GET /v1/usage", "* /v1/{path}", "GET /healthz",
             ],
-            "control": ["GET /healthz", "GET /readyz", "GET /metrics", "GET /info", "GET /admin/events"],
+            "control": [
+                "GET /v1/organization/usage/{kind}", "GET /v1/organization/costs", "GET /admin/usage/export",
+                "GET /healthz", "GET /readyz", "GET /metrics", "GET /info", "GET /admin/events",
+            ],
         },
     }))
 }

@@ -1,7 +1,9 @@
 //! The control plane, one file a resource. Never reachable through the data listener.
 
 pub mod events;
+pub mod export;
 pub mod health;
+pub mod usage;
 
 use crate::{
     app::App,
@@ -10,6 +12,7 @@ use crate::{
     telemetry::metrics,
 };
 use http::{HeaderMap, HeaderValue, Response, header::CONTENT_TYPE};
+use serde::Serialize;
 
 /// Lets admins in and nobody else.
 fn authorize(app: &App, headers: &HeaderMap) -> Result<(), Error> {
@@ -27,7 +30,22 @@ fn authorize(app: &App, headers: &HeaderMap) -> Result<(), Error> {
 }
 
 fn json(value: &serde_json::Value) -> Response<Body> {
-    let mut response = Response::new(body::full(value.to_string()));
+    json_response(value.to_string())
+}
+
+/// The JSON of a type of our own.
+fn json_text(value: &impl Serialize) -> Result<Response<Body>, Error> {
+    match serde_json::to_string(value) {
+        Ok(text) => Ok(json_response(text)),
+        Err(error) => {
+            tracing::error!(%error, "an answer cannot be written");
+            Err(Error::Internal)
+        }
+    }
+}
+
+fn json_response(text: String) -> Response<Body> {
+    let mut response = Response::new(body::full(text));
     response
         .headers_mut()
         .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));

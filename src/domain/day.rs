@@ -20,6 +20,47 @@ impl Day {
         Self(u32::try_from(since.as_secs() / DAY.as_secs()).unwrap_or(u32::MAX))
     }
 
+    /// The day of a moment in milliseconds since 1970.
+    pub fn of_millis(millis: u64) -> Self {
+        Self(u32::try_from(millis / DAY.as_millis() as u64).unwrap_or(u32::MAX))
+    }
+
+    /// When it begins, in milliseconds since 1970.
+    pub fn millis(self) -> u64 {
+        u64::from(self.0) * DAY.as_millis() as u64
+    }
+
+    /// The day after it.
+    pub fn next(self) -> Self {
+        Self(self.0.saturating_add(1))
+    }
+
+    /// So many days before it, but not before the first.
+    pub fn minus(self, days: u32) -> Self {
+        Self(self.0.saturating_sub(days))
+    }
+
+    /// The first day of its month.
+    pub fn month(self) -> Self {
+        let (_, _, day) = self.date();
+        Self(self.0 - day + 1)
+    }
+
+    /// The year, the month, and the day in it.
+    fn date(self) -> (u32, u32, u32) {
+        // A year has less than 366 days, so this is the year or one of the few before it.
+        let mut year = (YEAR_MIN + self.0 / 366).min(YEAR_MAX);
+        while year_start(year + 1) <= self.0 {
+            year += 1;
+        }
+        let (mut month, mut day) = (1, self.0 - year_start(year));
+        while month < 12 && day >= month_days(year, month) {
+            day -= month_days(year, month);
+            month += 1;
+        }
+        (year, month, day + 1)
+    }
+
     /// Reads `2026-01-31`.
     pub fn parse(text: &str) -> Option<Self> {
         let is_plain = text.len() == 10
@@ -43,17 +84,8 @@ impl Day {
 /// As [`Day::parse`] reads it.
 impl fmt::Display for Day {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // A year has less than 366 days, so this is the year or one of the few before it.
-        let mut year = (YEAR_MIN + self.0 / 366).min(YEAR_MAX);
-        while year_start(year + 1) <= self.0 {
-            year += 1;
-        }
-        let (mut month, mut day) = (1, self.0 - year_start(year));
-        while month < 12 && day >= month_days(year, month) {
-            day -= month_days(year, month);
-            month += 1;
-        }
-        write!(f, "{year:04}-{month:02}-{:02}", day + 1)
+        let (year, month, day) = self.date();
+        write!(f, "{year:04}-{month:02}-{day:02}")
     }
 }
 
@@ -89,6 +121,18 @@ mod tests {
         let last_second = UNIX_EPOCH + Duration::from_secs(20_455 * 86_400 - 1);
         assert_eq!(Day::of(last_second), Day(20_454));
         assert_eq!(Day::of(UNIX_EPOCH - Duration::from_secs(1)), Day(0));
+    }
+
+    #[test]
+    fn days_are_moments_and_belong_to_months() {
+        let day = |text| Day::parse(text).unwrap();
+        assert_eq!(day("2026-02-28").next(), day("2026-03-01"));
+        assert_eq!(day("2026-03-31").month(), day("2026-03-01"));
+        assert_eq!(day("2026-03-01").minus(1), day("2026-02-28"));
+        assert_eq!(
+            Day::of_millis(day("2026-03-01").millis() - 1),
+            day("2026-02-28")
+        );
     }
 
     #[test]

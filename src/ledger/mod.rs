@@ -7,15 +7,21 @@ mod doctor;
 mod entry;
 mod flight;
 mod report;
-mod sqlite;
+mod rows;
 mod writer;
 
 pub use doctor::{Examined, examine};
 pub use entry::{Admission, Answer, Counted, METADATA_MAX_BYTES, Settled, Settlement, Tokens};
 pub use flight::Error;
-pub use report::{By, Line, instant, usage};
+pub use report::{
+    Ask, Batch, Column, Format, Line, ReportError, Reports, Sum, Sums, Usage, Wanted, Width,
+};
 
-use crate::{domain::Asked, store, telemetry::metrics};
+use crate::{
+    domain::{Asked, Place},
+    store,
+    telemetry::metrics,
+};
 use flight::Table;
 use std::{
     path::PathBuf,
@@ -32,8 +38,8 @@ use std::{
 pub struct Options {
     /// The flight table's file.
     pub table: PathBuf,
-    /// The store's file.
-    pub store: PathBuf,
+    /// The store.
+    pub store: Place,
     /// Calls that can be in the air or wait for the store.
     pub slots: u32,
     /// How often the flight table is written to the disk; zero leaves that to the kernel.
@@ -269,5 +275,11 @@ impl Bell {
     }
 }
 
+// The same tests for each database.
 #[cfg(test)]
-mod tests;
+#[path = "tests.rs"]
+#[expect(clippy::duplicate_mod, reason = "it finds its database by its name")]
+mod on_postgres;
+#[cfg(test)]
+#[path = "tests.rs"]
+mod on_sqlite;

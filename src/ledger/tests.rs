@@ -1,12 +1,14 @@
 //! Any order of chunks, ends, crashes and replays leaves one entry a call, and sums that are theirs.
 
-use super::{Admission, Answer, Settlement, doctor, entry::Entry, flight::Table, report, sqlite};
+use super::{Admission, Answer, Settlement, doctor, entry::Entry, flight::Table, rows};
 use crate::{
     domain::{Endpoint, KeyId, Outcome, Price, Usage},
-    store,
+    store::{
+        self, Connection, Mode, Row,
+        fixture::{Fixture, fixture},
+    },
 };
 use proptest::prelude::*;
-use rusqlite::Connection;
 use std::{collections::BTreeMap, path::Path};
 
 const START: u64 = 1_700_000_000_000;
@@ -97,7 +99,7 @@ struct Call {
 }
 
 struct World {
-    dir: tempfile::TempDir,
+    fixture: Fixture,
     table: Option<Table>,
     conn: Connection,
     air: Vec<Call>,
@@ -106,12 +108,10 @@ struct World {
 }
 
 impl World {
-    fn new() -> Self {
-        let dir = tempfile::tempdir().unwrap();
-        let conn = store::connect(&dir.path().join("weir.db")).unwrap();
-        conn.pragma_update(None, "synchronous", "OFF").unwrap();
+    fn new(fixture: Fixture) -> Self {
+        let conn = store::connect(fixture.place()).unwrap();
         let mut world = Self {
-            dir,
+            fixture,
             table: None,
             conn,
             air: Vec::new(),
@@ -123,7 +123,7 @@ impl World {
     }
 
     fn path(&self) -> std::path::PathBuf {
-        self.dir.path().join("flight.table")
+        self.fixture.dir().join("flight.table")
     }
 
     fn start(&mut self) {
@@ -156,7 +156,7 @@ impl World {
                 .iter()
                 .map(|slot| self.table.as_ref().unwrap().entry(*slot).unwrap().unwrap())
                 .collect();
-            sqlite::write(&mut self.conn, &entries).unwrap();
+            rows::write(&mut self.conn, &entries).unwrap();
             if is_freed {
                 batch.iter().for_each(|slot| self.table().free(*slot));
             }
@@ -262,25 +262,25 @@ impl World {
         self.expected.insert(call.name, expected);
     }
 
-    fn on_the_ledger(&self) -> Vec<(String, Expected)> {
+    fn on_the_ledger(&mut self) -> Vec<(String, Expected)> {
         let sql = "SELECT request_id, outcome, output, source, cost, price, project_id, metadata
             FROM entry ORDER BY request_id";
-        let mut rows = self.conn.prepare(sql).unwrap();
-        let read = |row: &rusqlite::Row<'_>| {
+        let rows = self.conn.query(sql, &[]).unwrap();
+        let read = |row: &Row| {
             let expected = Expected {
                 outcome: row.get(1)?,
-                output: row.get::<_, Option<i64>>(2)?.map(|output| output as u64),
+                output: row.get(2)?,
                 source: row.get(3)?,
-                cost: row.get::<_, Option<i64>>(4)?.map(|cost| cost as u64),
+                cost: row.get(4)?,
                 price: row.get(5)?,
                 project: row.get(6)?,
                 metadata: row.get(7)?,
             };
             Ok((row.get(0)?, expected))
         };
-        rows.query_map([], read)
-            .unwrap()
-            .collect::<Result<_, _>>()
+        rows.iter()
+            .map(read)
+            .collect::<Result<_, store::Error>>()
             .unwrap()
     }
 }
@@ -288,6 +288,15 @@ impl World {
 fn pick(air: &mut [Call], which: usize) -> Option<&mut Call> {
     let count = air.len();
     air.get_mut(which.checked_rem(count)?)
+}
+
+impl World {
+    /// Requests and tokens of answers, by the sums of days.
+    fn summed_up(&mut self) -> (i64, i64) {
+        let sql = "SELECT coalesce(sum(requests), 0), coalesce(sum(output), 0) FROM rollup_day";
+        let row = &self.conn.query(sql, &[]).unwrap()[0];
+        (row.get(0).unwrap(), row.get(1).unwrap())
+    }
 }
 
 fn differences(conn: &mut Connection, table: &Path) -> Vec<String> {
@@ -299,7 +308,10 @@ proptest! {
 
     #[test]
     fn any_order_of_events_leaves_one_entry_a_call(acts in acts()) {
-        let mut world = World::new();
+        let Some(fixture) = Fixture::of(module_path!()) else {
+            return Ok(());
+        };
+        let mut world = World::new(fixture);
         for act in &acts {
             world.act(act);
         }
@@ -313,14 +325,13 @@ proptest! {
         assert_eq!(world.table().used(), 0);
         let path = world.path();
         assert_eq!(differences(&mut world.conn, &path), [""; 0]);
-        let lines = report::usage(&world.conn, report::By::Model, 0).unwrap();
-        assert_eq!(lines.iter().map(|line| line.requests).sum::<u64>(), expected.len() as u64);
+        assert_eq!(world.summed_up().0, expected.len() as i64);
     }
 }
 
 /// A world with three completed calls on the ledger.
-fn three() -> World {
-    let mut world = World::new();
+fn three(fixture: Fixture) -> World {
+    let mut world = World::new(fixture);
     for _ in 0..3 {
         world.act(&Act::Admit);
         world.act(&Act::Answer(0));
@@ -332,11 +343,14 @@ fn three() -> World {
 
 #[test]
 fn the_doctor_names_sums_that_are_not_those_of_their_entries() {
-    let mut world = three();
+    let mut world = three(fixture!());
     let path = world.path();
     assert_eq!(differences(&mut world.conn, &path), [""; 0]);
     let spoil = "UPDATE rollup_day SET output = output + 1 WHERE project_id = ''";
-    world.conn.execute(spoil, []).unwrap();
+    world
+        .conn
+        .transact(Mode::Write, |tx| tx.execute(spoil, &[]))
+        .unwrap();
     let found = differences(&mut world.conn, &path);
     assert_eq!(found.len(), 2, "{found:?}");
     assert!(
@@ -347,7 +361,7 @@ fn the_doctor_names_sums_that_are_not_those_of_their_entries() {
 
 #[test]
 fn the_doctor_names_calls_that_wait_for_a_start() {
-    let mut world = three();
+    let mut world = three(fixture!());
     world.act(&Act::Admit);
     let path = world.path();
     assert_eq!(differences(&mut world.conn, &path), [""; 0], "it runs");
@@ -361,42 +375,12 @@ fn the_doctor_names_calls_that_wait_for_a_start() {
 
 #[test]
 fn entries_beyond_their_retention_go_and_their_sums_stay() {
-    let mut world = three();
-    assert_eq!(sqlite::prune(&mut world.conn, START).unwrap(), 0);
+    let mut world = three(fixture!());
+    assert_eq!(rows::prune(&mut world.conn, START).unwrap(), 0);
     let later = START + 3_600_000;
-    assert_eq!(sqlite::prune(&mut world.conn, later).unwrap(), 3);
+    assert_eq!(rows::prune(&mut world.conn, later).unwrap(), 3);
     assert!(world.on_the_ledger().is_empty());
-    let lines = report::usage(&world.conn, report::By::Key, 0).unwrap();
-    assert_eq!((lines[0].requests, lines[0].output), (3, 21));
+    assert_eq!(world.summed_up(), (3, 21));
     let path = world.path();
     assert_eq!(differences(&mut world.conn, &path), [""; 0]);
-}
-
-#[test]
-fn usage_since_the_middle_of_a_day_is_added_up_from_hours() {
-    let mut world = World::new();
-    for _ in 0..3 {
-        world.act(&Act::Admit); // half an hour apart, from 22:13 on
-    }
-    for _ in 0..3 {
-        world.act(&Act::Settle(0, None));
-    }
-    world.commit(9, true);
-    let requests = |since| {
-        let lines = report::usage(&world.conn, report::By::Day, since).unwrap();
-        lines.iter().map(|line| line.requests).sum::<u64>()
-    };
-    assert_eq!(requests(START), 3);
-    assert_eq!(requests(START + 3_600_000), 1);
-    assert_eq!(requests(START + 7_200_000), 0);
-}
-
-#[test]
-fn a_day_is_read_and_nonsense_is_none() {
-    let world = World::new();
-    let instant = |text| report::instant(&world.conn, text).unwrap();
-    assert_eq!(instant("1970-01-02"), Some(86_400_000));
-    for nonsense in ["30d", "2026-13-01", "now", "", "2026-11-01 10:00"] {
-        assert_eq!(instant(nonsense), None, "{nonsense}");
-    }
 }

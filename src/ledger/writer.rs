@@ -3,9 +3,11 @@
 //! Its queue is the flight table. While the store fails, slots stay taken and nothing is lost; when all are taken, new
 //! calls are refused.
 
-use super::{Shared, entry::Entry, sqlite};
-use crate::telemetry::metrics;
-use rusqlite::Connection;
+use super::{Shared, entry::Entry, rows};
+use crate::{
+    store::{self, Connection},
+    telemetry::metrics,
+};
 use std::{
     sync::{Arc, atomic::Ordering},
     thread,
@@ -86,7 +88,7 @@ impl Writer {
         let (entries, whole) = self.read(slots);
         let mut pause = PAUSES.0;
         loop {
-            match sqlite::write(&mut self.store, &entries) {
+            match rows::write(&mut self.store, &entries) {
                 Ok(written) => {
                     whole
                         .into_iter()
@@ -129,10 +131,14 @@ impl Writer {
         (entries, whole)
     }
 
-    fn may_try_again(&mut self, error: &rusqlite::Error) -> bool {
+    fn may_try_again(&mut self, error: &store::Error) -> bool {
         metrics::ledger_failed();
         if self.failing.is_none() {
-            tracing::error!(%error, "the store takes no entries; they wait in the flight table");
+            let error: &dyn std::error::Error = error;
+            tracing::error!(
+                error,
+                "the store takes no entries; they wait in the flight table"
+            );
         }
         let since = *self.failing.get_or_insert_with(Instant::now);
         !self.shared.stop.load(Ordering::SeqCst) || since.elapsed() < LAST_TRY
@@ -143,12 +149,13 @@ impl Writer {
         let oldest = millis().saturating_sub(self.retention.as_millis() as u64);
         // By whole hours, so that an hour's rows either add up to its rollup or are gone.
         let oldest = oldest / HOUR_MILLIS * HOUR_MILLIS;
-        match sqlite::prune(&mut self.store, oldest) {
+        match rows::prune(&mut self.store, oldest) {
             Ok(0) => self.prune_at = Instant::now() + PRUNE,
             Ok(_) => {}
             Err(error) => {
                 metrics::ledger_failed();
-                tracing::warn!(%error, "old entries cannot be deleted");
+                let error: &dyn std::error::Error = &error;
+                tracing::warn!(error, "old entries cannot be deleted");
                 self.prune_at = Instant::now() + PRUNE;
             }
         }

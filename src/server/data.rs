@@ -1,7 +1,7 @@
 //! Every URL of the data plane, one match.
 
 use crate::{
-    api::{Request, forward, generate, models},
+    api::{Request, forward, generate, models, usage},
     app::Worker,
     body::{self, Body},
     control::health,
@@ -43,6 +43,10 @@ pub(super) async fn route(
             Box::pin(models::list(worker, request, arrival)).await
         }
         ("/v1/models", _) => allow_only(GET, &method),
+        ("/v1/usage", &Method::GET | &Method::HEAD) => {
+            Box::pin(usage::own(worker, request, arrival)).await
+        }
+        ("/v1/usage", _) => allow_only(GET, &method),
         ("/healthz", &Method::GET | &Method::HEAD) => Ok(health::healthz()),
         ("/healthz", _) => allow_only(GET, &method),
         (path, _) => match path.strip_prefix("/v1/models/") {

@@ -1,25 +1,34 @@
-//! One thread that owns one connection and runs the jobs that it is sent, in order.
+//! Two threads that own a connection each and run the jobs that they are sent, in order: one for changes, one for
+//! questions that may take long and must not hold those up.
 //!
-//! SQLite blocks; this keeps it away from the threads that serve.
+//! Databases block; this keeps them away from the threads that serve.
 
-use super::{Error, MIGRATIONS, sqlite};
-use rusqlite::Connection;
+use super::{Connection, Error, LONG_PATIENCE, Mode, PATIENCE, Row, Transaction, Value};
+use crate::domain::Place;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::Path;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 
+/// How long a probe waits for a sign of life.
+const PROBE: Duration = Duration::from_secs(2);
 const QUEUE_JOBS: usize = 256; // callers beyond these wait for a place, so that a slow disk cannot fill the memory
 
 type Job = Box<dyn FnOnce(&mut Connection) + Send>;
 
-/// A handle to an open store; clones share its connection.
+/// A handle to an open store; clones share its connections.
 ///
 /// When the last handle is dropped, the jobs that were sent are finished and the file is closed before `drop` returns.
 #[derive(Clone)]
-pub struct Db(Arc<Worker>);
+pub struct Db(Arc<Workers>);
+
+struct Workers {
+    changes: Worker,
+    /// Sees what `changes` has committed by the time that it is asked.
+    questions: Worker,
+}
 
 struct Worker {
     /// `None` only while it is dropped.
@@ -29,63 +38,82 @@ struct Worker {
 }
 
 impl Db {
-    /// Opens the database at `path`, made if missing, and brings its tables up to date. Blocks.
-    pub fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
-        let mut conn = sqlite::open(path.as_ref(), MIGRATIONS)?;
-        let (jobs, mut queue) = mpsc::channel::<Job>(QUEUE_JOBS);
-        let work = move || {
-            while let Some(job) = queue.blocking_recv() {
-                job(&mut conn);
-            }
-        };
-        let thread = thread::Builder::new()
-            .name("store".into())
-            .spawn(work)
-            .map_err(Error::Thread)?;
-        Ok(Self(Arc::new(Worker {
-            jobs: Some(jobs),
-            thread: Some(thread),
+    /// Opens the store at `place`, made if missing, and brings its tables up to date. Blocks.
+    pub fn open(place: &Place) -> Result<Self, Error> {
+        let changes = Connection::open(place, PATIENCE)?;
+        let questions = Connection::again(place, LONG_PATIENCE)?;
+        Ok(Self(Arc::new(Workers {
+            changes: Worker::start("store", changes)?,
+            questions: Worker::start("store-reader", questions)?,
         })))
     }
 
-    /// Runs `work` on the store's thread. Once sent it runs to its end, also when the caller has stopped waiting.
+    /// Whether the store answers, and soon.
+    pub async fn is_open(&self) -> bool {
+        let look = self.transact(Mode::Read, |tx| tx.query("SELECT 1", &[]).map(drop));
+        matches!(tokio::time::timeout(PROBE, look).await, Ok(Ok(())))
+    }
+
+    /// All rows that a statement finds. It changes nothing, and waits for no change.
+    ///
+    /// `$1` in it is the first of `values`. A statement of long answers is asked for a page at a time: they are held
+    /// in memory as a whole.
+    pub async fn query(
+        &self,
+        sql: impl Into<String>,
+        values: Vec<Value>,
+    ) -> Result<Vec<Row>, Error> {
+        self.0.questions.run(question(sql.into(), values)).await?
+    }
+
+    /// [`Db::query`] for a thread that may block, such as the command line's. Panics inside an async runtime.
+    pub fn query_blocking(
+        &self,
+        sql: impl Into<String>,
+        values: Vec<Value>,
+    ) -> Result<Vec<Row>, Error> {
+        self.0
+            .questions
+            .run_blocking(question(sql.into(), values))?
+    }
+
+    /// Runs `work` in a transaction on the store's thread, as [`Connection::transact`] does. Once sent it runs to its
+    /// end, also when the caller has stopped waiting.
     ///
     /// `work` must not hold a `Db`.
-    pub async fn call<T, F>(&self, work: F) -> Result<T, Error>
+    pub async fn transact<T, E, F>(&self, mode: Mode, work: F) -> Result<T, E>
     where
-        F: FnOnce(&mut Connection) -> rusqlite::Result<T> + Send + 'static,
+        F: FnOnce(&mut Transaction<'_>) -> Result<T, E> + Send + 'static,
         T: Send + 'static,
+        E: From<Error> + Send + 'static,
     {
-        let (job, answer) = pack(work);
-        self.jobs().send(job).await.map_err(|_| Error::NoAnswer)?;
-        Ok(answer.await.map_err(|_| Error::NoAnswer)??)
+        self.transact_then(mode, work, |outcome| outcome).await
     }
 
-    /// [`Db::call`] for a thread that may block, such as the command line's. Panics inside an async runtime.
-    pub fn call_blocking<T, F>(&self, work: F) -> Result<T, Error>
+    /// [`Db::transact`], and `then` on the same thread once it is committed, before whatever comes after.
+    pub async fn transact_then<T, U, E, F, G>(&self, mode: Mode, work: F, then: G) -> Result<U, E>
     where
-        F: FnOnce(&mut Connection) -> rusqlite::Result<T> + Send + 'static,
-        T: Send + 'static,
+        F: FnOnce(&mut Transaction<'_>) -> Result<T, E> + Send + 'static,
+        G: FnOnce(T) -> U + Send + 'static,
+        U: Send + 'static,
+        E: From<Error> + Send + 'static,
     {
-        let (job, answer) = pack(work);
-        self.jobs()
-            .blocking_send(job)
-            .map_err(|_| Error::NoAnswer)?;
-        Ok(answer.blocking_recv().map_err(|_| Error::NoAnswer)??)
-    }
-
-    fn jobs(&self) -> &mpsc::Sender<Job> {
-        self.0
-            .jobs
-            .as_ref()
-            .expect("only drop takes it, and drop has no handle left")
+        let work = move |conn: &mut Connection| conn.transact(mode, work).map(then);
+        self.0.changes.run(work).await?
     }
 }
 
+fn question(
+    sql: String,
+    values: Vec<Value>,
+) -> impl FnOnce(&mut Connection) -> Result<Vec<Row>, Error> {
+    move |conn| conn.query(&sql, &values)
+}
+
 /// `work` as a job that sends its result, and where that will arrive.
-fn pack<T, F>(work: F) -> (Job, oneshot::Receiver<rusqlite::Result<T>>)
+fn pack<T, F>(work: F) -> (Job, oneshot::Receiver<T>)
 where
-    F: FnOnce(&mut Connection) -> rusqlite::Result<T> + Send + 'static,
+    F: FnOnce(&mut Connection) -> T + Send + 'static,
     T: Send + 'static,
 {
     let (sender, answer) = oneshot::channel();
@@ -99,6 +127,48 @@ where
 }
 
 impl Worker {
+    fn start(name: &str, mut conn: Connection) -> Result<Self, Error> {
+        let (jobs, mut queue) = mpsc::channel::<Job>(QUEUE_JOBS);
+        let work = move || {
+            while let Some(job) = queue.blocking_recv() {
+                job(&mut conn);
+            }
+        };
+        let thread = thread::Builder::new().name(name.into()).spawn(work);
+        Ok(Self {
+            jobs: Some(jobs),
+            thread: Some(thread.map_err(Error::Thread)?),
+        })
+    }
+
+    async fn run<T, F>(&self, work: F) -> Result<T, Error>
+    where
+        F: FnOnce(&mut Connection) -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        let (job, answer) = pack(work);
+        self.jobs().send(job).await.map_err(|_| Error::NoAnswer)?;
+        answer.await.map_err(|_| Error::NoAnswer)
+    }
+
+    fn run_blocking<T, F>(&self, work: F) -> Result<T, Error>
+    where
+        F: FnOnce(&mut Connection) -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        let (job, answer) = pack(work);
+        self.jobs()
+            .blocking_send(job)
+            .map_err(|_| Error::NoAnswer)?;
+        answer.blocking_recv().map_err(|_| Error::NoAnswer)
+    }
+
+    fn jobs(&self) -> &mpsc::Sender<Job> {
+        self.jobs
+            .as_ref()
+            .expect("only drop takes it, and drop has no handle left")
+    }
+
     /// Closes the queue and waits until the thread has emptied it and closed the file.
     fn close(&mut self) {
         drop(self.jobs.take());

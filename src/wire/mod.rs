@@ -3,13 +3,17 @@
 //! Nothing here builds a document in memory: requests and answers are read where they lie, so that what Weir passes
 //! on stays the bytes that it was given.
 
+pub mod amount;
 pub mod answer;
 pub mod asked;
+pub mod csv;
 pub mod error;
 pub mod json;
 mod media;
 pub mod percent;
+pub mod query;
 pub mod request;
 pub mod sse;
+pub mod usage_export;
 
 pub use media::media_type;

@@ -100,7 +100,7 @@ async fn a_stream_that_a_shutdown_ends_is_counted_before_the_process_ends() {
     gateway.terminate();
     conn.closed().await;
     let dir = within("the end", gateway.dir_after_exit()).await;
-    let rows = crate::ledger::rows_in(dir.path());
+    let rows = crate::ledger::rows_in(&dir);
     says(&rows[0], &counted("interrupted", count(PIECES[0])));
     assert_eq!(rows.len(), 1);
 }
@@ -405,7 +405,7 @@ async fn a_finished_call_is_bounded_by_its_time_limits_and_by_a_shutdown() {
     let dir = tokio::time::timeout(PATIENCE, gateway.dir_after_exit())
         .await
         .unwrap();
-    let rows = crate::ledger::rows_in(dir.path());
+    let rows = crate::ledger::rows_in(&dir);
     let expected = json!({"outcome": "client_gone", "source": "provider", "output": 90});
     says(&rows[0], &expected);
 }

@@ -2,12 +2,10 @@
 //!
 //! `WEIR_CRASHES` and `WEIR_CRASH_CLIENTS` make it longer and wider.
 
-use crate::support::{END, Gateway, chat, event, until, within};
-use rusqlite::Connection;
+use crate::support::{Database, Dir, END, Gateway, chat, event, until, within};
 use std::{
     collections::HashMap,
     net::SocketAddr,
-    path::Path,
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -180,13 +178,10 @@ fn fastrand(seed: &str, number: u64) -> u64 {
 /// What a row says: outcome, source, input, output.
 type Row = (String, Option<String>, Option<i64>, Option<i64>);
 
-fn rows(path: &Path) -> HashMap<String, Vec<Row>> {
-    let conn = Connection::open(path).unwrap();
+fn rows(dir: &Dir) -> HashMap<String, Vec<Row>> {
     let sql = "SELECT request_id, outcome, source, input, output FROM entry";
     let mut rows: HashMap<String, Vec<Row>> = HashMap::new();
-    let mut statement = conn.prepare(sql).unwrap();
-    let mut found = statement.query([]).unwrap();
-    while let Some(row) = found.next().unwrap() {
+    for row in dir.query(sql) {
         let id: String = row.get(0).unwrap();
         let row = (
             row.get(1).unwrap(),
@@ -234,11 +229,9 @@ fn check(saw: &Saw, rows: &[Row], sent: u64) {
 
 /// Has the encoding loaded. Until it is, what a crash leaves of a stream is an estimate.
 async fn warm_up(gateway: &Gateway, key: &str) {
-    let path = gateway.dir.path().join("data/weir.db");
     let counted = || {
-        let conn = Connection::open(&path).unwrap();
         let sql = "SELECT count(*) FROM entry WHERE model = 'gpt-4o-0' AND source = 'counted'";
-        conn.query_row(sql, [], |row| row.get::<_, i64>(0)).unwrap()
+        gateway.dir.query(sql)[0].get::<i64>(0).unwrap()
     };
     let before = counted();
     let body = chat("gpt-4o-0").to_string();
@@ -254,7 +247,18 @@ fn number(name: &str, usual: u64) -> u64 {
 }
 
 #[tokio::test]
-async fn kill_9_loses_nothing() {
+async fn kill_9_loses_nothing_on_sqlite() {
+    crash(Dir::on(Database::Sqlite).unwrap()).await;
+}
+
+#[tokio::test]
+async fn kill_9_loses_nothing_on_postgres() {
+    if let Some(dir) = Dir::on(Database::Postgres) {
+        crash(dir).await;
+    }
+}
+
+async fn crash(mut dir: Dir) {
     let (address, sent) = upstream().await;
     let setup = || {
         Gateway::setup().config(&format!(
@@ -262,7 +266,6 @@ async fn kill_9_loses_nothing() {
              [[model]]\nname = \"gpt-4o-*\"\nto = [\"up\"]"
         ))
     };
-    let mut dir = tempfile::tempdir().unwrap();
     let mut key = String::new();
     let mut seen = Vec::new();
     for round in 0..number("WEIR_CRASHES", 4) {
@@ -286,7 +289,7 @@ async fn kill_9_loses_nothing() {
     let dir = gateway.dir_after_exit().await;
 
     let sent = sent.lock().unwrap().clone();
-    let rows = rows(&dir.path().join("data/weir.db"));
+    let rows = rows(&dir);
     for saw in &seen {
         let rows = rows.get(&saw.id).map_or(&[][..], Vec::as_slice);
         check(saw, rows, sent.get(&saw.id).copied().unwrap_or(0));

@@ -1,6 +1,6 @@
 //! Who may come in, from the key's making to its end, and that no secret is ever seen again.
 
-use crate::support::{FakeUpstream, Gateway, Key, Reply, chat, until, weir};
+use crate::support::{Dir, FakeUpstream, Gateway, Key, Reply, chat, until, weir};
 use std::time::{Duration, Instant};
 
 async fn status(gateway: &Gateway, key: &str) -> u16 {
@@ -208,7 +208,7 @@ async fn a_policy_for_hang_ups_is_told_and_outlives_a_rotation() {
 
 #[tokio::test]
 async fn keys_are_made_listed_and_revoked_while_nothing_runs() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = Dir::new();
     let made = Key::of(
         &weir(
             dir.path(),
@@ -247,7 +247,7 @@ async fn keys_are_made_listed_and_revoked_while_nothing_runs() {
 
 #[tokio::test]
 async fn a_key_that_is_not_there_cannot_be_revoked() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = Dir::new();
     for id in ["0123456789abcdef", "nope"] {
         let exit = weir(dir.path(), &["key", "revoke", id], &[]).await;
         assert_eq!(

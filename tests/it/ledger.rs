@@ -1,36 +1,29 @@
 //! What a call leaves on the ledger, and what an operator sees of it.
 
 use crate::support::{
-    Conn, END, FakeUpstream, Gateway, Reply, chat, chat_stream, event, until, weir, within,
+    Conn, Dir, END, FakeUpstream, Gateway, Reply, chat, chat_stream, event, until, weir, within,
 };
-use rusqlite::Connection;
 use serde_json::{Value, json};
-use std::path::Path;
+use weir::{domain::Place, store};
 
 /// All rows, oldest first, as objects.
 pub(crate) fn rows(gateway: &Gateway) -> Vec<Value> {
-    rows_in(gateway.dir.path())
+    rows_in(&gateway.dir)
 }
 
 /// The same of a gateway that ran in `dir`.
-pub(crate) fn rows_in(dir: &Path) -> Vec<Value> {
-    let conn = Connection::open(dir.join("data/weir.db")).unwrap();
-    let mut statement = conn.prepare("SELECT * FROM entry ORDER BY id").unwrap();
-    let names: Vec<String> = statement.column_names().map(str::to_owned).collect();
-    let value = |value: rusqlite::types::ValueRef<'_>| match value {
-        rusqlite::types::ValueRef::Integer(number) => json!(number),
-        rusqlite::types::ValueRef::Text(text) => json!(String::from_utf8_lossy(text)),
-        _ => Value::Null,
+pub(crate) fn rows_in(dir: &Dir) -> Vec<Value> {
+    let value = |value: &store::Value| match value {
+        store::Value::Int(number) => json!(number),
+        store::Value::Text(text) => json!(text),
+        store::Value::Null | store::Value::Bytes(_) => Value::Null,
     };
-    let row = |row: &rusqlite::Row<'_>| {
-        let member = |(at, name): (usize, &String)| (name.clone(), value(row.get_ref_unwrap(at)));
-        Ok(names.iter().enumerate().map(member).collect())
+    let object = |row: store::Row| {
+        let members = row.columns().iter().cloned();
+        members.zip(row.values().iter().map(value)).collect()
     };
-    statement
-        .query_map([], row)
-        .unwrap()
-        .collect::<Result<_, _>>()
-        .unwrap()
+    let rows = dir.query("SELECT * FROM entry ORDER BY id");
+    rows.into_iter().map(object).collect()
 }
 
 /// Waits for the row that a test is about.
@@ -162,14 +155,29 @@ async fn a_store_that_is_locked_delays_rows_and_loses_none() {
     let answer = json!({"choices": [], "usage": {"prompt_tokens": 1, "completion_tokens": 2}});
     let upstream = FakeUpstream::with([Reply::json(200, answer.to_string())]).await;
     let gateway = Gateway::before(&upstream).await;
-    let conn = Connection::open(gateway.dir.path().join("data/weir.db")).unwrap();
-    conn.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let (unlock, until) = std::sync::mpsc::channel::<()>();
+    let (locked, is_locked) = tokio::sync::oneshot::channel();
+    let place = gateway.dir.place().clone();
+    let lock = std::thread::spawn(move || {
+        let mut conn = store::connect(&place).unwrap();
+        conn.transact(store::Mode::Write, |tx| {
+            // SQLite's writers lock all there is.
+            if let Place::Postgres(_) = place {
+                tx.run("LOCK TABLE entry IN EXCLUSIVE MODE")?;
+            }
+            locked.send(()).unwrap();
+            until.recv().unwrap();
+            Ok::<_, store::Error>(())
+        })
+    });
+    is_locked.await.unwrap();
     for _ in 0..20 {
         assert_eq!(gateway.chat(chat("up")).await.status(), 200);
     }
     assert!(rows(&gateway).is_empty());
     gateway.metric("weir_ledger_slots_waiting", 20).await;
-    conn.execute_batch("ROLLBACK").unwrap();
+    unlock.send(()).unwrap();
+    lock.join().unwrap().unwrap();
     gateway.metric("weir_ledger_slots_used", 0).await;
     assert_eq!(rows(&gateway).len(), 20);
 }
@@ -207,7 +215,7 @@ async fn an_operator_sees_usage_and_that_all_agree() {
         exit.stdout
     };
     let csv = usage(&["--by", "model", "--format", "csv"]).await;
-    assert_eq!(csv.lines().nth(1), Some("up,3,0,30,0,6,0"), "{csv}");
+    assert_eq!(csv.lines().nth(1), Some("up,3,30,0,6,0,0,0,3"), "{csv}");
     let json = usage(&["--by", "key", "--since", "1h", "--format", "json"]).await;
     let line: Value = serde_json::from_str(&json).unwrap();
     assert_eq!((&line["requests"], &line["input"]), (&json!(3), &json!(30)));
@@ -233,7 +241,6 @@ async fn what_is_settled_is_committed_before_a_clean_end() {
     gateway.chat(chat("up")).await;
     gateway.terminate();
     let dir = within("the end", gateway.dir_after_exit()).await;
-    let conn = Connection::open(dir.path().join("data/weir.db")).unwrap();
-    let count = conn.query_row("SELECT count(*) FROM entry", [], |row| row.get(0));
-    assert_eq!(count, Ok(1));
+    let count: i64 = dir.query("SELECT count(*) FROM entry")[0].get(0).unwrap();
+    assert_eq!(count, 1);
 }

@@ -101,7 +101,10 @@ fn nothing_at_all_is_a_configuration() {
     assert_eq!(config.server.body_max_bytes, 32 << 20);
     assert_eq!(config.server.heartbeat, Duration::from_secs(15));
     assert!(config.server.workers >= 1);
-    assert_eq!(config.store.sqlite, PathBuf::from("data/weir.db"));
+    assert_eq!(
+        config.store.at,
+        crate::domain::Place::Sqlite("data/weir.db".into())
+    );
     assert_eq!(
         (config.log.level, config.log.format),
         (Level::Info, LogFormat::Text)
@@ -253,7 +256,7 @@ fn the_data_directory_and_the_store_follow_each_other() {
         given.flags.data_dir = flag.map(PathBuf::from);
         let config = given.config();
         let path = |path: PathBuf| path.to_str().unwrap().to_owned();
-        (path(config.server.data_dir), path(config.store.sqlite))
+        (path(config.server.data_dir), config.store.at.to_string())
     };
     let pair = |dir: &str, file: &str| (dir.to_owned(), file.to_owned());
     let dir = "[server]\ndata_dir = '/d'\n";

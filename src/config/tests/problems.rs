@@ -1,6 +1,7 @@
 //! What is refused, and in which words.
 
 use super::Given;
+use crate::domain::Place;
 use std::fs;
 
 #[test]
@@ -153,14 +154,11 @@ fn an_admin_key_is_long_enough() {
 
 #[test]
 fn stores_of_later_versions_are_named() {
-    let given = Given::file("[store]\nurl = 'postgres://u:hidden@h/d'\nredis_url = 'redis://h'");
+    let given = Given::file("[store]\nredis_url = 'redis://h'");
     let problems = given.problems();
     assert_eq!(
         problems,
-        [
-            "config.toml:2: store.url: Postgres is not in this version of Weir; use sqlite:PATH",
-            "config.toml:3: store.redis_url: Redis is not in this version of Weir; leave it empty",
-        ]
+        ["config.toml:2: store.redis_url: Redis is not in this version of Weir; leave it empty",]
     );
 }
 
@@ -211,4 +209,56 @@ fn a_body_fits_the_memory_for_bodies() {
     let wrong = "expected a size, such as 64KiB, 32MiB or 1GiB";
     assert_eq!(problem("1MiB"), [format!("{place}{less}")]);
     assert_eq!(problem("plenty"), [format!("{place}{wrong}")]);
+}
+
+#[test]
+fn a_store_on_a_server_is_named_without_its_password() {
+    let server = |url: &str| {
+        let given = Given::file("[store]\nurl = '$STORE'").variable("STORE", url);
+        match given.config().store.at {
+            Place::Postgres(server) => server,
+            Place::Sqlite(path) => panic!("{path:?} is a file"),
+        }
+    };
+    let usual = server("postgres://u:hidden@db.example/d");
+    assert_eq!(usual.shown, "postgres://db.example:5432/d");
+    assert_eq!((usual.schema.as_str(), usual.tls), ("weir", false));
+    assert!(!format!("{usual:?}").contains("hidden"));
+    let other = server(
+        "postgresql://u@a:1,b:2/d?schema=two&sslmode=verify-full&sslrootcert=/ca.pem&application_name=x",
+    );
+    assert_eq!(other.shown, "postgres://a:1,b:2/d");
+    assert_eq!((other.schema.as_str(), other.tls), ("two", true));
+    assert_eq!(other.roots, Some("/ca.pem".into()));
+
+    let written = Given::file("[store]\nurl = 'postgres://u@h/d'").config();
+    assert!(matches!(written.store.at, Place::Postgres(_)));
+    assert_eq!(written.server.data_dir, std::path::Path::new("data"));
+}
+
+#[test]
+fn a_store_that_cannot_be_meant_is_refused_and_never_quoted() {
+    for (url, why) in [
+        (
+            "mysql://u:hidden@h/d",
+            "expected sqlite:PATH or postgres://",
+        ),
+        (
+            "postgres://u:hidden@h/d?sslmode=prefer",
+            "sslmode is `disable`",
+        ),
+        ("postgres://u:hidden@h/d?schema=Two", "schema is a name"),
+        ("postgres://u:hidden@h/d?schema=pg_x", "schema is a name"),
+        (
+            "postgres://u:hidden@h/d?nonsense=1",
+            "not one that Postgres has",
+        ),
+        ("postgres:///d", "names no host"),
+        ("$NOT_THERE", "the variable NOT_THERE is not set"),
+    ] {
+        let problems = Given::file(&format!("[store]\nurl = '{url}'")).problems();
+        assert_eq!(problems.len(), 1, "{problems:?}");
+        assert!(problems[0].contains(why), "{problems:?}");
+        assert!(!problems[0].contains("hidden"), "{problems:?}");
+    }
 }

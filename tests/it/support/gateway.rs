@@ -1,6 +1,6 @@
 //! A real gateway: the binary, a directory of its own, ports of the system's choosing.
 
-use super::{Conn, FakeUpstream, Response, until, within};
+use super::{Conn, Dir, FakeUpstream, Response, until, within};
 use std::{
     io::{BufRead, BufReader, Read},
     net::SocketAddr,
@@ -8,7 +8,6 @@ use std::{
     process::{Child, Command, Stdio},
     sync::{Arc, Mutex},
 };
-use tempfile::TempDir;
 use tokio::sync::Notify;
 
 /// A gateway that is still to be started.
@@ -27,7 +26,7 @@ pub struct Gateway {
     pub key: String,
     /// The first admin key; empty if the config brings one.
     pub admin: String,
-    pub dir: TempDir,
+    pub dir: Dir,
     child: Child,
     stdout: Lines,
     stderr: Lines,
@@ -128,12 +127,12 @@ impl Setup {
 
     /// Starts it.
     pub async fn start(self) -> Gateway {
-        let dir = tempfile::tempdir().unwrap();
-        self.start_in(dir).await
+        self.start_in(Dir::new()).await
     }
 
     /// Starts it in a directory where one may have run before.
-    pub async fn start_in(self, dir: TempDir) -> Gateway {
+    pub async fn start_in(self, dir: impl Into<Dir>) -> Gateway {
+        let dir = dir.into();
         std::fs::write(dir.path().join("config.toml"), self.text()).unwrap();
         let mut command = command(dir.path());
         command
@@ -317,20 +316,20 @@ impl Gateway {
     }
 
     /// Waits for its end, which must be a good one, and hands over its directory.
-    pub async fn dir_after_exit(mut self) -> TempDir {
+    pub async fn dir_after_exit(mut self) -> Dir {
         let status = until("the end of the process", async || {
             self.child.try_wait().unwrap()
         })
         .await;
         assert!(status.success(), "{status}: {}", self.log());
-        std::mem::replace(&mut self.dir, tempfile::tempdir().unwrap())
+        std::mem::take(&mut self.dir)
     }
 
     /// Kills it and hands over its directory.
-    pub fn killed(mut self) -> TempDir {
+    pub fn killed(mut self) -> Dir {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
-        std::mem::replace(&mut self.dir, tempfile::tempdir().unwrap())
+        std::mem::take(&mut self.dir)
     }
 
     /// Its resident memory in KiB.
@@ -401,6 +400,7 @@ fn command(dir: &Path) -> Command {
     command
         .current_dir(dir)
         .env_clear()
+        .envs(super::dir::store_variable(dir))
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());

@@ -1,10 +1,12 @@
 //! What the tests are written with: a real gateway, a scripted upstream, and a client that sees every byte.
 
 mod client;
+mod dir;
 mod gateway;
 mod upstream;
 
 pub use client::{Conn, Head, Response};
+pub use dir::{Database, Dir};
 pub use gateway::{Exit, Gateway, Key, Setup, free_port, weir};
 pub use upstream::{FakeUpstream, Feed, Reply};
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import time
 from collections.abc import Callable, Iterator
 
 import httpx2
@@ -128,3 +129,74 @@ def test_the_event_of_a_broken_stream(http: httpx2.Client, conforms):
     ask = {"model": "simulator/die-midstream", "messages": HELLO, "stream": True}
     *_, last = http.post("/chat/completions", json=ask).raise_for_status().text.strip().split("\n\n")
     conforms("ErrorResponse", json.loads(last.removeprefix("data: ")))
+
+
+USAGE = {
+    "completions": "completions?group_by=model&group_by=api_key_id&group_by=batch&group_by=service_tier&",
+    "completions by the hour": "completions?bucket_width=1h&",
+    "embeddings": "embeddings?group_by=project_id&group_by=user_id&",
+    "moderations": "moderations?",
+    "images": "images?group_by=size&group_by=source&",
+    "speeches": "audio_speeches?",
+    "transcriptions": "audio_transcriptions?",
+}
+
+
+@pytest.fixture(scope="session")
+def admin(gateway: Gateway) -> Iterator[httpx2.Client]:
+    headers = {"authorization": f"Bearer {gateway.admin_key}"}
+    with httpx2.Client(base_url=f"{gateway.control_url}/v1/organization", headers=headers) as client:
+        yield client
+
+
+def results(page: dict) -> list[dict]:
+    return [result for bucket in page["data"] for result in bucket["results"]]
+
+
+def make_use(http: httpx2.Client):
+    """Calls of several kinds, so that there are results to be held against the description."""
+    asks = {
+        "/chat/completions": {"model": "simulator/fast", "messages": HELLO},
+        "/embeddings": {"model": "simulator", "input": "x"},
+    }
+    for path, ask in asks.items():
+        http.post(path, json=ask).raise_for_status()
+
+
+def until_there(admin: httpx2.Client, path: str) -> dict:
+    """A page with results: what was called a moment ago is written down a moment later."""
+    deadline = time.monotonic() + 10
+    while not results(page := admin.get(path).raise_for_status().json()):
+        assert time.monotonic() < deadline
+    return page
+
+
+@pytest.mark.parametrize("query", USAGE.values(), ids=USAGE)
+def test_a_page_of_usage(http: httpx2.Client, admin: httpx2.Client, conforms, query: str):
+    path = f"/usage/{query}start_time={int(time.time()) - 3600}"
+    if query.startswith(("completions", "embeddings")):
+        make_use(http)
+        page = until_there(admin, path)
+    else:
+        page = admin.get(path).raise_for_status().json()
+    # Of the shapes of results, their `object` tells which it has to be; `oneOf` alone would take some for several.
+    shape = {"completions": "UsageCompletionsResult", "embeddings": "UsageEmbeddingsResult"}
+    for result in results(page):
+        conforms(shape[query.split("?")[0]], result)
+        assert result["object"] == f"organization.usage.{query.split('?')[0]}.result"
+    conforms("UsageResponse", page)
+
+
+def test_a_page_of_costs(http: httpx2.Client, admin: httpx2.Client, conforms):
+    make_use(http)
+    page = until_there(admin, f"/costs?start_time={int(time.time()) - 86_400}&group_by=line_item")
+    for result in results(page):
+        conforms("CostsResult", result)
+    conforms("UsageResponse", page)
+
+
+@pytest.mark.parametrize("path", ["/usage/completions", "/usage/completions?start_time=1&limit=99", "/costs?start_time=x", "/usage/nope"])
+def test_an_error_about_usage(admin: httpx2.Client, conforms, path: str):
+    answer = admin.get(path)
+    assert answer.status_code in (400, 404)
+    conforms("ErrorResponse", answer.json())

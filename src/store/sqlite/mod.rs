@@ -1,15 +1,30 @@
 //! The SQLite driver: makes the file, sets how it is written, applies migrations.
 //!
-//! Blocks, and is called from start-up only. Knows no table.
+//! Blocks. Knows no table.
 
-use super::Error;
-use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
+mod statement;
+
+pub(super) use statement::{add_new, add_up, execute, for_each};
+
+use super::{Error, Mode};
+use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior};
 use std::fs::{DirBuilder, OpenOptions};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 use std::{io, thread};
+
+/// Applied in this order, each once; the number of those applied is the version of a store.
+///
+/// A released one is never edited, and none may hold `BEGIN` or `COMMIT`: each runs in a transaction of its own.
+pub(super) const MIGRATIONS: &[&str] = &[
+    include_str!("../migrations/sqlite/0001_keys.sql"),
+    include_str!("../migrations/sqlite/0002_ledger.sql"),
+    include_str!("../migrations/sqlite/0003_charges.sql"),
+    include_str!("../migrations/sqlite/0004_hangup.sql"),
+    include_str!("../migrations/sqlite/0005_rollup_day_key.sql"),
+];
 
 const BUSY: Duration = Duration::from_secs(5); // far beyond any transaction of ours, and someone may be waiting at a prompt
 const RETRY: Duration = Duration::from_millis(10);
@@ -30,6 +45,28 @@ pub(super) fn open(path: &Path, migrations: &[&str]) -> Result<Connection, Error
     }
     migrate(&mut conn, path, migrations)?;
     Ok(conn)
+}
+
+/// Opens a database that is there already, for reading only.
+pub(super) fn open_reader(path: &Path) -> Result<Connection, Error> {
+    let open = || {
+        let conn = connect(path)?;
+        conn.pragma_update(None, "query_only", true)?;
+        Ok(conn)
+    };
+    open().map_err(|source| Error::Open {
+        path: path.into(),
+        source,
+    })
+}
+
+/// Begins a transaction. One that writes takes the lock at once: what it reads stays true until it commits.
+pub(super) fn begin(conn: &mut Connection, mode: Mode) -> Result<Transaction<'_>, Error> {
+    let behavior = match mode {
+        Mode::Read => TransactionBehavior::Deferred,
+        Mode::Write | Mode::Alone => TransactionBehavior::Immediate,
+    };
+    Ok(conn.transaction_with_behavior(behavior)?)
 }
 
 /// Makes `dir` and those above it that are missing, for their owner only.
@@ -90,6 +127,7 @@ fn is_busy(error: &rusqlite::Error) -> bool {
     error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy)
 }
 
+/// Brings the tables of a database up to date.
 pub(super) fn migrate(
     conn: &mut Connection,
     path: &Path,
@@ -104,7 +142,7 @@ pub(super) fn migrate(
         })?;
         if found > known {
             return Err(Error::Newer {
-                path: path.into(),
+                place: path.display().to_string(),
                 found,
                 known,
             });
@@ -113,9 +151,9 @@ pub(super) fn migrate(
             return Ok(());
         }
         apply_next(conn, migrations).map_err(|source| Error::Migrate {
-            path: path.into(),
+            place: path.display().to_string(),
             version: found + 1,
-            source,
+            source: Box::new(source.into()),
         })?;
     }
 }
@@ -134,3 +172,6 @@ fn apply_next(conn: &mut Connection, migrations: &[&str]) -> rusqlite::Result<()
 fn version(conn: &Connection) -> rusqlite::Result<u32> {
     conn.pragma_query_value(None, "user_version", |row| row.get(0))
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,164 @@
+//! `GET /v1/organization/usage/…` and `GET /v1/organization/costs`: what was used, in OpenAI's shapes.
+
+mod buckets;
+mod costs;
+mod kinds;
+
+pub use costs::costs;
+pub use kinds::Kind;
+
+use super::{authorize, json_text};
+use crate::{
+    app::App,
+    body::Body,
+    domain::Endpoint,
+    error::Error,
+    ledger::{Ask, Column, Line, Sum, Width},
+    wire::query::{Mistake, Query},
+};
+use buckets::{Page, Widths};
+use http::{HeaderMap, Response};
+use kinds::Group;
+use serde::Serialize;
+use std::time::SystemTime;
+
+/// Values that a column may have.
+type Only = Vec<(Column, Vec<String>)>;
+
+/// Results on one page at most: a page with more has fewer buckets, and says that more follow.
+const RESULTS_MAX: usize = 50_000;
+const WIDTHS: Widths = &[
+    ("1m", Width::Minute, 60, 1440),
+    ("1h", Width::Hour, 24, 168),
+    ("1d", Width::Day, 7, 31),
+];
+/// Parameters that every one of these paths takes.
+const COMMON: [&str; 8] = [
+    "start_time",
+    "end_time",
+    "bucket_width",
+    "limit",
+    "page",
+    "group_by",
+    "project_ids",
+    "api_key_ids",
+];
+
+/// What a client reads of a page.
+#[derive(Serialize)]
+struct Answer<T> {
+    object: &'static str,
+    data: Vec<Bucket<T>>,
+    has_more: bool,
+    next_page: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Bucket<T> {
+    object: &'static str,
+    start_time: u64,
+    end_time: u64,
+    results: Vec<T>,
+}
+
+/// Usage of one kind.
+pub async fn usage(
+    app: &App,
+    kind: &'static Kind,
+    headers: &HeaderMap,
+    query: Option<&str>,
+) -> Result<Response<Body>, Error> {
+    authorize(app, headers)?;
+    let names: Vec<&str> = COMMON.iter().chain(kind.filters).copied().collect();
+    let query = Query::parse(query, &names)?;
+    let page = Page::read(&query, WIDTHS, SystemTime::now())?;
+    let groups = query.words("group_by", kind.groups)?;
+    let filters = kind.only(&query)?;
+    let asked = Asked {
+        endpoints: kind.endpoints,
+        sums: kind.sums,
+        groups: &groups,
+        only: filters,
+    };
+    let answer = answer(app, page, asked, |line| kind.result(&groups, line));
+    json_text(&answer.await?)
+}
+
+/// What is to be in the buckets.
+struct Asked<'a> {
+    /// Of calls of these endpoints; of all, if there are none.
+    endpoints: &'static [Endpoint],
+    sums: &'static [Sum],
+    groups: &'a [Group],
+    /// Filters; without any list of them nothing can be in a bucket.
+    only: Option<Only>,
+}
+
+/// Fills the buckets of a page.
+async fn answer<T>(
+    app: &App,
+    mut page: Page,
+    asked: Asked<'_>,
+    result: impl Fn(Line) -> T,
+) -> Result<Answer<T>, Error> {
+    let mut lines = Vec::new();
+    if let (Some(mut only), Some((from, until))) = (asked.only, page.span()) {
+        let is_narrower = only.iter().any(|(column, _)| *column == Column::Endpoint);
+        if !asked.endpoints.is_empty() && !is_narrower {
+            let names = asked.endpoints.iter().map(|one| one.as_str().to_owned());
+            only.push((Column::Endpoint, names.collect()));
+        }
+        let columns = asked.groups.iter().filter_map(|group| group.column());
+        let ask = Ask {
+            from,
+            until,
+            width: page.width,
+            by: columns.collect(),
+            only,
+            sums: asked.sums,
+            lines_max: RESULTS_MAX,
+        };
+        let usage = app.reports.usage(&ask).await?;
+        page.cut(usage.until);
+        lines = usage.lines;
+    }
+    let whole = page.width.millis().unwrap_or(1);
+    let mut lines = lines.into_iter().peekable();
+    let mut data = Vec::with_capacity(page.buckets.len());
+    for (start_time, end_time) in &page.buckets {
+        let mut results = Vec::new();
+        // A line names the beginning of the whole bucket, also where this one was cut short.
+        while let Some(line) = lines.next_if(|line| line.start / whole == start_time * 1000 / whole)
+        {
+            results.push(result(line));
+        }
+        data.push(Bucket {
+            object: "bucket",
+            start_time: *start_time,
+            end_time: *end_time,
+            results,
+        });
+    }
+    let next_page = page.next();
+    Ok(Answer {
+        object: "page",
+        data,
+        has_more: next_page.is_some(),
+        next_page,
+    })
+}
+
+/// The values of the parameters that filter by a column.
+fn filters(query: &Query, columns: &[(&'static str, Column)]) -> Result<Only, Mistake> {
+    let mut only = Vec::new();
+    for (name, column) in columns {
+        let values: Vec<String> = query.all(name).map(str::to_owned).collect();
+        if values.iter().any(String::is_empty) {
+            return Err(Mistake::Wrong(name, "a list of names".to_owned()));
+        }
+        if !values.is_empty() {
+            only.push((*column, values));
+        }
+    }
+    Ok(only)
+}

@@ -1,0 +1,290 @@
+//! What was used: adds up rollups, and entries where a question is finer than those.
+//!
+//! Reads only, over the store's connection for reading, so that neither calls nor changes to keys wait for it.
+
+mod ask;
+mod export;
+mod statement;
+
+pub use ask::{Ask, Column, Width};
+pub use export::{Batch, Format, Wanted};
+
+use crate::{
+    domain::{Day, KeyId},
+    store::{self, Db, Row, Value},
+};
+use statement::Statement;
+
+/// Entries that are looked at for one answer. More would hold up whoever asks next.
+const ENTRIES_MAX: u64 = 250_000;
+
+/// Answers questions about usage. Clones share their connection.
+#[derive(Clone, Debug)]
+pub struct Reports(Db);
+
+/// Why there is no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum ReportError {
+    /// One bucket alone has more lines than were asked for at most.
+    #[error("more than {0} lines in one bucket")]
+    TooMany(usize),
+    /// The store does not answer.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+}
+
+/// An answer, by bucket and then by group.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// What was used, for each bucket and group that used anything.
+    pub lines: Vec<Line>,
+    /// Up to when that is all; earlier than what was asked if there was too much for one answer.
+    pub until: u64,
+}
+
+/// What one group used in one bucket.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Line {
+    /// When the bucket would begin if none were cut short, in milliseconds since 1970; 0 if there is one for all.
+    pub start: u64,
+    /// Whose, in the order of [`Ask::by`]; none where nobody is named.
+    pub group: Vec<Option<String>>,
+    /// How much.
+    pub sums: Sums,
+}
+
+/// What is added up; 0 where it was not asked for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Sums {
+    /// Calls.
+    pub requests: u64,
+    /// Those among them whose provider did not say what was used.
+    pub unreported: u64,
+    /// Those among them without a cost.
+    pub unpriced: u64,
+    /// Tokens of prompts, the next two included.
+    pub input: u64,
+    /// Tokens of prompts that a provider read from its cache.
+    pub cached: u64,
+    /// Tokens of prompts that a provider wrote to its cache.
+    pub cache_write: u64,
+    /// Tokens of answers, reasoning included.
+    pub output: u64,
+    /// Tokens of answers that were spent on reasoning.
+    pub reasoning: u64,
+    /// Tokens of sound in prompts.
+    pub audio_input: u64,
+    /// Tokens of sound in answers.
+    pub audio_output: u64,
+    /// Nano-dollars.
+    pub cost: u64,
+    /// Images, characters or seconds, by what was asked.
+    pub quantity: u64,
+}
+
+/// One of the [`Sums`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sum {
+    /// Calls.
+    Requests,
+    /// Those whose provider did not say what was used.
+    Unreported,
+    /// Those without a cost.
+    Unpriced,
+    /// Tokens of prompts.
+    Input,
+    /// Those from a provider's cache.
+    Cached,
+    /// Those to a provider's cache.
+    CacheWrite,
+    /// Tokens of answers.
+    Output,
+    /// Those of reasoning.
+    Reasoning,
+    /// Tokens of sound in prompts.
+    AudioInput,
+    /// Tokens of sound in answers.
+    AudioOutput,
+    /// Nano-dollars.
+    Cost,
+    /// Images, characters or seconds.
+    Quantity,
+}
+
+impl Sum {
+    /// All of them.
+    pub const ALL: [Self; 12] = [
+        Self::Requests,
+        Self::Unreported,
+        Self::Unpriced,
+        Self::Input,
+        Self::Cached,
+        Self::CacheWrite,
+        Self::Output,
+        Self::Reasoning,
+        Self::AudioInput,
+        Self::AudioOutput,
+        Self::Cost,
+        Self::Quantity,
+    ];
+
+    /// The column of a rollup.
+    fn column(self) -> &'static str {
+        match self {
+            Self::Requests => "requests",
+            Self::Unreported => "unreported",
+            Self::Unpriced => "unpriced",
+            Self::Input => "input",
+            Self::Cached => "cached",
+            Self::CacheWrite => "cache_write",
+            Self::Output => "output",
+            Self::Reasoning => "reasoning",
+            Self::AudioInput => "audio_input",
+            Self::AudioOutput => "audio_output",
+            Self::Cost => "cost",
+            Self::Quantity => "quantity",
+        }
+    }
+}
+
+impl Sums {
+    fn of(&mut self, sum: Sum) -> &mut u64 {
+        match sum {
+            Sum::Requests => &mut self.requests,
+            Sum::Unreported => &mut self.unreported,
+            Sum::Unpriced => &mut self.unpriced,
+            Sum::Input => &mut self.input,
+            Sum::Cached => &mut self.cached,
+            Sum::CacheWrite => &mut self.cache_write,
+            Sum::Output => &mut self.output,
+            Sum::Reasoning => &mut self.reasoning,
+            Sum::AudioInput => &mut self.audio_input,
+            Sum::AudioOutput => &mut self.audio_output,
+            Sum::Cost => &mut self.cost,
+            Sum::Quantity => &mut self.quantity,
+        }
+    }
+
+    /// Adds `more` to each.
+    pub fn add(&mut self, mut more: Self) {
+        for sum in Sum::ALL {
+            let all = self.of(sum);
+            *all = all.saturating_add(*more.of(sum));
+        }
+    }
+
+    /// All tokens.
+    pub fn tokens(&self) -> u64 {
+        self.input.saturating_add(self.output)
+    }
+}
+
+impl Reports {
+    /// Reports on the ledger in `store`.
+    pub fn new(store: Db) -> Self {
+        Self(store)
+    }
+
+    /// Adds up what `ask` asks for.
+    pub async fn usage(&self, ask: &Ask) -> Result<Usage, ReportError> {
+        let mut usage = Usage {
+            lines: Vec::new(),
+            until: self.reach(ask).await?,
+        };
+        for part in ask.parts(usage.until) {
+            let statement = Statement::new(ask, &part);
+            for row in self.0.query(statement.sql, statement.values).await? {
+                usage.lines.push(line(ask.by.len(), ask.sums, &row)?);
+            }
+            if usage.lines.len() > ask.lines_max {
+                cut(&mut usage, ask.lines_max)?;
+                break;
+            }
+        }
+        if ask.width == Width::Whole {
+            fold(&mut usage.lines);
+        }
+        Ok(usage)
+    }
+
+    /// What one key used on each of some days, by model. Looks at none but its rows, however many keys there are.
+    pub async fn days_of_key(
+        &self,
+        key: KeyId,
+        first: Day,
+        last: Day,
+    ) -> Result<Vec<Line>, ReportError> {
+        let days = std::iter::successors(Some(first), |day| Some(day.next()));
+        let days = days.take_while(|day| *day <= last);
+        let mut values: Vec<Value> = vec![key.as_str().into()];
+        values.extend(days.map(|day| Value::from(day.millis())));
+        let statement = Statement::days_of_key(values);
+        let rows = self.0.query(statement.sql, statement.values).await?;
+        let lines = rows.iter().map(|row| line(1, &Sum::ALL, row));
+        Ok(lines.collect::<Result<_, _>>()?)
+    }
+
+    /// How far one answer may reach that looks at entries one by one: to the end of a bucket, the first one at least.
+    async fn reach(&self, ask: &Ask) -> Result<u64, ReportError> {
+        let (from, until) = ask.whole();
+        let Some(bucket) = ask.width.millis().filter(|_| ask.is_about_entries()) else {
+            return Ok(until);
+        };
+        let sql =
+            "SELECT started_at FROM entry WHERE id >= $1 AND id < $2 ORDER BY id LIMIT 1 OFFSET $3";
+        let values: Vec<Value> = vec![
+            statement::first_id(from),
+            statement::first_id(until),
+            ENTRIES_MAX.into(),
+        ];
+        let rows = self.0.query(sql, values).await?;
+        let beyond: Option<u64> = rows.first().map(|row| row.get(0)).transpose()?;
+        Ok(beyond.map_or(until, |beyond| {
+            let first = (from / bucket + 1) * bucket;
+            (beyond / bucket * bucket).max(first).min(until)
+        }))
+    }
+}
+
+fn line(groups: usize, asked: &[Sum], row: &Row) -> Result<Line, store::Error> {
+    let name = |at: usize| {
+        let name: String = row.get(1 + at)?;
+        Ok::<_, store::Error>(Some(name).filter(|name| !name.is_empty()))
+    };
+    let mut sums = Sums::default();
+    let first = 1 + groups;
+    for (at, sum) in asked.iter().enumerate() {
+        *sums.of(*sum) = row.get(first + at)?;
+    }
+    Ok(Line {
+        start: row.get(0)?,
+        group: (0..groups).map(name).collect::<Result<_, _>>()?,
+        sums,
+    })
+}
+
+/// Takes off the last bucket, of which some lines are missing.
+fn cut(usage: &mut Usage, lines_max: usize) -> Result<(), ReportError> {
+    let last = usage.lines.last().map_or(0, |line| line.start);
+    usage.lines.retain(|line| line.start < last);
+    usage.until = usage.until.min(last);
+    match usage.lines.is_empty() {
+        true => Err(ReportError::TooMany(lines_max)),
+        false => Ok(()),
+    }
+}
+
+/// Makes one line of each group: the parts of the time came one by one.
+fn fold(lines: &mut Vec<Line>) {
+    lines.sort_by(|one, other| one.group.cmp(&other.group));
+    lines.dedup_by(|later, first| {
+        let is_same = later.group == first.group;
+        if is_same {
+            first.sums.add(later.sums);
+        }
+        is_same
+    });
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,267 @@
+//! Entries and rollups as rows, the same in both databases. A transaction holds both, so neither is ever without the
+//! other.
+
+use super::entry::{Entry, EntryId, Source};
+use crate::domain::{KeyId, NanoDollars, Outcome};
+use crate::store::{
+    Column, Connection, Error,
+    Kind::{self, Bytes, Int, Text},
+    Mode, Table, Value,
+};
+use std::collections::HashMap;
+
+/// A table of sums.
+#[derive(Clone, Copy)]
+pub(super) struct Rollup {
+    /// Its name.
+    pub(super) table: &'static str,
+    /// Milliseconds that a row is about.
+    pub(super) span: u64,
+    /// How many columns of [`GROUP`] it sums up by, from the first one on.
+    pub(super) groups: usize,
+}
+
+const DAY_MILLIS: u64 = 86_400_000;
+pub(super) const ROLLUPS: [Rollup; 3] = [
+    rollup("rollup_hour", DAY_MILLIS / 24, GROUP.len()),
+    rollup("rollup_day", DAY_MILLIS, GROUP.len()),
+    rollup("rollup_day_key", DAY_MILLIS, 5),
+];
+
+const fn rollup(table: &'static str, span: u64, groups: usize) -> Rollup {
+    Rollup {
+        table,
+        span,
+        groups,
+    }
+}
+
+/// Takes a figure from an entry.
+type Of<T> = fn(&Entry) -> T;
+
+/// The columns of an entry, and what of it goes there. Its key first.
+const ENTRY: [(&str, Kind, Of<Value>); 32] = [
+    ("id", Bytes, |entry| entry.id.0.into()),
+    ("started_at", Int, |entry| entry.started.into()),
+    ("request_id", Text, |entry| text(&entry.request)),
+    ("key_id", Text, |entry| text(entry.key.as_str())),
+    ("project_id", Text, |entry| maybe(&entry.project)),
+    ("user_id", Text, |entry| maybe(&entry.user)),
+    ("endpoint", Text, |entry| text(entry.endpoint.as_str())),
+    ("model", Text, |entry| text(&entry.model)),
+    ("served_model", Text, |entry| maybe(&entry.served_model)),
+    ("provider", Text, |entry| maybe(&entry.provider)),
+    ("upstream", Text, |entry| maybe(&entry.upstream)),
+    ("stream", Int, |entry| entry.stream.into()),
+    ("input", Int, |entry| entry.usage.input.into()),
+    ("cached", Int, |entry| entry.usage.cached.into()),
+    ("cache_write", Int, |entry| entry.usage.cache_write.into()),
+    ("output", Int, |entry| entry.usage.output.into()),
+    ("reasoning", Int, |entry| entry.usage.reasoning.into()),
+    ("audio_input", Int, |entry| entry.usage.audio_input.into()),
+    ("audio_output", Int, |entry| entry.usage.audio_output.into()),
+    ("source", Text, |entry| {
+        entry.source.map(Source::as_str).into()
+    }),
+    ("quantity", Int, |entry| entry.quantity.into()),
+    ("image_size", Text, |entry| maybe(&entry.image_size)),
+    ("cost", Int, |entry| {
+        entry.cost.map(NanoDollars::nanos).into()
+    }),
+    ("price", Text, |entry| maybe(&entry.price)),
+    ("first_us", Int, |entry| entry.first_us.into()),
+    ("duration_us", Int, |entry| entry.duration_us.into()),
+    ("attempts", Int, |entry| entry.attempts.into()),
+    ("outcome", Text, |entry| text(entry.outcome.as_str())),
+    ("status", Int, |entry| entry.status.into()),
+    ("finish_reason", Text, |entry| maybe(&entry.finish_reason)),
+    ("upstream_request_id", Text, |entry| {
+        maybe(&entry.upstream_request)
+    }),
+    ("metadata", Text, |entry| maybe(&entry.metadata)),
+];
+
+/// What is summed up by: the key of a rollup, and the same of an entry in SQL. Who pays and what was asked come first.
+pub(super) const GROUP: [(&str, Kind, &str); 8] = [
+    ("start", Int, "started_at"), // of the span in which it began
+    ("key_id", Text, "key_id"),
+    ("project_id", Text, "coalesce(project_id, '')"),
+    ("user_id", Text, "coalesce(user_id, '')"),
+    ("endpoint", Text, "endpoint"),
+    ("model", Text, "model"),
+    ("upstream", Text, "coalesce(upstream, '')"),
+    ("outcome", Text, "outcome"),
+];
+
+/// What an entry satisfies that used something whose price nobody knows.
+pub(super) const UNPRICED: &str = "cost IS NULL AND (source IS NOT NULL OR quantity IS NOT NULL)";
+
+/// What is summed up: the column, the same sum of entries as SQL, and what an entry adds to it.
+pub(super) const SUMS: [(&str, &str, Of<i64>); 12] = [
+    ("requests", "count(*)", |_| 1),
+    (
+        "unreported",
+        "count(*) FILTER (WHERE source IS DISTINCT FROM 'provider')",
+        |entry| (entry.source != Some(Source::Provider)).into(),
+    ),
+    (
+        "unpriced",
+        "count(*) FILTER (WHERE cost IS NULL AND (source IS NOT NULL OR quantity IS NOT NULL))",
+        |entry| entry.is_unpriced().into(),
+    ),
+    ("input", "sum(input)", |entry| count(entry.usage.input)),
+    ("cached", "sum(cached)", |entry| count(entry.usage.cached)),
+    ("cache_write", "sum(cache_write)", |entry| {
+        count(entry.usage.cache_write)
+    }),
+    ("output", "sum(output)", |entry| count(entry.usage.output)),
+    ("reasoning", "sum(reasoning)", |entry| {
+        count(entry.usage.reasoning)
+    }),
+    ("audio_input", "sum(audio_input)", |entry| {
+        count(entry.usage.audio_input)
+    }),
+    ("audio_output", "sum(audio_output)", |entry| {
+        count(entry.usage.audio_output)
+    }),
+    ("cost", "sum(cost)", |entry| {
+        entry.cost.map_or(0, NanoDollars::nanos)
+    }),
+    ("quantity", "sum(quantity)", |entry| count(entry.quantity)),
+];
+
+/// Entries deleted in one transaction: the writer waits behind it.
+const PRUNED_AT_ONCE: u64 = 500;
+
+/// What entries have in common that are summed up together.
+#[derive(PartialEq, Eq, Hash)]
+struct Group<'a> {
+    start: u64,
+    key: KeyId,
+    project: &'a str,
+    user: &'a str,
+    endpoint: &'static str,
+    /// None in a rollup that is coarser.
+    detail: Option<Detail<'a>>,
+}
+
+#[derive(PartialEq, Eq, Hash)]
+struct Detail<'a> {
+    model: &'a str,
+    upstream: &'a str,
+    outcome: Outcome,
+}
+
+type Sums = [i64; SUMS.len()];
+
+/// Writes entries and adds them to the rollups. An entry that is there already is left alone and added to nothing.
+pub(super) fn write(conn: &mut Connection, entries: &[Entry]) -> Result<usize, Error> {
+    let columns = ENTRY.map(|(name, kind, _)| (name, kind));
+    let table = Table {
+        name: "entry",
+        columns: &columns,
+        key: 1,
+    };
+    let row = |entry: &Entry| ENTRY.iter().map(|(_, _, value)| value(entry)).collect();
+    let rows: Vec<Vec<Value>> = entries.iter().map(row).collect();
+    conn.transact(Mode::Write, |tx| {
+        let is_new = tx.add_new(&table, &rows)?;
+        let new = || {
+            let marked = entries.iter().zip(&is_new);
+            marked
+                .filter(|(_, is_new)| **is_new)
+                .map(|(entry, _)| entry)
+        };
+        for rollup in ROLLUPS {
+            let columns = rollup.columns();
+            let table = Table {
+                name: rollup.table,
+                columns: &columns,
+                key: rollup.groups,
+            };
+            tx.add_up(&table, sums(new(), rollup))?;
+        }
+        Ok(new().count())
+    })
+}
+
+impl Rollup {
+    fn columns(self) -> Vec<Column<'static>> {
+        let key = GROUP[..self.groups].iter();
+        let key = key.map(|(name, kind, _)| (*name, *kind));
+        let sums = SUMS.iter().map(|(name, ..)| (*name, Int));
+        key.chain(sums).collect()
+    }
+}
+
+/// What `entries` add up to, as rows of `rollup`. Added up here, so that a sum is written once a transaction.
+fn sums<'a>(entries: impl Iterator<Item = &'a Entry>, rollup: Rollup) -> Vec<Vec<Value>> {
+    let mut groups: HashMap<Group<'a>, Sums> = HashMap::new();
+    for entry in entries {
+        let sums = groups.entry(group(entry, rollup)).or_default();
+        for (sum, (_, _, more)) in sums.iter_mut().zip(SUMS) {
+            *sum += more(entry);
+        }
+    }
+    groups.into_iter().map(row).collect()
+}
+
+fn group(entry: &Entry, rollup: Rollup) -> Group<'_> {
+    let detail = Detail {
+        model: &entry.model,
+        upstream: entry.upstream.as_deref().unwrap_or_default(),
+        outcome: entry.outcome,
+    };
+    Group {
+        start: entry.started / rollup.span * rollup.span,
+        key: entry.key,
+        project: entry.project.as_deref().unwrap_or_default(),
+        user: entry.user.as_deref().unwrap_or_default(),
+        endpoint: entry.endpoint.as_str(),
+        detail: (rollup.groups == GROUP.len()).then_some(detail),
+    }
+}
+
+/// In the order of [`GROUP`] and [`SUMS`].
+fn row((group, sums): (Group<'_>, Sums)) -> Vec<Value> {
+    let mut row: Vec<Value> = vec![
+        group.start.into(),
+        group.key.as_str().into(),
+        group.project.into(),
+        group.user.into(),
+        group.endpoint.into(),
+    ];
+    if let Some(detail) = group.detail {
+        row.extend([detail.model, detail.upstream, detail.outcome.as_str()].map(Value::from));
+    }
+    row.extend(sums.map(Value::Int));
+    row
+}
+
+/// The ledger bounds them far below what does not fit.
+fn count(tokens: Option<u64>) -> i64 {
+    tokens.unwrap_or(0) as i64
+}
+
+fn text(text: &str) -> Value {
+    text.into()
+}
+
+fn maybe(text: &Option<String>) -> Value {
+    text.as_deref().into()
+}
+
+/// Deletes some entries that began before `oldest`, and says how many.
+pub(super) fn prune(conn: &mut Connection, oldest: u64) -> Result<u64, Error> {
+    conn.transact(Mode::Write, |tx| {
+        // First of all, so that whoever compares entries with rollups leaves these out from the first deletion on.
+        tx.execute(
+            "UPDATE entries_kept SET since = $1 WHERE since < $1",
+            &[oldest.into()],
+        )?;
+        tx.execute(
+            "DELETE FROM entry WHERE id IN (SELECT id FROM entry WHERE id < $1 ORDER BY id LIMIT $2)",
+            &[EntryId::new(oldest, 0).0.into(), PRUNED_AT_ONCE.into()],
+        )
+    })
+}

@@ -1,0 +1,81 @@
+-- The twin of ../sqlite/0002_ledger.sql, which says what the columns mean.
+CREATE TABLE entry (
+    id                  BYTEA NOT NULL PRIMARY KEY CHECK (length(id) = 16),
+    started_at          BIGINT NOT NULL,
+    request_id          TEXT COLLATE "C" NOT NULL,
+    key_id              TEXT COLLATE "C" NOT NULL,
+    project_id          TEXT COLLATE "C",
+    user_id             TEXT COLLATE "C",
+    endpoint            TEXT COLLATE "C" NOT NULL,
+    model               TEXT COLLATE "C" NOT NULL,
+    served_model        TEXT COLLATE "C",
+    provider            TEXT COLLATE "C",
+    upstream            TEXT COLLATE "C",
+    stream              BIGINT NOT NULL,
+    input               BIGINT,
+    cached              BIGINT,
+    cache_write         BIGINT,
+    output              BIGINT,
+    reasoning           BIGINT,
+    audio_input         BIGINT,
+    audio_output        BIGINT,
+    source              TEXT COLLATE "C" CHECK (source IN ('provider', 'counted', 'estimated')),
+    cost                BIGINT,
+    first_us            BIGINT,
+    duration_us         BIGINT NOT NULL,
+    attempts            BIGINT NOT NULL,
+    outcome             TEXT COLLATE "C" NOT NULL,
+    status              BIGINT,
+    finish_reason       TEXT COLLATE "C",
+    upstream_request_id TEXT COLLATE "C",
+    metadata            TEXT COLLATE "C"
+);
+
+CREATE TABLE rollup_hour (
+    start        BIGINT NOT NULL,
+    key_id       TEXT COLLATE "C" NOT NULL,
+    project_id   TEXT COLLATE "C" NOT NULL DEFAULT '',
+    user_id      TEXT COLLATE "C" NOT NULL DEFAULT '',
+    model        TEXT COLLATE "C" NOT NULL,
+    upstream     TEXT COLLATE "C" NOT NULL,
+    endpoint     TEXT COLLATE "C" NOT NULL,
+    outcome      TEXT COLLATE "C" NOT NULL,
+    requests     BIGINT NOT NULL,
+    unreported   BIGINT NOT NULL,
+    unpriced     BIGINT NOT NULL,
+    input        BIGINT NOT NULL,
+    cached       BIGINT NOT NULL,
+    cache_write  BIGINT NOT NULL,
+    output       BIGINT NOT NULL,
+    reasoning    BIGINT NOT NULL,
+    audio_input  BIGINT NOT NULL,
+    audio_output BIGINT NOT NULL,
+    cost         BIGINT NOT NULL,
+    PRIMARY KEY (start, key_id, model, upstream, endpoint, outcome, project_id, user_id)
+);
+
+CREATE TABLE rollup_day (
+    start        BIGINT NOT NULL,
+    key_id       TEXT COLLATE "C" NOT NULL,
+    project_id   TEXT COLLATE "C" NOT NULL DEFAULT '',
+    user_id      TEXT COLLATE "C" NOT NULL DEFAULT '',
+    model        TEXT COLLATE "C" NOT NULL,
+    upstream     TEXT COLLATE "C" NOT NULL,
+    endpoint     TEXT COLLATE "C" NOT NULL,
+    outcome      TEXT COLLATE "C" NOT NULL,
+    requests     BIGINT NOT NULL,
+    unreported   BIGINT NOT NULL,
+    unpriced     BIGINT NOT NULL,
+    input        BIGINT NOT NULL,
+    cached       BIGINT NOT NULL,
+    cache_write  BIGINT NOT NULL,
+    output       BIGINT NOT NULL,
+    reasoning    BIGINT NOT NULL,
+    audio_input  BIGINT NOT NULL,
+    audio_output BIGINT NOT NULL,
+    cost         BIGINT NOT NULL,
+    PRIMARY KEY (start, key_id, model, upstream, endpoint, outcome, project_id, user_id)
+);
+
+CREATE TABLE entries_kept (since BIGINT NOT NULL);
+INSERT INTO entries_kept VALUES (0);

@@ -1,0 +1,140 @@
+use super::{Connection, MIGRATIONS};
+use crate::domain::{Place, Postgres, Secret};
+use crate::store::fixture::Fixture;
+use crate::store::{self, Db, Error, Mode};
+use std::time::Duration;
+
+const PATIENCE: Duration = Duration::from_secs(5);
+
+fn server(place: &Fixture) -> &Postgres {
+    match place.place() {
+        Place::Postgres(server) => server,
+        Place::Sqlite(_) => unreachable!("the fixture is one of Postgres"),
+    }
+}
+
+#[test]
+fn a_store_from_a_newer_weir_is_refused() {
+    let Some(place) = Fixture::postgres() else {
+        return;
+    };
+    let mut conn = store::connect(place.place()).unwrap();
+    let rows = conn
+        .query("SELECT version FROM store_version", &[])
+        .unwrap();
+    assert_eq!(rows[0].get::<u64>(0).unwrap(), MIGRATIONS.len() as u64);
+    conn.transact(Mode::Write, |tx| {
+        tx.run("UPDATE store_version SET version = 1000")
+    })
+    .unwrap();
+    let error = Db::open(place.place()).unwrap_err();
+    assert!(matches!(error, Error::Newer { found: 1000, .. }));
+    assert!(error.to_string().contains("use a newer weir"));
+}
+
+#[test]
+fn a_migration_that_fails_leaves_nothing_behind() {
+    let Some(place) = Fixture::postgres() else {
+        return;
+    };
+    let good = "CREATE TABLE a (x BIGINT);";
+    let broken = "CREATE TABLE b (x BIGINT); CREATE TABLE a (x BIGINT);";
+    let open = |migrations: &[&str]| {
+        let mut conn = Connection::new(server(&place), PATIENCE).unwrap();
+        conn.open(migrations).map(|()| conn)
+    };
+    let error = open(&[good, broken]).map(drop).unwrap_err();
+    assert!(matches!(error, Error::Migrate { version: 2, .. }));
+    let mut conn = open(&[good, "CREATE TABLE b (x BIGINT);"]).unwrap();
+    conn.begin(Mode::Read).unwrap();
+    conn.run("SELECT x FROM a; SELECT x FROM b").unwrap();
+}
+
+#[test]
+fn other_schemas_are_left_alone() {
+    let Some(place) = Fixture::postgres() else {
+        return;
+    };
+    let mut conn = store::connect(place.place()).unwrap();
+    let sql = "SELECT count(*) FROM information_schema.tables WHERE table_name = 'entry' AND table_schema = 'public'";
+    assert_eq!(conn.query(sql, &[]).unwrap()[0].get::<i64>(0).unwrap(), 0);
+    let path = conn.query("SELECT current_schemas(false)::text", &[]);
+    let path: String = path.unwrap()[0].get(0).unwrap();
+    assert_eq!(path, format!("{{{}}}", server(&place).schema));
+}
+
+#[test]
+fn a_connection_that_was_cut_is_made_anew() {
+    let Some(place) = Fixture::postgres() else {
+        return;
+    };
+    let mut conn = store::connect(place.place()).unwrap();
+    let mut other = store::connect(place.place()).unwrap();
+    let number = |conn: &mut store::Connection| {
+        let rows = conn.query("SELECT pg_backend_pid()", &[]).unwrap();
+        rows[0].get::<i64>(0).unwrap()
+    };
+    let first = number(&mut conn);
+    // Cut while it is idle: nobody notices.
+    let cut = "SELECT pg_terminate_backend(CAST($1 AS INTEGER))";
+    other.query(cut, &[first.into()]).unwrap();
+    let second = number(&mut conn);
+    assert_ne!(first, second);
+    // Cut in the middle: the transaction fails, and the next one is well.
+    let failed = conn.transact(Mode::Write, |tx| {
+        tx.run("UPDATE entries_kept SET since = 9")?;
+        other.query(cut, &[second.into()])?;
+        tx.run("UPDATE entries_kept SET since = 8")
+    });
+    assert!(failed.is_err());
+    let kept = conn.query("SELECT since FROM entries_kept", &[]).unwrap();
+    assert_eq!(kept[0].get::<i64>(0).unwrap(), 0);
+}
+
+#[test]
+fn a_failed_statement_that_was_overlooked_is_never_committed() {
+    let Some(place) = Fixture::postgres() else {
+        return;
+    };
+    let mut conn = store::connect(place.place()).unwrap();
+    let outcome = conn.transact(Mode::Write, |tx| {
+        tx.run("UPDATE entries_kept SET since = 9")?;
+        assert!(tx.run("SELECT nonsense").is_err());
+        Ok::<_, Error>(())
+    });
+    assert!(matches!(outcome, Err(Error::Spoiled)));
+}
+
+#[test]
+fn a_server_that_falls_silent_is_given_up_and_comes_back() {
+    let Some(place) = Fixture::postgres() else {
+        return;
+    };
+    store::connect(place.place()).unwrap();
+    let mut conn = Connection::new(server(&place), Duration::from_millis(200)).unwrap();
+    conn.begin(Mode::Read).unwrap();
+    assert!(matches!(conn.run("SELECT pg_sleep(60)"), Err(Error::Slow)));
+    assert!(matches!(conn.run("SELECT 1"), Err(Error::Away)));
+    conn.begin(Mode::Read).unwrap();
+    conn.run("SELECT 1").unwrap();
+}
+
+#[test]
+fn a_server_that_is_not_there_is_an_error_that_tells_no_password() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    drop(listener);
+    let server = Postgres {
+        url: Secret::new(format!("postgres://u:hush-hush@127.0.0.1:{port}/d")),
+        shown: format!("postgres://127.0.0.1:{port}/d"),
+        schema: "weir".to_owned(),
+        tls: false,
+        roots: None,
+    };
+    let place = Place::Postgres(server);
+    let error = Db::open(&place).unwrap_err();
+    assert!(matches!(error, Error::Connect(_)));
+    let debug = format!("{place:?} {error:?}");
+    let text = format!("{place} {debug} {:#}", anyhow::Error::new(error));
+    assert!(!text.contains("hush"), "{text}");
+}

@@ -1,0 +1,84 @@
+use super::{MIGRATIONS, migrate};
+use crate::domain::Place;
+use crate::store::{Db, Error, Mode};
+use rusqlite::Connection;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+fn mode(path: &Path) -> u32 {
+    std::fs::metadata(path).unwrap().permissions().mode() & 0o777
+}
+
+fn tables(conn: &Connection) -> Vec<String> {
+    let mut rows = conn
+        .prepare("SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name")
+        .unwrap();
+    rows.query_map([], |row| row.get(0))
+        .unwrap()
+        .map(Result::unwrap)
+        .collect()
+}
+
+#[tokio::test]
+async fn what_it_makes_is_for_the_owner_only_and_folded_in_at_the_end() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("a/b/weir.db");
+    let db = Db::open(&Place::Sqlite(path.clone())).unwrap();
+    db.transact(Mode::Write, |tx| tx.run("CREATE TABLE t (x)"))
+        .await
+        .unwrap();
+
+    assert_eq!(mode(&dir.path().join("a")), 0o700);
+    assert_eq!(mode(&dir.path().join("a/b")), 0o700);
+    for name in ["weir.db", "weir.db-wal", "weir.db-shm"] {
+        assert_eq!(mode(&path.with_file_name(name)), 0o600, "{name}");
+    }
+    drop(db.clone());
+    assert!(path.with_file_name("weir.db-wal").exists());
+    drop(db);
+    assert!(!path.with_file_name("weir.db-wal").exists());
+}
+
+#[test]
+fn a_store_from_a_newer_weir_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("weir.db");
+    let place = Place::Sqlite(path.clone());
+    drop(Db::open(&place).unwrap());
+    let conn = Connection::open(path).unwrap();
+    let found: u32 = conn
+        .pragma_query_value(None, "user_version", |row| row.get(0))
+        .unwrap();
+    assert_eq!(found, MIGRATIONS.len() as u32);
+    conn.pragma_update(None, "user_version", 1000).unwrap();
+
+    let error = Db::open(&place).unwrap_err();
+    assert!(matches!(error, Error::Newer { found: 1000, .. }));
+    assert!(error.to_string().contains("use a newer weir"));
+}
+
+#[test]
+fn a_migration_that_fails_leaves_nothing_behind() {
+    let mut conn = Connection::open_in_memory().unwrap();
+    let good = "CREATE TABLE a (x);";
+    let broken = "CREATE TABLE b (x); CREATE TABLE a (x);";
+    let path = Path::new("memory");
+
+    let error = migrate(&mut conn, path, &[good, broken]).unwrap_err();
+    assert!(matches!(error, Error::Migrate { version: 2, .. }));
+    assert_eq!(tables(&conn), ["a"]);
+
+    migrate(&mut conn, path, &[good, "CREATE TABLE b (x);"]).unwrap();
+    assert_eq!(tables(&conn), ["a", "b"]);
+}
+
+#[test]
+fn a_file_that_is_no_database_is_an_error_and_stays_as_it_was() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("notes.txt");
+    let text = "not a database, and longer than the header of one".repeat(10);
+    std::fs::write(&path, &text).unwrap();
+    let opened = Db::open(&Place::Sqlite(path.clone()));
+    assert!(matches!(opened, Err(Error::Open { .. })));
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), text);
+}

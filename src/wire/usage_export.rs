@@ -1,0 +1,286 @@
+//! A provider's own account of what was used: pages of OpenAI's usage API, or the CSV that their dashboard exports.
+
+use super::csv;
+use crate::domain::Day;
+use serde::Deserialize;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Results in one export at most.
+const ROWS_MAX: usize = 1_000_000;
+const DAY_SECONDS: u64 = 86_400;
+/// Beyond this no time is meant in seconds.
+const SECONDS_MAX: u64 = 1 << 37;
+
+/// What an export says.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct UsageExport {
+    /// Sums by day and model. The model is none if the export does not tell models apart.
+    pub used: BTreeMap<(Day, Option<String>), Figures>,
+    /// From and until when it is about, in seconds since 1970.
+    pub span: (u64, u64),
+    /// The kinds of usage that it names: `completions`, `embeddings` …
+    pub kinds: BTreeSet<String>,
+    /// It ends with a page that says that more follow.
+    pub is_cut: bool,
+}
+
+/// Figures that a provider and a ledger both have.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Figures {
+    /// Requests.
+    pub requests: u64,
+    /// Tokens of prompts.
+    pub input: u64,
+    /// Those among them that were read from the provider's cache.
+    pub cached: u64,
+    /// Tokens of answers.
+    pub output: u64,
+}
+
+/// Why an export cannot be read, and on which line.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("line {line}: {what}")]
+pub struct Fault {
+    line: usize,
+    what: String,
+}
+
+impl Figures {
+    /// Adds `more` to each.
+    pub fn add(&mut self, more: Self) {
+        self.requests = self.requests.saturating_add(more.requests);
+        self.input = self.input.saturating_add(more.input);
+        self.cached = self.cached.saturating_add(more.cached);
+        self.output = self.output.saturating_add(more.output);
+    }
+}
+
+/// Reads an export of either kind, which its first character tells.
+pub fn read(text: &str) -> Result<UsageExport, Fault> {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let mut export = UsageExport {
+        span: (u64::MAX, 0),
+        ..UsageExport::default()
+    };
+    match text.trim_start().starts_with(['{', '[']) {
+        true => pages(text, &mut export)?,
+        false => table(text, &mut export)?,
+    }
+    if export.span.0 >= export.span.1 {
+        return Err(fault(1, "there is no bucket in it"));
+    }
+    let named = export.used.keys().filter(|(_, model)| model.is_some());
+    let named = named.count();
+    if named > 0 && named < export.used.len() {
+        let what = "some results name a model and some do not: export it with group_by=model";
+        return Err(fault(1, what));
+    }
+    Ok(export)
+}
+
+fn fault(line: usize, what: impl Into<String>) -> Fault {
+    Fault {
+        line,
+        what: what.into(),
+    }
+}
+
+impl UsageExport {
+    /// Notes a bucket, and says which day it is of.
+    fn bucket(&mut self, start: u64, end: u64) -> Result<Day, &'static str> {
+        if start >= end || end > SECONDS_MAX {
+            return Err("a bucket that ends before it begins");
+        }
+        if start / DAY_SECONDS != (end - 1) / DAY_SECONDS {
+            return Err("a bucket that is not of one day in UTC");
+        }
+        self.span = (self.span.0.min(start), self.span.1.max(end));
+        Ok(Day::of_millis(start * 1000))
+    }
+
+    fn add(&mut self, day: Day, model: Option<String>, figures: Figures) -> Result<(), String> {
+        self.used.entry((day, model)).or_default().add(figures);
+        match self.used.len() > ROWS_MAX {
+            true => Err(format!("more than {ROWS_MAX} days and models")),
+            false => Ok(()),
+        }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Document {
+    Page(Page),
+    Pages(Vec<Page>),
+}
+
+#[derive(Deserialize)]
+struct Page {
+    data: Vec<Bucket>,
+    #[serde(default)]
+    has_more: bool,
+}
+
+#[derive(Deserialize)]
+struct Bucket {
+    start_time: u64,
+    end_time: u64,
+    results: Vec<Used>,
+}
+
+#[derive(Deserialize)]
+struct Used {
+    object: String,
+    #[serde(default)]
+    model: Option<String>,
+    #[serde(default)]
+    num_model_requests: u64,
+    #[serde(default)]
+    input_tokens: u64,
+    #[serde(default)]
+    input_cached_tokens: u64,
+    #[serde(default)]
+    output_tokens: u64,
+}
+
+/// Pages one behind the other, or in a list.
+fn pages(text: &str, export: &mut UsageExport) -> Result<(), Fault> {
+    let line_at = |offset: usize| 1 + text[..offset].matches('\n').count();
+    let mut documents = serde_json::Deserializer::from_str(text).into_iter::<Document>();
+    let mut seen = BTreeSet::new();
+    loop {
+        let line = line_at(documents.byte_offset());
+        let pages = match documents.next() {
+            None => return Ok(()),
+            Some(Ok(Document::Page(page))) => vec![page],
+            Some(Ok(Document::Pages(pages))) => pages,
+            Some(Err(error)) => {
+                // One of several shapes that do not fit has no place of its own.
+                let line = if error.line() > 0 { error.line() } else { line };
+                return Err(fault(
+                    line,
+                    format!("no page of OpenAI's usage API: {error}"),
+                ));
+            }
+        };
+        for page in pages {
+            export.is_cut = page.has_more;
+            add_page(page, &mut seen, export).map_err(|what| fault(line, what))?;
+        }
+    }
+}
+
+fn add_page(
+    page: Page,
+    seen: &mut BTreeSet<(u64, String)>,
+    export: &mut UsageExport,
+) -> Result<(), String> {
+    for bucket in page.data {
+        let day = export.bucket(bucket.start_time, bucket.end_time)?;
+        let first = bucket.results.first().map(|result| result.object.clone());
+        if first.is_some_and(|kind| !seen.insert((bucket.start_time, kind))) {
+            let start = bucket.start_time;
+            return Err(format!("the bucket that begins at {start} is there twice"));
+        }
+        for result in bucket.results {
+            let kind = result.object.strip_prefix("organization.usage.");
+            let kind = kind.and_then(|kind| kind.strip_suffix(".result"));
+            let kind = kind.ok_or_else(|| format!("no usage: `{}`", result.object))?;
+            export.kinds.insert(kind.to_owned());
+            let figures = Figures {
+                requests: result.num_model_requests,
+                input: result.input_tokens,
+                cached: result.input_cached_tokens,
+                output: result.output_tokens,
+            };
+            export.add(day, result.model, figures)?;
+        }
+    }
+    Ok(())
+}
+
+/// Where the columns of a table are. Those in which nothing was used may be missing.
+struct Columns {
+    start: usize,
+    end: usize,
+    model: Option<usize>,
+    requests: Option<usize>,
+    input: Option<usize>,
+    cached: Option<usize>,
+    output: Option<usize>,
+}
+
+fn table(text: &str, export: &mut UsageExport) -> Result<(), Fault> {
+    let broken = |line| fault(line, "a quote that is not closed, or stands where none can");
+    let (heading, mut rest) = csv::record(text).ok_or_else(|| broken(1))?;
+    let place = |name: &str| heading.iter().position(|column| column.trim() == name);
+    let (Some(start), Some(end)) = (place("start_time"), place("end_time")) else {
+        let what = "neither JSON nor a CSV with the columns start_time and end_time";
+        return Err(fault(1, what));
+    };
+    let columns = Columns {
+        start,
+        end,
+        model: place("model"),
+        requests: place("num_model_requests"),
+        input: place("input_tokens"),
+        cached: place("input_cached_tokens"),
+        output: place("output_tokens"),
+    };
+    let is_money = place("amount_value").is_some() || place("amount").is_some();
+    if is_money && columns.input.is_none() {
+        return Err(fault(1, "an export of costs: the one of usage has tokens"));
+    }
+    if columns.input.is_some() {
+        // The file does not say; of those that have tokens only this kind has any in its answers.
+        let kind = if columns.output.is_some() {
+            "completions"
+        } else {
+            "embeddings"
+        };
+        export.kinds.insert(kind.to_owned());
+    }
+    let mut line = 2;
+    while !rest.is_empty() {
+        let (fields, behind) = csv::record(rest).ok_or_else(|| broken(line))?;
+        if fields.iter().any(|field| !field.is_empty()) {
+            add_record(&fields, &columns, export).map_err(|what| fault(line, what))?;
+        }
+        line += rest[..rest.len() - behind.len()].matches('\n').count();
+        rest = behind;
+    }
+    Ok(())
+}
+
+fn add_record(
+    fields: &[String],
+    columns: &Columns,
+    export: &mut UsageExport,
+) -> Result<(), String> {
+    let field = |at: usize| fields.get(at).map_or("", |field| field.trim());
+    let number = |at: Option<usize>, name: &str| match at.map_or("", field) {
+        "" => Ok(0),
+        text => text
+            .parse::<u64>()
+            .map_err(|_| format!("{name} is no number: `{}`", text.escape_debug())),
+    };
+    let start = number(Some(columns.start), "start_time")?;
+    let end = number(Some(columns.end), "end_time")?;
+    let day = export.bucket(start, end)?;
+    let figures = Figures {
+        requests: number(columns.requests, "num_model_requests")?,
+        input: number(columns.input, "input_tokens")?,
+        cached: number(columns.cached, "input_cached_tokens")?,
+        output: number(columns.output, "output_tokens")?,
+    };
+    let model = columns.model.map_or("", field);
+    let model = Some(model.to_owned()).filter(|model| !model.is_empty());
+    // A bucket without any use is a line of its own.
+    match model.is_none() && figures == Figures::default() {
+        true => Ok(()),
+        false => export.add(day, model, figures),
+    }
+}
+
+#[cfg(test)]
+mod tests;
