@@ -22,7 +22,7 @@ fn authenticate(
     headers: &HeaderMap,
     arrival: &mut Arrival,
 ) -> Result<Caller, Error> {
-    match worker.app.keys.authenticate(headers) {
+    match worker.app.keys.authenticate_at(headers, arrival.at) {
         Ok(caller) => {
             arrival.key = Some(caller.key);
             Ok(caller)

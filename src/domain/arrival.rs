@@ -2,7 +2,7 @@
 
 use super::{KeyId, RequestId};
 use http::Method;
-use std::{net::IpAddr, sync::Arc};
+use std::{net::IpAddr, sync::Arc, time::SystemTime};
 use tokio::time::Instant;
 
 /// What the edge knows of a request, with what the inner steps add for the log line.
@@ -12,6 +12,8 @@ pub struct Arrival {
     pub id: RequestId,
     /// When its head was complete.
     pub started: Instant,
+    /// The same by the calendar.
+    pub at: SystemTime,
     /// Who sent it: the peer, or whom a trusted proxy names.
     pub client: IpAddr,
     /// Its method.

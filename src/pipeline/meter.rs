@@ -27,7 +27,7 @@ use http::{
 use std::{
     num::NonZeroU32,
     sync::Arc,
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::{Duration, UNIX_EPOCH},
 };
 use tokio::time::Instant;
 
@@ -67,10 +67,7 @@ impl Meter {
         arrival: &mut Arrival,
         call: &mut Call,
     ) -> Result<Self, Error> {
-        let since = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default();
-        let started = since.saturating_sub(arrival.started.elapsed());
+        let started = arrival.at.duration_since(UNIX_EPOCH).unwrap_or_default();
         let owner = call.caller.owner.as_deref();
         let flight = app.ledger.admit(&Admission {
             started: started.as_millis() as u64,

@@ -4,7 +4,7 @@ use crate::{config::Upstream, domain::RequestId};
 use bytes::{Bytes, BytesMut};
 use http::{
     HeaderMap, HeaderName, HeaderValue,
-    header::{ACCEPT_ENCODING, AUTHORIZATION, CONNECTION},
+    header::{ACCEPT_ENCODING, AUTHORIZATION, CONNECTION, Entry},
 };
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -12,8 +12,6 @@ const UPSTREAM_REQUEST_ID: HeaderName = HeaderName::from_static("x-weir-upstream
 /// Headers that are added to a request: encoding, id, credential, host, length. A map that has to grow for them costs
 /// more than all of them.
 const ADDED: usize = 5;
-/// Headers that are added to an answer: those of every answer, those of a stream, and the length.
-const ADDED_BACK: usize = 7;
 
 /// The client's headers that are an upstream's business.
 ///
@@ -65,26 +63,25 @@ pub fn headers(
 }
 
 /// An upstream's headers that are the client's business.
-pub fn of_upstream(upstream: HeaderMap) -> HeaderMap {
-    let named = named_by_connection(&upstream);
+///
+/// Changed in place: most of them go on, and a second map would hash every name once more.
+pub fn of_upstream(mut headers: HeaderMap) -> HeaderMap {
+    let named = named_by_connection(&headers);
     let is_meant = |name: &HeaderName| {
         !is_hop_by_hop(name) && !is_upstreams_own(name) && !named.contains(name)
     };
-    let mut headers = HeaderMap::with_capacity(upstream.len() + ADDED_BACK);
-    let mut lines = upstream.into_iter().peekable();
-    let mut name = None;
-    while let Some((first, value)) = lines.next() {
-        if first.is_some() {
-            name = first.filter(is_meant).map(|name| match name {
-                name if name == X_REQUEST_ID => UPSTREAM_REQUEST_ID,
-                name => name,
-            });
-        }
-        // A name comes with the first of its values only.
-        let goes_on = matches!(lines.peek(), Some((None, _)));
-        let name = if goes_on { name.clone() } else { name.take() };
-        if let Some(name) = name {
-            headers.append(name, value);
+    let unmeant: Vec<_> = headers
+        .keys()
+        .filter(|name| !is_meant(name))
+        .cloned()
+        .collect();
+    for name in unmeant {
+        headers.remove(name);
+    }
+    if let Entry::Occupied(ids) = headers.entry(X_REQUEST_ID) {
+        let (_, ids) = ids.remove_entry_mult();
+        for id in ids.collect::<Vec<_>>() {
+            headers.append(UPSTREAM_REQUEST_ID, id);
         }
     }
     headers

@@ -110,13 +110,15 @@ impl Open {
         request: &Request<Incoming>,
     ) -> Self {
         let client = client_address(&worker, peer, request.headers());
+        let at = SystemTime::now();
         let arrival = Arrival {
             id: request
                 .headers()
                 .get(X_REQUEST_ID)
                 .and_then(RequestId::from_client)
-                .unwrap_or_else(new_id),
+                .unwrap_or_else(|| new_id(at)),
             started: Instant::now(),
+            at,
             client,
             method: request.method().clone(),
             path: loggable(request.uri().path()).into(),
@@ -257,8 +259,8 @@ fn seconds(time: Duration) -> HeaderValue {
     HeaderValue::from_bytes(&text[zeros..]).expect("digits and a point")
 }
 
-/// A new request id.
-pub(super) fn new_id() -> RequestId {
+/// An id for a request that came in at `at`.
+pub(super) fn new_id(at: SystemTime) -> RequestId {
     /// Random bytes taken from the system at a time: a call for each request would cost more than the request's id.
     const POOL: usize = 1024;
     thread_local! {
@@ -275,9 +277,7 @@ pub(super) fn new_id() -> RequestId {
         *used += 16;
         u128::from_ne_bytes(*taken)
     });
-    let since = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or(Duration::ZERO);
+    let since = at.duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
     RequestId::new(since.as_millis() as u64, random)
 }
 
@@ -380,7 +380,8 @@ mod tests {
 
     #[test]
     fn ids_differ() {
-        let ids: std::collections::HashSet<_> = (0..200).map(|_| new_id().to_string()).collect();
+        let ids: std::collections::HashSet<_> =
+            (0..200).map(|_| new_id(UNIX_EPOCH).to_string()).collect();
         assert_eq!(ids.len(), 200);
     }
 }

@@ -218,14 +218,18 @@ fn put_digits(places: &mut [u8], number: u64) {
 
 /// Writes a number; the formatting machinery would cost more than all the rest.
 fn push_number(line: &mut String, number: u64) {
-    let mut power = 1;
-    while number / power >= 10 {
-        power *= 10;
+    let mut text = [0; 20]; // as many as 64 bits can have
+    let mut from = text.len();
+    let mut rest = number;
+    loop {
+        from -= 1;
+        text[from] = b'0' + (rest % 10) as u8;
+        rest /= 10;
+        if rest == 0 {
+            break;
+        }
     }
-    while power > 0 {
-        line.push(char::from(b'0' + (number / power % 10) as u8));
-        power /= 10;
-    }
+    line.push_str(std::str::from_utf8(&text[from..]).expect("digits are ASCII"));
 }
 
 /// The date that lies `days` after 1970-01-01, by counting in eras of 400 years that begin in March.

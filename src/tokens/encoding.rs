@@ -43,7 +43,10 @@ impl Encoding {
             Self::Cl100k => bpe_openai::cl100k_base(),
             Self::O200k => bpe_openai::o200k_base(),
         };
-        LOADED[self as usize].store(true, Ordering::Relaxed);
+        // Only once: a store would take the line from all other threads.
+        if !self.is_loaded() {
+            LOADED[self as usize].store(true, Ordering::Relaxed);
+        }
         tokenizer
     }
 }

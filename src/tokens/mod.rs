@@ -18,6 +18,7 @@ mod model;
 mod prompt;
 mod text;
 mod tools;
+mod words;
 
 pub use answer::{Answer, Answered, Slot};
 pub use counter::Counter;

@@ -364,6 +364,7 @@ fn fragment() -> impl Strategy<Value = String> {
         "234",
         "²",
         ".",
+        ",",
         "!!",
         "--",
         "{\"",

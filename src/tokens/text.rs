@@ -1,6 +1,6 @@
 //! One text that arrives in pieces, counted as the whole.
 
-use super::{Count, Encoding, Why};
+use super::{Count, Encoding, Why, words};
 use std::collections::VecDeque;
 
 /// Words at the end of a text that more text may still change.
@@ -30,9 +30,19 @@ pub struct Running {
     /// How long `held` may get before it is cut again. It doubles as long as no boundary is found, or else one long
     /// word would be read again with every piece.
     fold_at: usize,
-    /// `held` is one plain word.
-    is_plain: bool,
+    /// What is held, if that is one word of a simple kind.
+    simple: Option<Simple>,
     too_long: bool,
+}
+
+/// A word that is cut without the pattern.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Simple {
+    /// Small Latin letters behind a space at most and a capital at most. As many such letters may follow as like: every
+    /// encoding takes them for one word, from which a space or a mark always begins another.
+    Plain,
+    /// A comma, a full stop or the like behind a plain word. A plain word with a space before it ends it.
+    Mark,
 }
 
 impl Running {
@@ -43,14 +53,14 @@ impl Running {
             settled: 0,
             held: String::new(),
             fold_at: FOLD_BYTES,
-            is_plain: false,
+            simple: None,
             too_long: false,
         }
     }
 
     /// Takes in the next piece.
     pub fn push(&mut self, piece: &str) {
-        if self.push_plain(piece) {
+        if self.push_simple(piece) {
             return;
         }
         self.held.push_str(piece);
@@ -66,33 +76,37 @@ impl Running {
         }
     }
 
-    /// Takes in the next piece without the pattern, if it goes on with a plain word or is the next one.
+    /// Takes in the next piece without the pattern, if it goes on with a plain word, or is the next one or a mark.
     ///
     /// That is most of what models write, and a fraction of the work.
-    fn push_plain(&mut self, piece: &str) -> bool {
+    fn push_simple(&mut self, piece: &str) -> bool {
         let bytes = piece.as_bytes();
-        let goes_on = bytes.iter().all(u8::is_ascii_lowercase);
-        if self.is_plain && goes_on && self.held.len() + bytes.len() < FOLD_BYTES {
+        if bytes.len() + self.held.len() >= FOLD_BYTES {
+            self.simple = None;
+            return false;
+        }
+        let is_plain = self.simple == Some(Simple::Plain);
+        if is_plain && bytes.iter().all(u8::is_ascii_lowercase) {
             self.held.push_str(piece);
             return true;
         }
-        let begins = bytes.len() < FOLD_BYTES && is_plain_word(bytes);
-        if begins && (self.held.is_empty() || self.is_plain && bytes[0] == b' ') {
-            self.settled += self.count_plain();
+        let begins = match bytes {
+            [b',' | b'.' | b';' | b':' | b'!' | b'?'] if is_plain => Some(Simple::Mark),
+            [b' ', ..] if self.simple.is_some() && is_plain_word(bytes) => Some(Simple::Plain),
+            _ if self.held.is_empty() && is_plain_word(bytes) => Some(Simple::Plain),
+            _ => None,
+        };
+        if begins.is_some() {
+            self.settled += self.count_simple();
             self.held.clear();
             self.held.push_str(piece);
-            self.is_plain = true;
-            return true;
         }
-        self.is_plain = false;
-        false
+        self.simple = begins;
+        begins.is_some()
     }
 
-    fn count_plain(&self) -> u64 {
-        match self.held.is_empty() {
-            true => 0,
-            false => self.encoding.load().bpe.count(self.held.as_bytes()) as u64,
-        }
+    fn count_simple(&self) -> u64 {
+        words::tokens(self.encoding, self.held.as_bytes())
     }
 
     /// Tokens that are certain, whatever comes.
@@ -109,9 +123,9 @@ impl Running {
     ///
     /// It reads what is held: a few words, which is long only in a text of very long ones.
     pub fn count(&mut self) -> Count {
-        let open = match self.is_plain {
-            true => self.count_plain(),
-            false => self.fold(),
+        let open = match self.simple {
+            Some(_) => self.count_simple(),
+            None => self.fold(),
         };
         Count {
             tokens: self.settled + open,
@@ -125,7 +139,7 @@ impl Running {
         let mut open = VecDeque::with_capacity(OPEN_WORDS + 1);
         let mut done = 0;
         for word in tokenizer.split(&self.held) {
-            let tokens = tokenizer.bpe.count(word.as_bytes()) as u64;
+            let tokens = words::tokens(self.encoding, word.as_bytes());
             open.push_back((word.len(), tokens));
             if open.len() > OPEN_WORDS
                 && let Some((bytes, tokens)) = open.pop_front()
@@ -142,7 +156,7 @@ impl Running {
             self.settled += open.drain(..).map(|(_, tokens)| tokens).sum::<u64>();
             open.push_back((bytes, tokens));
             done = self.held.len() - bytes;
-            self.is_plain = true;
+            self.simple = Some(Simple::Plain);
         }
         self.held.drain(..done);
         self.fold_at = FOLD_BYTES.max(self.held.len() * 2);
@@ -151,8 +165,6 @@ impl Running {
     }
 }
 
-/// Whether `bytes` are small Latin letters behind a space at most and a capital at most: what every encoding takes for
-/// one word, however many such letters follow, and from which a space always begins another.
 fn is_plain_word(bytes: &[u8]) -> bool {
     let letters = bytes.strip_prefix(b" ").unwrap_or(bytes);
     let small = match letters {

@@ -205,6 +205,9 @@ fn check(saw: &Saw, rows: &[Row], sent: u64) {
     };
     if saw.whole {
         assert_eq!(outcome, "completed", "{saw:?}");
+    }
+    // A call is settled before its client has the end, so one that was cut off just then is exact as well.
+    if outcome == "completed" {
         assert_eq!(source.as_deref(), Some("provider"), "{saw:?}");
         assert_eq!(
             (*input, *output),

@@ -193,6 +193,20 @@ async fn a_rotated_key_gives_way_to_its_successor() {
 }
 
 #[tokio::test]
+async fn a_policy_for_hang_ups_is_told_and_outlives_a_rotation() {
+    let dir = tempfile::tempdir().unwrap();
+    let run = async |arguments: &[&str]| weir(dir.path(), arguments, &[]).await;
+    let create = ["key", "create", "--json", "--on-hangup"];
+    let made = Key::of(&run(&[&create[..], &["finish-up-to=500"]].concat()).await);
+    run(&["key", "rotate", &made.id]).await;
+    let listed = run(&["key", "list", "--json"]).await.stdout;
+    let policy = "\"on_hangup\":\"finish-up-to=500\"";
+    assert_eq!(listed.matches(policy).count(), 2, "{listed}");
+    let wrong = run(&[&create[..], &["perhaps"]].concat()).await;
+    assert_eq!(wrong.code, Some(2), "{wrong:?}");
+}
+
+#[tokio::test]
 async fn keys_are_made_listed_and_revoked_while_nothing_runs() {
     let dir = Dir::new();
     let made = Key::of(

@@ -68,6 +68,13 @@ path = '/v1/../x'
 }
 
 #[test]
+fn a_policy_for_hang_ups_is_one_of_three() {
+    let problems = Given::file("[server]\non_hangup = 'finish-up-to=0'\n").problems();
+    let expected = "config.toml:2: server.on_hangup: expected cancel, finish or finish-up-to=N with a number of tokens";
+    assert_eq!(problems, [expected]);
+}
+
+#[test]
 fn a_syntax_error_has_a_line_and_a_column_and_no_quotation() {
     let problems = Given::file("[server]\nlisten = sk-secret\n").problems();
     assert_eq!(problems.len(), 1);
