@@ -18,12 +18,13 @@ pub use report::{
 };
 
 use crate::{
-    domain::{Asked, Place},
+    domain::{Asked, Endpoint, Place},
     store,
     telemetry::metrics,
 };
 use flight::Table;
 use std::{
+    cell::Cell,
     path::PathBuf,
     sync::{
         Arc,
@@ -134,6 +135,8 @@ impl Ledger {
         Ok(Flight {
             shared: Arc::clone(&self.0),
             slot,
+            endpoint: admission.endpoint,
+            answer: Cell::new(None),
         })
     }
 
@@ -188,11 +191,15 @@ fn flush(shared: &Shared, every: Duration) {
 pub struct Flight {
     shared: Arc<Shared>,
     slot: u32,
+    endpoint: Endpoint,
+    /// Who answers has been noted: with this status, and whether as a stream.
+    answer: Cell<Option<(u16, bool)>>,
 }
 
 impl Flight {
     /// Notes who answers.
     pub fn answered(&self, answer: &Answer<'_>) {
+        self.answer.set(Some((answer.status, answer.stream)));
         self.shared.table.answer(self.slot, answer);
     }
 
@@ -222,7 +229,10 @@ impl Flight {
 
     /// Writes down the end. Never waits: it runs when a stream is dropped, and a hang-up must not lose a charge.
     pub fn settle(self, settlement: &Settlement<'_>) -> Settled {
-        let settled = self.shared.table.settle(self.slot, settlement);
+        // Not read back from the slot: that is for whoever finds it after a crash.
+        let (endpoint, answer) = (self.endpoint, self.answer.get());
+        let table = &self.shared.table;
+        let settled = table.settle(self.slot, endpoint, answer, settlement);
         if settled.usage_refused {
             metrics::usage_refused();
         }

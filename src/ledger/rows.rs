@@ -21,9 +21,10 @@ pub(super) struct Rollup {
     pub(super) groups: usize,
 }
 
-const DAY_MILLIS: u64 = 86_400_000;
+const HOUR_MILLIS: u64 = 3_600_000;
+const DAY_MILLIS: u64 = 24 * HOUR_MILLIS;
 pub(super) const ROLLUPS: [Rollup; 3] = [
-    rollup("rollup_hour", DAY_MILLIS / 24, GROUP.len()),
+    rollup("rollup_hour", HOUR_MILLIS, GROUP.len()),
     rollup("rollup_day", DAY_MILLIS, GROUP.len()),
     rollup("rollup_day_key", DAY_MILLIS, 5),
 ];
@@ -134,7 +135,7 @@ pub(super) const SUMS: [(&str, &str, Of<i64>); 12] = [
 const PRUNED_AT_ONCE: u64 = 500;
 
 /// What entries have in common that are summed up together.
-#[derive(PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
 struct Group<'a> {
     start: u64,
     key: KeyId,
@@ -145,7 +146,7 @@ struct Group<'a> {
     detail: Option<Detail<'a>>,
 }
 
-#[derive(PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
 struct Detail<'a> {
     model: &'a str,
     upstream: &'a str,
@@ -172,6 +173,7 @@ pub(super) fn write(conn: &mut Connection, entries: &[Entry]) -> Result<usize, E
                 .filter(|(_, is_new)| **is_new)
                 .map(|(entry, _)| entry)
         };
+        let finest = added(new());
         for rollup in ROLLUPS {
             let columns = rollup.columns();
             let table = Table {
@@ -179,7 +181,7 @@ pub(super) fn write(conn: &mut Connection, entries: &[Entry]) -> Result<usize, E
                 columns: &columns,
                 key: rollup.groups,
             };
-            tx.add_up(&table, sums(new(), rollup))?;
+            tx.add_up(&table, rollup.rows(&finest))?;
         }
         Ok(new().count())
     })
@@ -194,31 +196,52 @@ impl Rollup {
     }
 }
 
-/// What `entries` add up to, as rows of `rollup`. Added up here, so that a sum is written once a transaction.
-fn sums<'a>(entries: impl Iterator<Item = &'a Entry>, rollup: Rollup) -> Vec<Vec<Value>> {
-    let mut groups: HashMap<Group<'a>, Sums> = HashMap::new();
+type Groups<'a> = HashMap<Group<'a>, Sums, foldhash::fast::RandomState>;
+
+/// What `entries` add up to by the hour and all else that tells them apart. Added up here, so that a sum is written
+/// once a transaction.
+fn added<'a>(entries: impl Iterator<Item = &'a Entry>) -> Groups<'a> {
+    let mut groups = Groups::default();
     for entry in entries {
-        let sums = groups.entry(group(entry, rollup)).or_default();
+        let sums = groups.entry(group(entry)).or_default();
         for (sum, (_, _, more)) in sums.iter_mut().zip(SUMS) {
             *sum += more(entry);
         }
     }
-    groups.into_iter().map(row).collect()
+    groups
 }
 
-fn group(entry: &Entry, rollup: Rollup) -> Group<'_> {
-    let detail = Detail {
-        model: &entry.model,
-        upstream: entry.upstream.as_deref().unwrap_or_default(),
-        outcome: entry.outcome,
-    };
+fn group(entry: &Entry) -> Group<'_> {
     Group {
-        start: entry.started / rollup.span * rollup.span,
+        start: entry.started / HOUR_MILLIS * HOUR_MILLIS,
         key: entry.key,
         project: entry.project.as_deref().unwrap_or_default(),
         user: entry.user.as_deref().unwrap_or_default(),
         endpoint: entry.endpoint.as_str(),
-        detail: (rollup.groups == GROUP.len()).then_some(detail),
+        detail: Some(Detail {
+            model: &entry.model,
+            upstream: entry.upstream.as_deref().unwrap_or_default(),
+            outcome: entry.outcome,
+        }),
+    }
+}
+
+impl Rollup {
+    /// The sums of this rollup, which is no finer than those that are there.
+    fn rows(self, finest: &Groups<'_>) -> Vec<Vec<Value>> {
+        let mut groups = Groups::default();
+        for (group, more) in finest {
+            let group = Group {
+                start: group.start / self.span * self.span,
+                detail: group.detail.filter(|_| self.groups == GROUP.len()),
+                ..*group
+            };
+            let sums = groups.entry(group).or_default();
+            for (sum, more) in sums.iter_mut().zip(more) {
+                *sum += more;
+            }
+        }
+        groups.into_iter().map(row).collect()
     }
 }
 

@@ -252,7 +252,9 @@ impl World {
             price: is_priced(&call.name).then_some(&price),
             quantity: None,
         };
-        self.table().settle(call.slot, &settlement);
+        let answer = call.answered.then_some((200, true));
+        self.table()
+            .settle(call.slot, Endpoint::Chat, answer, &settlement);
         let estimate = call.answered.then_some(call.chunks);
         let source = match said {
             Some(_) => Some("provider"),

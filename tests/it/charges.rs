@@ -48,11 +48,8 @@ async fn a_stream_costs_what_its_last_event_says() {
     let prices = price("m", "input = 0.15\noutput = 0.6")
         + &price("m", "tier = \"priority\"\ninput = 0.2555\noutput = 1");
     let gateway = gateway(&upstream, &prices).await;
-    gateway
-        .stream(chat_stream("up"))
-        .await
-        .chunks(END.len())
-        .await;
+    let told = event("Hi").len() + END.len();
+    gateway.stream(chat_stream("up")).await.chunks(told).await;
     // 7 × 255.5 + 3 × 1000 = 4788.5, rounded up
     let expected = json!({"cost": 4789, "price": "i0.2555 o1", "outcome": "completed"});
     says(&row(&gateway).await, &expected);

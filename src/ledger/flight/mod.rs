@@ -9,7 +9,7 @@ mod slot;
 mod stack;
 
 use super::entry::{Admission, Answer, Entry, EntryId, Settled, Settlement, Tokens};
-use crate::domain::Asked;
+use crate::domain::{Asked, Endpoint};
 use map::{HEADER_BYTES, LABEL_BYTES, Map, SLOT_BYTES};
 use slot::{NOTE_WORDS, Slot, State, Torn, WORDS};
 use stack::Stack;
@@ -182,11 +182,17 @@ impl Table {
     }
 
     /// Ends a call and queues its slot for the writer.
-    pub(super) fn settle(&self, index: u32, settlement: &Settlement<'_>) -> Settled {
-        let settled = self.slot(index).settle(settlement);
+    pub(super) fn settle(
+        &self,
+        index: u32,
+        endpoint: Endpoint,
+        answer: Option<(u16, bool)>,
+        settlement: &Settlement<'_>,
+    ) -> Settled {
+        let settled = self.slot(index).settle(endpoint, answer, settlement);
         // A slot that was spoiled from outside is queued too: the writer sets it aside.
         self.queue(index);
-        settled.unwrap_or_default()
+        settled
     }
 
     fn queue(&self, index: u32) {

@@ -174,31 +174,32 @@ impl<'a> Slot<'a> {
         self.0[TOKENS].store(word, Ordering::Relaxed);
     }
 
-    /// Writes down the end.
-    pub(super) fn settle(self, settlement: &Settlement<'_>) -> Result<Settled, Torn> {
-        let admission = self.admission()?;
-        let answer = self.answered()?;
-        let asked = self.asked();
-        let how = answer.as_ref().map(|answer| (answer.status, answer.stream));
+    /// Writes down the end of a call to `endpoint` that was answered with this status, as a stream or not.
+    pub(super) fn settle(
+        self,
+        endpoint: Endpoint,
+        answer: Option<(u16, bool)>,
+        settlement: &Settlement<'_>,
+    ) -> Settled {
         let (usage, source, refused) = judge(
             settlement.usage,
             settlement.counted,
-            admission.endpoint,
-            how,
+            endpoint,
+            answer,
             self.counts(),
         );
         let status = Some(settlement.status);
-        let quantity = sane_quantity(settlement.quantity).or(spoken(&asked, how));
+        let quantity = sane_quantity(settlement.quantity).or(spoken(&self.asked(), answer));
         let figures = Figures {
             usage,
             source,
             quantity,
         };
-        let cost = self.conclude(settlement, admission.endpoint, status, figures);
-        Ok(Settled {
+        let cost = self.conclude(settlement, endpoint, status, figures);
+        Settled {
             usage_refused: refused || settlement.usage_refused,
             unpriced: cost.is_none() && figures.is_anything(),
-        })
+        }
     }
 
     /// Settles a call that nobody follows any more, with what it had come to.
@@ -379,7 +380,7 @@ impl<'a> Slot<'a> {
         }
     }
 
-    fn admission(self) -> Result<Admitted, Torn> {
+    pub(super) fn admission(self) -> Result<Admitted, Torn> {
         let content = self.section(ADMISSION).read()?.ok_or(Torn)?;
         let mut fields = Fields(&content);
         Ok(Admitted {
@@ -412,7 +413,7 @@ impl<'a> Slot<'a> {
         read().unwrap_or_default()
     }
 
-    fn answered(self) -> Result<Option<Answered>, Torn> {
+    pub(super) fn answered(self) -> Result<Option<Answered>, Torn> {
         let Some(content) = self.section(ANSWER).read()? else {
             return Ok(None);
         };
@@ -470,11 +471,11 @@ impl Figures {
     }
 }
 
-struct Admitted {
+pub(super) struct Admitted {
     id: EntryId,
     started: u64,
     key: KeyId,
-    endpoint: Endpoint,
+    pub(super) endpoint: Endpoint,
     stream: bool,
     has_note: bool,
     request: String,
@@ -484,9 +485,9 @@ struct Admitted {
 }
 
 #[derive(Default)]
-struct Answered {
-    status: u16,
-    stream: bool,
+pub(super) struct Answered {
+    pub(super) status: u16,
+    pub(super) stream: bool,
     upstream: Option<String>,
     provider: Option<String>,
     upstream_request: Option<String>,

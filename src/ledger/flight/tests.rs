@@ -49,6 +49,20 @@ fn settlement(usage: Option<Usage>) -> Settlement<'static> {
     }
 }
 
+/// Settles a call as what its slot says it is.
+fn settle(table: &Table, index: u32, settlement: &Settlement<'_>) -> Settled {
+    let slot = table.slot(index);
+    let endpoint = slot.admission().map(|call| call.endpoint);
+    let answer = slot.answered().unwrap_or_default();
+    let answer = answer.map(|answer| (answer.status, answer.stream));
+    table.settle(
+        index,
+        endpoint.unwrap_or(Endpoint::Chat),
+        answer,
+        settlement,
+    )
+}
+
 fn settled(table: &Table) -> Vec<Entry> {
     let mut slots = Vec::new();
     table.take_settled(&mut slots);
@@ -68,7 +82,7 @@ fn an_entry_is_read_as_it_was_written() {
         cached: Some(4),
         ..Usage::default()
     };
-    let settled_as = table.settle(slot, &settlement(Some(usage)));
+    let settled_as = settle(&table, slot, &settlement(Some(usage)));
     assert_eq!(
         (settled_as.usage_refused, settled_as.unpriced),
         (false, true)
@@ -106,7 +120,8 @@ fn the_longest_texts_fit_and_longer_ones_are_cut_at_a_character() {
             ..ANSWER
         },
     );
-    table.settle(
+    settle(
+        &table,
         slot,
         &Settlement {
             served_model: Some(&long),
@@ -139,7 +154,7 @@ fn the_longest_price_fits_and_makes_the_cost() {
         price,
         ..settlement(Some(usage))
     };
-    assert!(!table.settle(slot, &settlement).unpriced);
+    assert!(!settle(&table, slot, &settlement).unpriced);
     let entry = &settled(&table)[0];
     assert_eq!(entry.price.as_deref(), Some(&*text));
     assert_eq!(entry.cost, Some(NanoDollars::new(1_999_998_247)));
@@ -160,7 +175,7 @@ fn a_cost_that_no_call_can_have_is_none() {
         price: Some(&price),
         ..settlement(Some(usage))
     };
-    assert!(table.settle(slot, &settlement).unpriced);
+    assert!(settle(&table, slot, &settlement).unpriced);
     let entry = &settled(&table)[0];
     assert_eq!((entry.cost, entry.price.as_deref()), (None, None));
 }
@@ -214,7 +229,7 @@ fn what_a_passing_request_asks_is_noted_for_its_own_call_only() {
     table.ask(slot, sequence, &asked);
     table.answer(slot, &ANSWER);
     assert_eq!(table.asked(slot), asked);
-    table.settle(slot, &settlement(None));
+    settle(&table, slot, &settlement(None));
     let entry = &settled(&table)[0];
     assert_eq!((entry.model.as_str(), entry.quantity), ("tts-1", Some(7)));
     table.free(slot);
@@ -238,7 +253,7 @@ fn what_a_provider_says_must_be_able_to_be() {
         ..Usage::default()
     };
     assert!(
-        table.settle(slot, &settlement(Some(usage))).usage_refused,
+        settle(&table, slot, &settlement(Some(usage))).usage_refused,
         "it is reported"
     );
     let entry = &settled(&table)[0];
@@ -289,7 +304,7 @@ fn a_full_table_gives_no_slot_until_one_is_free() {
         .map(|_| table.admit(&admission("r", "m")).unwrap())
         .collect();
     assert_eq!(table.admit(&admission("r", "m")), None);
-    table.settle(slots[3], &settlement(None));
+    settle(&table, slots[3], &settlement(None));
     assert_eq!(table.admit(&admission("r", "m")), None, "not committed yet");
     table.take_settled(&mut Vec::new());
     table.free(slots[3]);
@@ -301,7 +316,7 @@ fn a_torn_slot_is_set_aside_and_never_guessed() {
     let dir = tempfile::tempdir().unwrap();
     let (table, _) = open(&dir);
     let slot = table.admit(&admission("r", "m")).unwrap();
-    table.settle(slot, &settlement(None));
+    settle(&table, slot, &settlement(None));
     table.admit(&admission("whole", "m")).unwrap();
     drop(table);
     let path = dir.path().join("flight.table");
