@@ -8,11 +8,12 @@ use crate::{
     config::{self, Config, Flags, Loaded, Problems, Provider, Tls, reload},
     events::Bus,
     ledger::{self, Ledger, Reports},
+    route::Routes,
     server::{self, Connections, Workers, tls::Certificate},
     store::Db,
     tasks::{self, Signal},
     telemetry::{self, Log, metrics},
-    tokens::Counter,
+    tokens::{Counter, Encoding, Model},
     upstream::Pool,
 };
 use anyhow::Context;
@@ -132,8 +133,10 @@ fn build(
 ) -> Result<(Arc<App>, ledger::Threads), Ending> {
     let metrics = Arc::new(metrics::install().context("no metrics")?);
     let (ledger, threads) = open_ledger(&config)?;
+    let snapshot = Snapshot::new(config);
+    load_encodings(&ledger, &snapshot.routes);
     let app = Arc::new(App {
-        snapshot: ArcSwap::from_pointee(Snapshot::new(config)),
+        snapshot: ArcSwap::from_pointee(snapshot),
         keys,
         events: Bus::default(),
         ledger,
@@ -149,6 +152,20 @@ fn build(
         started: SystemTime::now(),
     });
     Ok((app, threads))
+}
+
+/// Loads what calls were counted with that a crash cut off: their clients are about to come back, and the first of them
+/// should be counted from their first word. Otherwise an encoding waits for somebody who needs it.
+fn load_encodings(ledger: &Ledger, routes: &Routes) {
+    for name in ledger.interrupted_models() {
+        let targets = routes.model(name).map_or(&[][..], |model| &model.to);
+        let models = targets
+            .iter()
+            .map(|target| Model::named(target.model.as_deref().unwrap_or(name)));
+        models
+            .filter_map(|model| model.encoding())
+            .for_each(Encoding::make_ready);
+    }
 }
 
 fn open_ledger(config: &Config) -> Result<(Ledger, ledger::Threads), Ending> {

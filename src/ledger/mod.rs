@@ -25,6 +25,7 @@ use crate::{
 use flight::Table;
 use std::{
     cell::Cell,
+    collections::BTreeSet,
     path::PathBuf,
     sync::{
         Arc,
@@ -68,7 +69,10 @@ pub enum OpenError {
 pub struct Full;
 
 /// Keeps entries.
-pub struct Ledger(Arc<Shared>);
+pub struct Ledger {
+    shared: Arc<Shared>,
+    interrupted: BTreeSet<String>,
+}
 
 /// The threads behind a ledger.
 #[must_use = "they are closed before the process ends"]
@@ -120,7 +124,10 @@ impl Ledger {
                 spawn("weir-flush", move || flush(&shared, options.flush))
             })
             .transpose()?;
-        let ledger = Self(Arc::clone(&shared));
+        let ledger = Self {
+            shared: Arc::clone(&shared),
+            interrupted: leftovers.models,
+        };
         let threads = Threads {
             shared,
             writer,
@@ -131,13 +138,18 @@ impl Ledger {
 
     /// Takes a slot for a call, which must not go upstream without one.
     pub fn admit(&self, admission: &Admission<'_>) -> Result<Flight, Full> {
-        let slot = self.0.table.admit(admission).ok_or(Full)?;
+        let slot = self.shared.table.admit(admission).ok_or(Full)?;
         Ok(Flight {
-            shared: Arc::clone(&self.0),
+            shared: Arc::clone(&self.shared),
             slot,
             endpoint: admission.endpoint,
             answer: Cell::new(None),
         })
+    }
+
+    /// Models that calls of an earlier process asked for, which were in the air when it died.
+    pub fn interrupted_models(&self) -> impl Iterator<Item = &str> {
+        self.interrupted.iter().map(String::as_str)
     }
 
     /// Calls that are not over.
@@ -148,7 +160,7 @@ impl Ledger {
 
     /// Slots that are taken, and those among them that wait for the store.
     pub fn slots(&self) -> (u32, u32) {
-        (self.0.table.used(), self.0.table.waiting())
+        (self.shared.table.used(), self.shared.table.waiting())
     }
 }
 

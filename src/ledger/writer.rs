@@ -16,9 +16,11 @@ use std::{
 use tokio::time::Instant;
 
 /// How long the first entry of a batch waits for others, so that they share a commit: what that costs beside the rows
-/// (two waits for the disk, the sums) is then paid twenty times a second at most.
-const LINGER: Duration = Duration::from_millis(50);
-/// Entries a transaction: enough to make the commit cheap, and over in a few milliseconds.
+/// (two waits for the disk, the sums) is then paid a few times a second.
+const LINGER: Duration = Duration::from_millis(100);
+/// How often the writer looks in the meantime whether it must not wait any longer.
+const LOOK: Duration = Duration::from_millis(20);
+/// Entries a transaction: enough to make the commit cheap, and over in some milliseconds.
 const BATCH: usize = 1024;
 /// Pauses after a failure, from the first to the longest.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
@@ -79,8 +81,15 @@ impl Writer {
             shared.table.is_drained() && !shared.stop.load(Ordering::SeqCst)
         };
         self.shared.bell.wait(PRUNE, idle);
-        if !self.shared.stop.load(Ordering::SeqCst) {
-            thread::park_timeout(LINGER);
+        self.linger();
+    }
+
+    /// Gives entries the time to become many.
+    fn linger(&self) {
+        let Shared { table, stop, .. } = &*self.shared;
+        let until = Instant::now() + LINGER;
+        while !table.is_filling() && !stop.load(Ordering::SeqCst) && Instant::now() < until {
+            thread::park_timeout(LOOK);
         }
     }
 

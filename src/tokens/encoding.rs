@@ -25,6 +25,11 @@ impl Encoding {
         self.load().count(text) as u64
     }
 
+    /// Loads it, unless it is loaded. Blocks for a tenth of a second.
+    pub fn make_ready(self) {
+        self.load();
+    }
+
     /// Whether counting starts at once.
     pub fn is_loaded(self) -> bool {
         LOADED[self as usize].load(Ordering::Relaxed)

@@ -14,6 +14,7 @@ use map::{HEADER_BYTES, LABEL_BYTES, Map, SLOT_BYTES};
 use slot::{NOTE_WORDS, Slot, State, Torn, WORDS};
 use stack::Stack;
 use std::{
+    collections::BTreeSet,
     fs::{File, OpenOptions},
     io::{self, Read, Write},
     os::unix::fs::OpenOptionsExt,
@@ -48,6 +49,8 @@ pub enum Error {
 
 /// All slots.
 pub(super) struct Table {
+    /// How many may be taken; an earlier config may have made more.
+    slots: u32,
     map: Map,
     path: PathBuf,
     links: Box<[AtomicU32]>,
@@ -62,13 +65,18 @@ pub(super) struct Table {
     admitted: AtomicU64,
 }
 
+/// More models than that are not told apart after a crash.
+const MODELS_MAX: usize = 64;
+
 /// What was found in a table at the start.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Leftovers {
     /// Calls that had ended.
     pub(super) settled: usize,
     /// Calls that were in the air.
     pub(super) interrupted: usize,
+    /// The models that those asked for, or the first of them.
+    pub(super) models: BTreeSet<String>,
     /// Slots that cannot be trusted, and were set aside.
     pub(super) torn: usize,
 }
@@ -78,6 +86,7 @@ impl Table {
     pub(super) fn open(path: &Path, slots: u32, start: u64) -> Result<(Self, Leftovers), Error> {
         let map = Map::open(path, slots as usize)?;
         let table = Self {
+            slots,
             links: (0..map.slots()).map(|_| AtomicU32::default()).collect(),
             map,
             path: path.into(),
@@ -113,7 +122,12 @@ impl Table {
             let settled = match slot.state() {
                 // It was not, a moment ago: someone else writes here.
                 Ok(State::Free) => Err(Torn),
-                Ok(State::InFlight) => slot.interrupt().inspect(|()| found.interrupted += 1),
+                Ok(State::InFlight) => slot.interrupt().map(|model| {
+                    found.interrupted += 1;
+                    if found.models.len() < MODELS_MAX {
+                        found.models.insert(model);
+                    }
+                }),
                 Ok(State::Settled) => slot.entry().map(|_| found.settled += 1),
                 Err(torn) => Err(torn),
             };
@@ -256,6 +270,11 @@ impl Table {
     /// Slots that are not free.
     pub(super) fn used(&self) -> u32 {
         self.used.load(Ordering::Relaxed)
+    }
+
+    /// Whether more than one slot in eight waits for the writer: it should not let them become more.
+    pub(super) fn is_filling(&self) -> bool {
+        self.waiting() > self.slots / 8
     }
 
     /// Slots that wait for the writer to commit.

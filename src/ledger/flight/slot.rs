@@ -202,14 +202,14 @@ impl<'a> Slot<'a> {
         }
     }
 
-    /// Settles a call that nobody follows any more, with what it had come to.
-    pub(super) fn interrupt(self) -> Result<(), Torn> {
+    /// Settles a call that nobody follows any more, with what it had come to, and says what model it asked for.
+    pub(super) fn interrupt(self) -> Result<String, Torn> {
+        let admission = self.admission()?;
         if self.section(SETTLEMENT).read()?.is_some() {
             // It was settled but for its state.
             self.set(State::Settled);
-            return Ok(());
+            return Ok(admission.model);
         }
-        let admission = self.admission()?;
         let answer = self.answered()?;
         let asked = self.asked();
         let counts = self.counts();
@@ -238,7 +238,7 @@ impl<'a> Slot<'a> {
             quantity: spoken(&asked, how),
         };
         self.conclude(&settlement, admission.endpoint, status, figures);
-        Ok(())
+        Ok(admission.model)
     }
 
     fn conclude(
