@@ -1,6 +1,9 @@
 //! What is written down of a call, and when: as it begins, when an upstream answers, when it is over.
 
-use crate::domain::{Endpoint, KeyId, NanoDollars, Outcome, Price, Usage};
+use crate::{
+    domain::{Endpoint, KeyId, NanoDollars, Outcome, Price, Usage},
+    tokens::estimate_stream,
+};
 
 /// Names one entry. Begins with the milliseconds since 1970, so that entries sort by time.
 ///
@@ -281,9 +284,14 @@ fn estimate(endpoint: Endpoint, answer: Option<(u16, bool)>, counts: Counts) -> 
         exact: false,
     };
     match (endpoint, answer?) {
+        // These are charged by what is not tokens.
+        (endpoint, _) if endpoint.makes_images() || endpoint == Endpoint::Speech => None,
         (_, (200..=299, true)) => match counts.tokens {
             Some(tokens) if tokens.exact => Some(tokens),
-            tokens => Some(about(tokens.map_or(0, |t| t.count).max(counts.chunks))),
+            tokens => {
+                let guess = tokens.map_or(0, |tokens| tokens.count);
+                Some(about(estimate_stream(guess, counts.chunks)))
+            }
         },
         (Endpoint::Chat | Endpoint::Completions, (200..=299, false)) => {
             Some(about(counts.bytes / BYTES_A_TOKEN))

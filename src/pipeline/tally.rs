@@ -6,7 +6,9 @@ use crate::{
     domain::{Endpoint, Usage},
     ledger::{Counted, Tokens},
     telemetry::metrics,
-    tokens::{Answer, Answered, Count, Counter, Encoding, Model, Running, Slot, Why},
+    tokens::{
+        Answer, Answered, Count, Counter, Encoding, Model, Running, Slot, Why, estimate_stream,
+    },
     wire::answer::Part,
 };
 use bytes::Bytes;
@@ -205,7 +207,7 @@ impl Tally {
         self.texts = Texts::Away(texts.into_answer(&self.counter, self.model));
     }
 
-    /// Counts what `said` leaves open; `chunks` are events, of which each has a token at least. `done` runs once, here
+    /// Counts what `said` leaves open; `chunks` are the events of a stream that had text. `done` runs once, here
     /// and now or on a thread that counts.
     pub(super) fn finish(
         self,
@@ -349,7 +351,7 @@ fn counted(input: Option<Count>, output: Option<Answered>, chunks: u64) -> Count
     }
     let tokens = |count: Count| match count.estimated {
         None => count.tokens,
-        Some(_) => count.tokens.max(chunks),
+        Some(_) => estimate_stream(count.tokens, chunks),
     };
     let reasoning = output.map(|answered| answered.reasoning.tokens);
     Counted {

@@ -11,6 +11,18 @@ pub fn estimate(text: &str) -> u64 {
     estimate.tokens()
 }
 
+/// Pieces of a stream whose text comes to more tokens than that, each, are no tokens.
+const PIECE_TOKENS_MAX: u64 = 10;
+
+/// Estimates a stream of `pieces` whose text `guess` estimates: servers send a token a piece or, rarely, many. What a
+/// text comes to is a matter of its encoding, and how many pieces there were is not.
+pub fn estimate_stream(guess: u64, pieces: u64) -> u64 {
+    match guess <= pieces.saturating_mul(PIECE_TOKENS_MAX) {
+        true => pieces,
+        false => guess,
+    }
+}
+
 /// An estimate of a text that arrives in pieces.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Estimate {

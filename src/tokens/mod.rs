@@ -23,7 +23,7 @@ mod words;
 pub use answer::{Answer, Answered, Slot};
 pub use counter::Counter;
 pub use encoding::Encoding;
-pub use estimate::estimate;
+pub use estimate::{estimate, estimate_stream};
 pub use model::Model;
 pub use text::Running;
 

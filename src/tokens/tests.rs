@@ -557,3 +557,11 @@ fn what_was_sent_is_counted_before_the_counter_is_gone() {
         [Count::exact(2); 100]
     );
 }
+
+#[test]
+fn a_piece_of_a_stream_is_a_token_unless_it_is_a_paragraph() {
+    assert_eq!(estimate_stream(0, 3), 3);
+    assert_eq!(estimate_stream(29, 3), 3);
+    assert_eq!(estimate_stream(31, 3), 31);
+    assert_eq!(estimate_stream(7, 0), 7);
+}
