@@ -54,10 +54,10 @@ impl<'a> Section<'a> {
         if self.checksum(used) != checksum {
             return Err(Torn);
         }
-        // Word by word: each call reads two sections on its worker when it is settled.
-        let mut content = Vec::with_capacity(used * 8);
-        for word in &self.words[PREFIX..PREFIX + used] {
-            content.extend_from_slice(&word.load(Ordering::Relaxed).to_le_bytes());
+        let mut content = vec![0; used * 8];
+        let words = &self.words[PREFIX..PREFIX + used];
+        for (bytes, word) in content.chunks_exact_mut(8).zip(words) {
+            bytes.copy_from_slice(&word.load(Ordering::Relaxed).to_le_bytes());
         }
         content.truncate(len);
         Ok(Some(content))
