@@ -11,7 +11,8 @@ mod stack;
 use super::entry::{Admission, Answer, Entry, EntryId, Settled, Settlement, Tokens};
 use crate::domain::{Asked, Endpoint};
 use map::{HEADER_BYTES, LABEL_BYTES, Map, SLOT_BYTES};
-use slot::{NOTE_WORDS, Slot, State, Torn, WORDS};
+use section::Torn;
+use slot::{NOTE_WORDS, Slot, State, WORDS};
 use stack::Stack;
 use std::{
     collections::BTreeSet,
@@ -40,7 +41,7 @@ pub enum Error {
         path: PathBuf,
     },
     /// It is no flight table, or one of another version.
-    #[error("{} is no flight table that this weir can read", path.display())]
+    #[error("{} is no flight table that this weir can read: if an earlier one made it, let that one settle its calls, then move the file away", path.display())]
     Foreign {
         /// The table's file.
         path: PathBuf,

@@ -1,10 +1,13 @@
 //! A part of a slot that is written once in a call's life: how it is put together, sealed with a checksum, and read.
 
-use super::slot::Torn;
 use std::{
     fmt,
     sync::atomic::{AtomicU64, Ordering},
 };
+
+/// A slot or a section whose content cannot be trusted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Torn;
 
 /// Words before a section's content: the checksum and the length in bytes.
 pub(super) const PREFIX: usize = 2;

@@ -6,7 +6,7 @@
 
 use super::{
     map::{NOTE_BYTES, SLOT_BYTES},
-    section::{Draft, Fields, PREFIX, Section},
+    section::{Draft, Fields, PREFIX, Section, Torn},
 };
 use crate::{
     domain::{Asked, Endpoint, KeyId, NanoDollars, Outcome, Owner, Price, Usage},
@@ -60,10 +60,6 @@ pub(super) enum State {
     InFlight,
     Settled,
 }
-
-/// A slot whose content cannot be trusted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Torn;
 
 /// The words of one slot, and those of its note. Who only looks at a slot brings no note.
 #[derive(Clone, Copy)]
