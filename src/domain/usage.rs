@@ -1,5 +1,7 @@
 //! What a call used, and how it ended.
 
+use super::Endpoint;
+
 /// Token counts as a provider reports them. A part that was not reported is `None`, which is not zero.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Usage {
@@ -17,6 +19,16 @@ pub struct Usage {
     pub audio_input: Option<u64>,
     /// Audio tokens of the answer.
     pub audio_output: Option<u64>,
+}
+
+impl Usage {
+    /// Whether it says enough of a call to `endpoint` that nothing has to be counted: an embedding has no answer.
+    pub fn settles(&self, endpoint: Endpoint) -> bool {
+        match endpoint {
+            Endpoint::Embeddings => self.input.is_some(),
+            _ => self.output.is_some(),
+        }
+    }
 }
 
 /// How a call ended.

@@ -2,7 +2,7 @@
 
 use super::{
     flight,
-    rows::{GROUP, ROLLUPS, Rollup, SUMS},
+    rows::{GROUP, HOUR_MILLIS, ROLLUPS, Rollup, SUMS},
 };
 use crate::{
     domain::Day,
@@ -173,7 +173,7 @@ fn compare(
 /// The day and the hour of a moment in milliseconds since 1970.
 fn hour(millis: u64) -> String {
     let day = Day::of_millis(millis);
-    format!("{day} {:02}:00", millis / 3_600_000 % 24)
+    format!("{day} {:02}:00", millis / HOUR_MILLIS % 24)
 }
 
 fn slots(

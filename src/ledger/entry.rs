@@ -232,11 +232,7 @@ pub(super) fn judge(
     counts: Counts,
 ) -> (Usage, Option<Source>, bool) {
     let (mut usage, refused) = said.map_or((Usage::default(), false), sane);
-    let is_said = match endpoint {
-        Endpoint::Embeddings => usage.input.is_some(),
-        _ => usage.output.is_some(),
-    };
-    if is_said {
+    if usage.settles(endpoint) {
         return (usage, Some(Source::Provider), refused);
     }
     let source = |exact| match exact {

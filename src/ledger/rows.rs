@@ -21,7 +21,7 @@ pub(super) struct Rollup {
     pub(super) groups: usize,
 }
 
-const HOUR_MILLIS: u64 = 3_600_000;
+pub(super) const HOUR_MILLIS: u64 = 3_600_000;
 const DAY_MILLIS: u64 = 24 * HOUR_MILLIS;
 pub(super) const ROLLUPS: [Rollup; 3] = [
     rollup("rollup_hour", HOUR_MILLIS, GROUP.len()),
@@ -94,9 +94,6 @@ pub(super) const GROUP: [(&str, Kind, &str); 8] = [
     ("outcome", Text, "outcome"),
 ];
 
-/// What an entry satisfies that used something whose price nobody knows.
-pub(super) const UNPRICED: &str = "cost IS NULL AND (source IS NOT NULL OR quantity IS NOT NULL)";
-
 /// What is summed up: the column, the same sum of entries as SQL, and what an entry adds to it.
 pub(super) const SUMS: [(&str, &str, Of<i64>); 12] = [
     ("requests", "count(*)", |_| 1),
@@ -156,6 +153,17 @@ struct Detail<'a> {
 }
 
 type Sums = [i64; SUMS.len()];
+
+/// The columns of an entry, in their order.
+pub(super) fn entry_columns() -> [&'static str; ENTRY.len()] {
+    ENTRY.map(|(name, ..)| name)
+}
+
+/// What is in a column of sums, added up from entries. Null without any.
+pub(super) fn of_entries(sum: &str) -> &'static str {
+    let column = SUMS.iter().find(|(name, ..)| *name == sum);
+    column.expect("every sum that is asked for is a column").1
+}
 
 /// Writes entries and adds them to the rollups. An entry that is there already is left alone and added to nothing.
 pub(super) fn write(conn: &mut Connection, entries: &[Entry]) -> Result<usize, Error> {

@@ -3,7 +3,11 @@
 //! Its queue is the flight table. While the store fails, slots stay taken and nothing is lost; when all are taken, new
 //! calls are refused.
 
-use super::{Shared, entry::Entry, rows};
+use super::{
+    Shared,
+    entry::Entry,
+    rows::{self, HOUR_MILLIS},
+};
 use crate::{
     store::{self, Connection},
     telemetry::metrics,
@@ -28,7 +32,6 @@ const PAUSES: (Duration, Duration) = (Duration::from_millis(50), Duration::from_
 const LAST_TRY: Duration = Duration::from_secs(3);
 /// How often entries are looked for that are to be deleted.
 const PRUNE: Duration = Duration::from_secs(60);
-const HOUR_MILLIS: u64 = 3_600_000;
 
 pub(super) struct Writer {
     shared: Arc<Shared>,

@@ -211,10 +211,7 @@ impl Meter {
     /// Settles the call once its tokens are known, which may be later and on another thread.
     fn conclude(&mut self, outcome: Outcome, seen: &Seen, figures: Passed) {
         let said = seen.usage;
-        let is_said = said.is_some_and(|usage| match self.info.endpoint {
-            Endpoint::Embeddings => usage.input.is_some(),
-            _ => usage.output.is_some(),
-        });
+        let is_said = said.is_some_and(|usage| usage.settles(self.info.endpoint));
         let Some(tally) = self.tally.take().filter(|_| !is_said) else {
             return self.settle(outcome, seen, None, &figures);
         };

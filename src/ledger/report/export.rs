@@ -2,7 +2,7 @@
 
 use super::{Column, ReportError, Reports, statement::first_id};
 use crate::{
-    ledger::entry::EntryId,
+    ledger::{entry::EntryId, rows},
     store::{self, Row, Value},
 };
 use serde_json::value::RawValue;
@@ -10,42 +10,6 @@ use std::fmt::Write;
 
 /// Entries that are looked at for one batch, whether or not they are wanted: what bounds a batch in time.
 const LOOKED_AT: u64 = 5_000;
-
-/// What is exported of an entry, in this order.
-const COLUMNS: [&str; 32] = [
-    "id",
-    "started_at",
-    "request_id",
-    "key_id",
-    "project_id",
-    "user_id",
-    "endpoint",
-    "model",
-    "served_model",
-    "provider",
-    "upstream",
-    "stream",
-    "input",
-    "cached",
-    "cache_write",
-    "output",
-    "reasoning",
-    "audio_input",
-    "audio_output",
-    "source",
-    "quantity",
-    "image_size",
-    "cost",
-    "price",
-    "first_us",
-    "duration_us",
-    "attempts",
-    "outcome",
-    "status",
-    "finish_reason",
-    "upstream_request_id",
-    "metadata",
-];
 
 /// Which entries are wanted.
 #[derive(Clone, Debug)]
@@ -83,7 +47,7 @@ impl Format {
     pub fn head(self) -> String {
         match self {
             Self::JsonLines => String::new(),
-            Self::Csv => format!("{}\n", COLUMNS.join(",")),
+            Self::Csv => format!("{}\n", rows::entry_columns().join(",")),
         }
     }
 }
@@ -154,7 +118,7 @@ impl Reports {
             let places: Vec<String> = names.iter().map(place).collect();
             conditions += &format!(" AND {} IN ({})", column.of_entry(), places.join(", "));
         }
-        let columns = COLUMNS.join(", ");
+        let columns = rows::entry_columns().join(", ");
         let sql = format!(
             "SELECT {columns} FROM entry WHERE id > $1 AND id < $2{conditions} ORDER BY id"
         );
@@ -163,11 +127,11 @@ impl Reports {
 }
 
 fn json_line(row: &Row, into: &mut String) -> Result<(), store::Error> {
-    for (at, (name, value)) in COLUMNS.iter().zip(row.values()).enumerate() {
+    for (at, (name, value)) in row.columns().iter().zip(row.values()).enumerate() {
         into.push(if at == 0 { '{' } else { ',' });
         // Writing to a string cannot fail.
         let _ = write!(into, "\"{name}\":");
-        match (*name, value) {
+        match (name.as_str(), value) {
             (_, Value::Null) => into.push_str("null"),
             ("stream", Value::Int(truth)) => {
                 into.push_str(if *truth != 0 { "true" } else { "false" })

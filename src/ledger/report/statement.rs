@@ -5,7 +5,7 @@ use super::{
     ask::{Ask, Part, Table, Width},
 };
 use crate::{
-    ledger::{entry::EntryId, rows::UNPRICED},
+    ledger::{entry::EntryId, rows::of_entries},
     store::Value,
 };
 
@@ -101,13 +101,8 @@ fn bucket(width: Width, table: Table, time: &str) -> String {
 
 /// The sums, as numbers of 64 bits: a sum of such is wider in Postgres.
 fn sums(asked: &[Sum], is_entry: bool) -> impl Iterator<Item = String> {
-    asked.iter().map(move |sum| match (is_entry, sum) {
-        (true, Sum::Requests) => "count(*)".to_owned(),
-        (true, Sum::Unreported) => {
-            "count(*) FILTER (WHERE source IS DISTINCT FROM 'provider')".to_owned()
-        }
-        (true, Sum::Unpriced) => format!("count(*) FILTER (WHERE {UNPRICED})"),
-        (true, sum) => format!("CAST(coalesce(sum({}), 0) AS BIGINT)", sum.column()),
-        (false, sum) => format!("CAST(sum({}) AS BIGINT)", sum.column()),
+    asked.iter().map(move |sum| match is_entry {
+        true => format!("CAST(coalesce({}, 0) AS BIGINT)", of_entries(sum.column())),
+        false => format!("CAST(sum({}) AS BIGINT)", sum.column()),
     })
 }
