@@ -1,6 +1,6 @@
 //! `GET /admin/events`: what happens to calls, as server-sent events, while somebody watches.
 
-use super::authorize;
+use super::rights::{self, Right};
 use crate::{
     app::App,
     body::{self, Body},
@@ -26,7 +26,7 @@ const WAITING_MAX: usize = 1024;
 
 /// Follows events of the kinds in `?kinds=`, or of all but single chunks.
 pub fn watch(app: &App, headers: &HeaderMap, query: Option<&str>) -> Result<Response<Body>, Error> {
-    authorize(app, headers)?;
+    rights::require(app, headers, Right::Observe, None)?;
     let asked = query.and_then(|query| {
         query
             .split('&')

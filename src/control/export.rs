@@ -1,6 +1,6 @@
 //! `GET /admin/usage/export`: the ledger entry by entry, as a stream that holds no more than a few batches.
 
-use super::authorize;
+use super::rights::{self, Right};
 use crate::{
     app::App,
     body::{self, Body},
@@ -48,7 +48,7 @@ pub async fn export(
     headers: &HeaderMap,
     query: Option<&str>,
 ) -> Result<Response<Body>, Error> {
-    authorize(app, headers)?;
+    rights::require(app, headers, Right::Observe, None)?;
     let query = Query::parse(query, &NAMES)?;
     let formats = [("jsonl", Format::JsonLines), ("csv", Format::Csv)];
     let format = query.word("format", &formats)?;

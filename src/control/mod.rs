@@ -3,31 +3,15 @@
 pub mod events;
 pub mod export;
 pub mod health;
+pub mod rights;
 pub mod usage;
 
 use crate::{
-    app::App,
     body::{self, Body},
     error::Error,
-    telemetry::metrics,
 };
-use http::{HeaderMap, HeaderValue, Response, header::CONTENT_TYPE};
+use http::{HeaderValue, Response, header::CONTENT_TYPE};
 use serde::Serialize;
-
-/// Lets admins in and nobody else.
-fn authorize(app: &App, headers: &HeaderMap) -> Result<(), Error> {
-    let snapshot = app.snapshot.load();
-    match app
-        .keys
-        .authenticate_admin(headers, snapshot.config.admin_key.as_ref())
-    {
-        Ok(_) => Ok(()),
-        Err(rejected) => {
-            metrics::unauthenticated(rejected.as_str());
-            Err(Error::Unauthenticated)
-        }
-    }
-}
 
 fn json(value: &serde_json::Value) -> Response<Body> {
     json_response(value.to_string())

@@ -5,11 +5,12 @@ use super::{
     buckets::{Page, Widths},
     filters,
     kinds::Group,
+    permit,
 };
 use crate::{
     app::App,
     body::Body,
-    control::{authorize, json_text},
+    control::{json_text, rights},
     error::Error,
     ledger::{Column, Line, Sum, Width},
     wire::{amount::Amount, query::Query},
@@ -47,8 +48,9 @@ pub async fn costs(
     headers: &HeaderMap,
     query: Option<&str>,
 ) -> Result<Response<Body>, Error> {
-    authorize(app, headers)?;
+    let actor = rights::who(app, headers)?;
     let query = Query::parse(query, &COMMON)?;
+    permit(&actor, &query)?;
     let page = Page::read(&query, WIDTHS, SystemTime::now())?;
     let groups = query.words("group_by", &GROUPS)?;
     let only = filters(&query, &FILTERS)?;

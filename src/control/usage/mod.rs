@@ -7,7 +7,10 @@ mod kinds;
 pub use costs::costs;
 pub use kinds::Kind;
 
-use super::{authorize, json_text};
+use super::{
+    json_text,
+    rights::{self, Actor, Right},
+};
 use crate::{
     app::App,
     body::Body,
@@ -68,9 +71,10 @@ pub async fn usage(
     headers: &HeaderMap,
     query: Option<&str>,
 ) -> Result<Response<Body>, Error> {
-    authorize(app, headers)?;
+    let actor = rights::who(app, headers)?;
     let names: Vec<&str> = COMMON.iter().chain(kind.filters).copied().collect();
     let query = Query::parse(query, &names)?;
+    permit(&actor, &query)?;
     let page = Page::read(&query, WIDTHS, SystemTime::now())?;
     let groups = query.words("group_by", kind.groups)?;
     let filters = kind.only(&query)?;
@@ -82,6 +86,15 @@ pub async fn usage(
     };
     let answer = answer(app, page, asked, |line| kind.result(&groups, line));
     json_text(&answer.await?)
+}
+
+/// Whether somebody may see the usage of the projects that a query names; of all, if it names none.
+fn permit(actor: &Actor, query: &Query) -> Result<(), Error> {
+    let mut projects = query.all("project_ids").peekable();
+    match projects.peek() {
+        None => actor.require(Right::UsageRead, None),
+        Some(_) => projects.try_for_each(|id| actor.require(Right::UsageRead, Some(id))),
+    }
 }
 
 /// What is to be in the buckets.
