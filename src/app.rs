@@ -6,6 +6,7 @@ use crate::{
     config::Config,
     events::Bus,
     ledger::{Ledger, Reports},
+    people::People,
     prices::Prices,
     route::Routes,
     tasks::Signal,
@@ -28,6 +29,8 @@ pub struct App {
     pub snapshot: ArcSwap<Snapshot>,
     /// Who may come in.
     pub keys: Keys,
+    /// Who signs in, and whose tokens are believed.
+    pub people: People,
     /// Who hears what happens.
     pub events: Bus,
     /// Where usage goes.

@@ -5,6 +5,7 @@
 
 use crate::{
     ledger::{Full, ReportError},
+    people::{self, SignInError, Unproven},
     upstream::{Broken, Failure},
     wire::{error::ErrorBody, query, request::Mistake},
 };
@@ -20,6 +21,16 @@ pub enum Error {
     ModelForbidden(String),
     /// The key may only use certain models, and this path does not show which it uses.
     PathForbidden,
+    /// Email and password, or a refresh token, are not right; which of them is not said.
+    BadCredentials,
+    /// Too many attempts to sign in have failed; how long to wait.
+    SlowDown(Duration),
+    /// The keys of an outside issuer cannot be had right now, so nobody can say whose token this is.
+    IssuerUnavailable,
+    /// A user's call has to name one of their projects.
+    ProjectNeeded,
+    /// What was to be made is there already.
+    Conflict(&'static str),
     /// Whoever asks is known, and may not do this.
     Forbidden,
     /// There is no such thing, or none that whoever asks may know of; its kind and its id.
@@ -74,6 +85,23 @@ impl Error {
             Self::Unauthenticated => (StatusCode::UNAUTHORIZED, INVALID, Some("invalid_api_key")),
             Self::ModelForbidden(_) => (StatusCode::FORBIDDEN, INVALID, Some("model_not_allowed")),
             Self::PathForbidden => (StatusCode::FORBIDDEN, INVALID, Some("path_not_allowed")),
+            Self::BadCredentials => (
+                StatusCode::UNAUTHORIZED,
+                INVALID,
+                Some("invalid_credentials"),
+            ),
+            Self::SlowDown(_) => (
+                StatusCode::TOO_MANY_REQUESTS,
+                INVALID,
+                Some("too_many_attempts"),
+            ),
+            Self::IssuerUnavailable => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                SERVER,
+                Some("issuer_unavailable"),
+            ),
+            Self::ProjectNeeded => (StatusCode::BAD_REQUEST, INVALID, Some("project_required")),
+            Self::Conflict(_) => (StatusCode::CONFLICT, INVALID, Some("conflict")),
             Self::Forbidden => (
                 StatusCode::FORBIDDEN,
                 INVALID,
@@ -189,6 +217,15 @@ impl Error {
             Self::PathForbidden => {
                 "This API key may use certain models only, and this path does not show which model it uses.".to_owned()
             }
+            Self::BadCredentials => "These credentials are not right, or not any more.".to_owned(),
+            Self::SlowDown(wait) => {
+                format!("Too many attempts to sign in have failed. Try again in {} s.", whole(*wait))
+            }
+            Self::IssuerUnavailable => "The issuer of this token cannot be asked for its keys right now.".to_owned(),
+            Self::ProjectNeeded => {
+                "You work in several projects or in none: name one in the header `OpenAI-Project`.".to_owned()
+            }
+            Self::Conflict(what) => format!("There is {what} already."),
             Self::Forbidden => "You have insufficient permissions for this operation.".to_owned(),
             Self::NoSuch(what, id) => format!("No {what} found with id '{id}'."),
             Self::NoSuchModel(model) => format!("The model `{model}` does not exist or you do not have access to it."),
@@ -231,10 +268,13 @@ impl Error {
                     HeaderValue::try_from(list(allowed)).expect("methods are valid header values");
                 Some((http::header::ALLOW, value))
             }
-            Self::Overloaded(_) | Self::LedgerFull | Self::StoreUnavailable | Self::Draining => {
-                Some((http::header::RETRY_AFTER, RETRY_AFTER.as_secs().into()))
-            }
-            Self::Unauthenticated => Some((
+            Self::SlowDown(wait) => Some((http::header::RETRY_AFTER, whole(*wait).into())),
+            Self::Overloaded(_)
+            | Self::LedgerFull
+            | Self::StoreUnavailable
+            | Self::IssuerUnavailable
+            | Self::Draining => Some((http::header::RETRY_AFTER, RETRY_AFTER.as_secs().into())),
+            Self::Unauthenticated | Self::BadCredentials => Some((
                 http::header::WWW_AUTHENTICATE,
                 HeaderValue::from_static("Bearer"),
             )),
@@ -246,6 +286,11 @@ impl Error {
     pub fn closes(&self) -> bool {
         matches!(self, Self::TooLarge(_) | Self::TooSlow | Self::Draining)
     }
+}
+
+/// A wait in whole seconds, rounded up: who comes back then is let in.
+fn whole(wait: Duration) -> u64 {
+    wait.as_secs() + u64::from(wait.subsec_nanos() > 0)
 }
 
 fn list(methods: &[Method]) -> String {
@@ -271,6 +316,71 @@ impl From<Full> for Error {
 impl From<query::Mistake> for Error {
     fn from(mistake: query::Mistake) -> Self {
         Self::Query(mistake)
+    }
+}
+
+impl From<SignInError> for Error {
+    fn from(error: SignInError) -> Self {
+        match error {
+            SignInError::Refused => Self::BadCredentials,
+            SignInError::NoSuchProject(id) => Self::NoSuch("project", id),
+            SignInError::Slowed(wait) => Self::SlowDown(wait),
+            SignInError::Busy => Self::Overloaded("too many sign-ins at once"),
+            SignInError::Failed(error) => error.into(),
+        }
+    }
+}
+
+impl From<people::Error> for Error {
+    fn from(error: people::Error) -> Self {
+        let wrong =
+            |name, expected: &str| Self::Query(query::Mistake::Wrong(name, expected.to_owned()));
+        match &error {
+            people::Error::Email => wrong("email", "an email address of at most 254 bytes"),
+            people::Error::Name => wrong(
+                "name",
+                "1 to 128 characters, none of them control characters",
+            ),
+            people::Error::Password => wrong("password", "12 to 256 characters long"),
+            people::Error::Project | people::Error::Memberships => {
+                wrong("projects", "at most 1000 ids of 1 to 64 bytes")
+            }
+            people::Error::EmailTaken => Self::Conflict("a user with this email"),
+            people::Error::MemberAlready(_) => Self::Conflict("this user in the project"),
+            people::Error::NoSuchUser(id) => Self::NoSuch("user", id.clone()),
+            people::Error::NoMember(id) => Self::NoSuch("user", id.to_string()),
+            people::Error::Random(_)
+            | people::Error::KeyFile { .. }
+            | people::Error::Unsigned
+            | people::Error::Threads(_) => {
+                let error: &dyn std::error::Error = &error;
+                tracing::error!(error, "users cannot be served");
+                Self::Internal
+            }
+            people::Error::Store(_) => {
+                let error: &dyn std::error::Error = &error;
+                tracing::warn!(error, "users cannot be read or changed");
+                Self::StoreUnavailable
+            }
+        }
+    }
+}
+
+impl From<Unproven> for Error {
+    fn from(unproven: Unproven) -> Self {
+        match unproven {
+            Unproven::NoToken | Unproven::Refused(_) => Self::Unauthenticated,
+            Unproven::Unsure => Self::IssuerUnavailable,
+        }
+    }
+}
+
+impl From<people::Project> for Error {
+    fn from(project: people::Project) -> Self {
+        match project {
+            people::Project::Needed => Self::ProjectNeeded,
+            people::Project::Unknown(id) => Self::NoSuch("project", id),
+        }
     }
 }
 

@@ -16,6 +16,8 @@ mod records;
 pub use change::NewKey;
 pub use error::{Error, Rejected};
 pub use first::{FirstKeys, first_api_key};
+pub(crate) use header::credential;
+pub(crate) use key::random_text;
 pub use key::{Kind, Minted};
 pub use records::Record;
 

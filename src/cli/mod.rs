@@ -8,6 +8,7 @@ mod doctor;
 mod key;
 mod serve;
 mod usage;
+mod user;
 
 use crate::{
     config::{Flags, Store},
@@ -50,6 +51,9 @@ enum Action {
     /// Make, list, revoke and rotate API keys, whether or not the gateway runs
     #[command(subcommand)]
     Key(key::Action),
+    /// Add, list, lock out and change users, whether or not the gateway runs
+    #[command(subcommand)]
+    User(user::Action),
     /// Show what was used, export it, or lay a provider's figures beside it
     Usage(usage::Options),
     /// Compare the ledger, its sums and the flight table, and name what differs
@@ -86,6 +90,7 @@ pub fn run() -> ExitCode {
         Some(Action::Check) => check::run(&flags),
         Some(Action::Chat(options)) => chat::run(&flags, options),
         Some(Action::Key(action)) => key::run(&flags, action),
+        Some(Action::User(action)) => user::run(&flags, action),
         Some(Action::Usage(options)) => usage::run(&flags, &options),
         Some(Action::Doctor) => doctor::run(&flags),
     };

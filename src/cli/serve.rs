@@ -8,6 +8,7 @@ use crate::{
     config::{self, Config, Flags, Loaded, Problems, Provider, Tls, reload},
     events::Bus,
     ledger::{self, Ledger, Reports},
+    people::People,
     route::Routes,
     server::{self, Connections, Workers, tls::Certificate},
     store::Db,
@@ -88,7 +89,8 @@ async fn serve(flags: Flags, loaded: Loaded, log: Log) -> Result<(), Ending> {
         );
     }
 
-    let (app, ledger) = build(config, db, keys, log)?;
+    let people = open_people(&config, db.clone()).await?;
+    let (app, ledger) = build(config, db, (keys, people), log)?;
     let connections = Connections::new();
     let workers = app.snapshot.load().config.server.workers;
     let workers = Workers::start(&app, workers, certificates[0].as_ref())
@@ -113,6 +115,8 @@ async fn serve(flags: Flags, loaded: Loaded, log: Log) -> Result<(), Ending> {
         .flatten()
         .for_each(|certificate| tasks::spawn(certificate.follow()));
     tasks::spawn(app.keys.clone().follow());
+    tasks::spawn(app.people.users.clone().follow());
+    app.people.watch_issuers();
     tasks::spawn(upkeep(Arc::clone(&app)));
     tasks::spawn(follow_config);
 
@@ -128,7 +132,7 @@ async fn serve(flags: Flags, loaded: Loaded, log: Log) -> Result<(), Ending> {
 fn build(
     config: Config,
     db: Db,
-    keys: Keys,
+    (keys, people): (Keys, People),
     log: Log,
 ) -> Result<(Arc<App>, ledger::Threads), Ending> {
     let metrics = Arc::new(metrics::install().context("no metrics")?);
@@ -138,6 +142,7 @@ fn build(
     let app = Arc::new(App {
         snapshot: ArcSwap::from_pointee(snapshot),
         keys,
+        people,
         events: Bus::default(),
         ledger,
         counter: Counter::start().context("no threads to count with")?,
@@ -203,6 +208,14 @@ async fn open_store(config: &Config) -> Result<(Db, Keys), Ending> {
     let db = Db::open(place).map_err(|error| mistake(error.into()))?;
     let keys = Keys::open(db.clone()).await;
     Ok((db, keys.map_err(|error| mistake(error.into()))?))
+}
+
+async fn open_people(config: &Config, db: Db) -> Result<People, Ending> {
+    let people = People::open(db, &config.people, &config.server.data_dir).await;
+    people.map_err(|error| {
+        let error = anyhow::Error::new(error);
+        Ending::Mistake(format!("server.data_dir: no users: {error:#}"))
+    })
 }
 
 /// The keys of the first start, unless the control plane would be open to the world with nobody knowing its key.
@@ -312,6 +325,7 @@ fn take_up(app: &App, outcome: Result<Loaded, Problems>) {
     match outcome {
         Ok(loaded) => {
             let restart = reload::needs_restart(&app.snapshot.load().config, &loaded.config);
+            app.people.take_up(&loaded.config.people);
             app.snapshot.store(Arc::new(Snapshot::new(loaded.config)));
             tracing::info!("took up the changed configuration");
             if !restart.is_empty() {

@@ -3,7 +3,9 @@
 pub mod events;
 pub mod export;
 pub mod health;
+mod members;
 pub mod rights;
+pub mod session;
 pub mod usage;
 
 use crate::{

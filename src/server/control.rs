@@ -1,11 +1,12 @@
 //! Every URL of the control plane, one match.
 
-use super::data::allow_only;
+use super::{data::allow_only, sign_in};
 use crate::{
     api::Request,
     app::App,
     body::Body,
-    control::{events, export, health, usage},
+    control::{events, export, health, session::Plane, usage},
+    domain::Arrival,
     error::Error,
 };
 use http::{Method, Response};
@@ -14,7 +15,14 @@ use std::sync::Arc;
 const GET: &[Method] = &[Method::GET, Method::HEAD, Method::OPTIONS];
 
 /// Answers a request.
-pub(super) async fn route(app: &Arc<App>, request: Request) -> Result<Response<Body>, Error> {
+pub(super) async fn route(
+    app: &Arc<App>,
+    request: Request,
+    arrival: &Arrival,
+) -> Result<Response<Body>, Error> {
+    if sign_in::is_of_both_planes(request.uri().path()) {
+        return sign_in::route(app, Plane::Control, request, arrival).await;
+    }
     let is_get = matches!(*request.method(), Method::GET | Method::HEAD);
     let (path, query) = (request.uri().path(), request.uri().query());
     match path {

@@ -1,10 +1,11 @@
 //! Every URL of the data plane, one match.
 
+use super::sign_in;
 use crate::{
     api::{Request, forward, generate, models, usage},
     app::Worker,
     body::{self, Body},
-    control::health,
+    control::{health, session::Plane},
     domain::{Arrival, Endpoint},
     error::Error,
 };
@@ -49,6 +50,9 @@ pub(super) async fn route(
         ("/v1/usage", _) => allow_only(GET, &method),
         ("/healthz", &Method::GET | &Method::HEAD) => Ok(health::healthz()),
         ("/healthz", _) => allow_only(GET, &method),
+        (path, _) if sign_in::is_of_both_planes(path) => {
+            Box::pin(sign_in::route(&worker.app, Plane::Data, request, arrival)).await
+        }
         (path, _) => match path.strip_prefix("/v1/models/") {
             Some(name) if matches!(method, Method::GET | Method::HEAD) => {
                 let name = name.to_owned();

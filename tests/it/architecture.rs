@@ -8,11 +8,11 @@ use std::{
 /// A module imports only from the lines above its own; modules on one line do not know each other.
 const LAYERS: &[&[&str]] = &[
     &["domain", "body"],
-    &["wire"],
+    &["jwt", "wire"],
     &["config", "store", "tasks"],
     &["prices", "providers", "telemetry", "tokens"],
     &["auth", "events", "ledger", "route", "tap", "upstream"],
-    &["catalog"],
+    &["catalog", "people"],
     &["app", "error"],
     &["pipeline"],
     &["api", "control"],

@@ -23,6 +23,7 @@ mod forward;
 mod keys;
 mod ledger;
 mod outage;
+mod people;
 mod protocol;
 mod requests;
 mod shutdown;
