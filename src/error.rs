@@ -348,6 +348,8 @@ impl From<people::Error> for Error {
             people::Error::EmailTaken => Self::Conflict("a user with this email"),
             people::Error::MemberAlready(_) => Self::Conflict("this user in the project"),
             people::Error::NoSuchUser(id) => Self::NoSuch("user", id.clone()),
+            people::Error::NoSuchInvite(id) => Self::NoSuch("invite", id.clone()),
+            people::Error::Accepted(_) => Self::Conflict("a user by this invite"),
             people::Error::NoMember(id) => Self::NoSuch("user", id.to_string()),
             people::Error::Random(_)
             | people::Error::KeyFile { .. }

@@ -325,7 +325,10 @@ fn take_up(app: &App, outcome: Result<Loaded, Problems>) {
     match outcome {
         Ok(loaded) => {
             let restart = reload::needs_restart(&app.snapshot.load().config, &loaded.config);
-            app.people.take_up(&loaded.config.people);
+            if let Err(error) = app.people.take_up(&loaded.config.people) {
+                let error: &dyn std::error::Error = &error;
+                tracing::error!(error, "kept the old keys of access tokens");
+            }
             app.snapshot.store(Arc::new(Snapshot::new(loaded.config)));
             tracing::info!("took up the changed configuration");
             if !restart.is_empty() {

@@ -124,9 +124,21 @@ async fn act(users: &Users, action: Action) -> Result<(), Ending> {
     let changed = match action {
         Action::Create(create) => return self::create(users, create).await,
         Action::List { json } => return list(users, json).await,
-        Action::Disable { user } => users.set_disabled(find(users, &user).await?, true).await,
-        Action::Enable { user } => users.set_disabled(find(users, &user).await?, false).await,
-        Action::Role { user, role } => users.set_role(find(users, &user).await?, role).await,
+        Action::Disable { user } => {
+            users
+                .update(find(users, &user).await?, None, Some(true))
+                .await
+        }
+        Action::Enable { user } => {
+            users
+                .update(find(users, &user).await?, None, Some(false))
+                .await
+        }
+        Action::Role { user, role } => {
+            users
+                .update(find(users, &user).await?, Some(role), None)
+                .await
+        }
         Action::Password { user, source } => {
             let id = find(users, &user).await?;
             users.set_password(id, source.hash()?).await

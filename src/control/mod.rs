@@ -2,11 +2,14 @@
 
 pub mod events;
 pub mod export;
+mod fields;
 pub mod health;
-mod members;
 pub mod rights;
 pub mod session;
 pub mod usage;
+pub mod users;
+
+pub use fields::Fields;
 
 use crate::{
     body::{self, Body},

@@ -1,8 +1,8 @@
 //! `/auth/…` and `/v1/me`: signing in with a password, going on, signing out, and who one is. On both planes.
 
 use super::{
+    fields::Fields,
     json_text,
-    members::Members,
     rights::{self, Actor},
 };
 use crate::{
@@ -50,37 +50,67 @@ where
     B: http_body::Body<Data = Bytes>,
     B::Error: Into<body::Error>,
 {
-    let members = read(app, headers, body).await?;
+    let fields = read(app, headers, body).await?;
     let credentials = Credentials {
-        email: members.must("email")?.to_owned(),
-        password: Secret::new(members.must("password")?),
-        project: members.text("project")?.map(str::to_owned),
+        email: fields.must("email")?.to_owned(),
+        password: Secret::new(fields.must("password")?),
+        project: fields.text("project")?.map(str::to_owned),
     };
     answer("password", app.people.sign_in(client, credentials).await)
 }
 
 /// `POST /auth/refresh`: the next tokens for a refresh token, which is then used up.
-pub async fn refresh<B>(app: &App, headers: &HeaderMap, body: B) -> Result<Response<Body>, Error>
+pub async fn refresh<B>(
+    app: &App,
+    client: IpAddr,
+    headers: &HeaderMap,
+    body: B,
+) -> Result<Response<Body>, Error>
 where
     B: http_body::Body<Data = Bytes>,
     B::Error: Into<body::Error>,
 {
-    let members = read(app, headers, body).await?;
-    let token = members.must("refresh_token")?;
-    answer("refresh", app.people.refresh(token).await)
+    let fields = read(app, headers, body).await?;
+    let token = fields.must("refresh_token")?;
+    answer("refresh", app.people.refresh(client, token).await)
+}
+
+/// `POST /auth/accept`: the token of an invite, and a password of one's own, for an account and its first tokens.
+pub async fn accept<B>(
+    app: &App,
+    client: IpAddr,
+    headers: &HeaderMap,
+    body: B,
+) -> Result<Response<Body>, Error>
+where
+    B: http_body::Body<Data = Bytes>,
+    B::Error: Into<body::Error>,
+{
+    let fields = read(app, headers, body).await?;
+    let (token, name) = (fields.must("token")?, fields.text("name")?);
+    let password = Secret::new(fields.must("password")?);
+    let accepted = app
+        .people
+        .accept(client, token, name.map(str::to_owned), password);
+    answer("invite", accepted.await)
 }
 
 /// `POST /auth/logout`: ends the sign-in of the refresh token in the body, or of the access token in the headers.
-pub async fn logout<B>(app: &App, headers: &HeaderMap, body: B) -> Result<Response<Body>, Error>
+pub async fn logout<B>(
+    app: &App,
+    client: IpAddr,
+    headers: &HeaderMap,
+    body: B,
+) -> Result<Response<Body>, Error>
 where
     B: http_body::Body<Data = Bytes>,
     B::Error: Into<body::Error>,
 {
-    let members = read(app, headers, body).await?;
-    let ended = match members.text("refresh_token")? {
-        Some(token) => app.people.sign_out(token).await,
+    let fields = read(app, headers, body).await?;
+    let ended = match fields.text("refresh_token")? {
+        Some(token) => app.people.sign_out(client, token).await,
         None if !headers.contains_key(AUTHORIZATION) => {
-            members.must("refresh_token")?;
+            fields.must("refresh_token")?;
             return Err(Error::BadCredentials);
         }
         None => {
@@ -123,13 +153,13 @@ pub fn me(app: &App, plane: Plane, headers: &HeaderMap) -> Result<Response<Body>
     }
 }
 
-async fn read<B>(app: &App, headers: &HeaderMap, body: B) -> Result<Members, Error>
+async fn read<B>(app: &App, headers: &HeaderMap, body: B) -> Result<Fields, Error>
 where
     B: http_body::Body<Data = Bytes>,
     B::Error: Into<body::Error>,
 {
     let snapshot = app.snapshot.load_full();
-    Members::read(headers, body, &snapshot.config.server).await
+    Fields::read(headers, body, &snapshot.config.server).await
 }
 
 /// Tokens, which nobody on the way may keep.

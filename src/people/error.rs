@@ -1,6 +1,6 @@
 //! How an account or a sign-in fails, in this part's own words.
 
-use super::{UserId, password};
+use super::{InviteId, UserId, password};
 use crate::store;
 use std::{io, path::PathBuf, time::Duration};
 
@@ -32,6 +32,12 @@ pub enum Error {
     /// There is no such user.
     #[error("there is no user {0}")]
     NoSuchUser(String),
+    /// There is no such invite.
+    #[error("there is no invite {0}")]
+    NoSuchInvite(String),
+    /// It was accepted, and stays.
+    #[error("the invite {0} was accepted already")]
+    Accepted(InviteId),
     /// The user has no part in the project.
     #[error("the user {0} has no part in this project")]
     NoMember(UserId),

@@ -51,30 +51,37 @@ struct Failures {
 pub(super) struct Attempt<'g> {
     guard: &'g Guard,
     address: IpAddr,
-    account: Box<str>,
+    /// None: no email was named.
+    account: Option<Box<str>>,
     /// The address's failures without this one, and with it.
     failures: [Failures; 2],
 }
 
 impl Guard {
     /// Lets an attempt begin, or says how long to wait.
-    pub(super) fn enter(&self, address: IpAddr, account: &str) -> Result<Attempt<'_>, Duration> {
+    pub(super) fn enter(
+        &self,
+        address: IpAddr,
+        account: Option<&str>,
+    ) -> Result<Attempt<'_>, Duration> {
         let now = Instant::now();
         let address = network(address);
         let mut tables = self.lock();
         let waits = [
             tables.addresses.wait(&address, now),
-            tables.accounts.wait(account, now),
+            account.and_then(|account| tables.accounts.wait(account, now)),
         ];
         if let Some(wait) = waits.into_iter().flatten().max() {
             return Err(wait);
         }
         let failures = tables.addresses.fail(address, ADDRESS_WAIT_MAX, now);
-        tables.accounts.fail(account.into(), ACCOUNT_WAIT_MAX, now);
+        if let Some(account) = account {
+            tables.accounts.fail(account.into(), ACCOUNT_WAIT_MAX, now);
+        }
         Ok(Attempt {
             guard: self,
             address,
-            account: account.into(),
+            account: account.map(Box::from),
             failures,
         })
     }
@@ -89,7 +96,9 @@ impl Attempt<'_> {
     /// stay, or an account of one's own would pay for guessing at others.
     pub(super) fn succeeded(self) {
         let mut tables = self.guard.lock();
-        tables.accounts.0.remove(&self.account);
+        if let Some(account) = &self.account {
+            tables.accounts.0.remove(account);
+        }
         let [before, after] = self.failures;
         if let Some(failures) = tables.addresses.0.get_mut(&self.address) {
             match *failures == after {
@@ -172,7 +181,7 @@ mod tests {
     }
 
     fn fail(guard: &Guard, address: IpAddr, account: &str) -> Result<(), Duration> {
-        guard.enter(address, account).map(drop)
+        guard.enter(address, Some(account)).map(drop)
     }
 
     #[tokio::test(start_paused = true)]
@@ -230,8 +239,8 @@ mod tests {
         for _ in 0..FREE {
             assert_eq!(fail(&guard, HOME, "ana"), Ok(()));
         }
-        guard.enter(HOME, "own").unwrap().succeeded();
-        guard.enter(address(2), "ana").unwrap().succeeded();
+        guard.enter(HOME, Some("own")).unwrap().succeeded();
+        guard.enter(address(2), Some("ana")).unwrap().succeeded();
         assert_eq!(fail(&guard, HOME, "ana"), Ok(()), "one more is free");
         assert_eq!(fail(&guard, HOME, "ana"), Err(Duration::from_secs(1)));
     }

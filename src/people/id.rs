@@ -15,6 +15,10 @@ pub struct UserId(KeyId);
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct SessionId(KeyId);
 
+/// Names an invite: `invite-` and 16 letters and digits.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct InviteId(KeyId);
+
 fn random() -> Result<KeyId, getrandom::Error> {
     let text = random_text::<{ KeyId::LEN }>()?;
     Ok(KeyId::parse(&*text).expect("the alphabet is letters and digits"))
@@ -61,6 +65,7 @@ macro_rules! id {
 
 id!(UserId, "user-");
 id!(SessionId, "sess_");
+id!(InviteId, "invite-");
 
 impl UserId {
     /// Under what the calls of this user are written down where others have the key's id.

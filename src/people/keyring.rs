@@ -71,8 +71,12 @@ impl Keyring {
     }
 
     /// The keyring of a changed configuration.
-    pub(super) fn changed(&self, config: &config::People) -> Self {
-        Self::new(config, self.own.clone())
+    pub(super) fn changed(&self, config: &config::People, data_dir: &Path) -> Result<Self, Error> {
+        let own = match &self.own {
+            Some(own) => Some(own.clone()),
+            None => own_secret(data_dir, config)?,
+        };
+        Ok(Self::new(config, own))
     }
 
     /// Whether a token claims to be of this Weir's making.

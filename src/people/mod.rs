@@ -10,8 +10,10 @@ mod follow;
 mod guard;
 mod id;
 mod index;
+mod invites;
 mod issuer;
 mod keyring;
+mod once;
 mod outside;
 mod password;
 mod records;
@@ -22,7 +24,8 @@ mod verified;
 
 pub use access::{Project, Unproven};
 pub use error::{Error, SignInError};
-pub use id::{SessionId, UserId};
+pub use id::{InviteId, SessionId, UserId};
+pub use invites::{Invite, NewInvite};
 pub use password::{PASSWORD_CHARS_MIN, PasswordHash};
 pub use records::{Member, Record};
 pub use sign_in::{Credentials, Grant};
@@ -34,7 +37,10 @@ use guard::Guard;
 use issuer::Issuer;
 use keyring::Keyring;
 use password::Hasher;
-use std::{path::Path, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 use verified::Verified;
 
 /// Everything about people, as all threads share it.
@@ -44,6 +50,8 @@ pub struct People {
     trust: ArcSwap<Trust>,
     hasher: Hasher,
     guard: Guard,
+    /// Where the key of access tokens is, unless the config has some.
+    data_dir: PathBuf,
 }
 
 /// Whose tokens are believed, as one configuration has it.
@@ -64,20 +72,22 @@ impl People {
             trust: ArcSwap::from_pointee(Trust::new(config, Keyring::new(config, own))),
             hasher: Hasher::start()?,
             guard: Guard::default(),
+            data_dir: data_dir.to_owned(),
         })
     }
 
-    /// Takes up a changed configuration. To be called in the runtime that drives what happens in the background.
-    pub fn take_up(&self, config: &config::People) {
+    /// Takes up a changed configuration, or leaves all as it was. To be called in the runtime that drives what happens in the background.
+    pub fn take_up(&self, config: &config::People) -> Result<(), Error> {
         let before = self.trust.load();
         if before.config == *config {
-            return;
+            return Ok(());
         }
-        let keyring = before.keyring.changed(config);
+        let keyring = before.keyring.changed(config, &self.data_dir)?;
         before.retire();
         let after = Arc::new(Trust::new(config, keyring));
         after.watch();
         self.trust.store(after);
+        Ok(())
     }
 
     /// Begins to fetch the keys of outside issuers, in the background of this thread's runtime.

@@ -132,6 +132,11 @@ impl Hasher {
         Ok(proven && is_somebody)
     }
 
+    /// The hash of a new password.
+    pub(super) async fn hash(&self, password: Secret) -> Result<Result<PasswordHash, Error>, Busy> {
+        self.run(move || PasswordHash::of(&password)).await
+    }
+
     async fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> T + Send + 'static,

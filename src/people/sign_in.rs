@@ -1,15 +1,13 @@
 //! Signing in with a password, going on with a refresh token, signing out.
 
 use super::{
-    People, SessionId, SignInError, UserId, Users, columns::Millis, keyring::Meant, password::Busy,
-    records, session, users,
+    People, SessionId, SignInError, UserId, Users, columns::Millis, keyring::Meant, once,
+    password::Busy, records, session, users,
 };
 use crate::{
-    auth::random_text,
     domain::Secret,
     store::{Mode, Transaction},
 };
-use sha2::{Digest, Sha256};
 use std::{
     net::IpAddr,
     time::{Duration, SystemTime},
@@ -17,7 +15,6 @@ use std::{
 
 /// Tells people and secret scanners what they have found.
 const PREFIX: &str = "weir-refresh-";
-const SECRET_CHARS: usize = 43; // of 62: 256 bits, as many as the hash has
 /// How long a sign-in that is over is kept, so that its last token is known as used.
 const KEPT: Duration = Duration::from_secs(24 * 3600);
 
@@ -56,7 +53,7 @@ impl From<getrandom::Error> for SignInError {
 }
 
 /// A sign-in that was begun or went on.
-struct Continued {
+pub(super) struct Continued {
     user: UserId,
     session: SessionId,
     project: Option<String>,
@@ -87,7 +84,7 @@ impl People {
         };
         let attempt = self
             .guard
-            .enter(address, &email)
+            .enter(address, Some(&email))
             .map_err(SignInError::Slowed)?;
         let found = self.users.password(email).await?;
         let hash = found.as_ref().map(|(_, hash)| hash.clone());
@@ -116,8 +113,13 @@ impl People {
     }
 
     /// Exchanges a refresh token for the next ones. One that is shown again ends its sign-in.
-    pub async fn refresh(&self, token: &str) -> Result<Grant, SignInError> {
-        let hash = hash_of(token).ok_or(SignInError::Refused)?;
+    pub async fn refresh(&self, address: IpAddr, token: &str) -> Result<Grant, SignInError> {
+        let hash = once::hash(PREFIX, token).ok_or(SignInError::Refused)?;
+        // Nobody guesses these, but a flood of them must not keep the store busy.
+        let attempt = self
+            .guard
+            .enter(address, None)
+            .map_err(SignInError::Slowed)?;
         // Looked for without the writers' lock, which strangers must not be able to hold.
         let now = Millis::of(SystemTime::now());
         let look = move |tx: &mut Transaction<'_>| Ok(session::find(tx, hash, now)?);
@@ -127,7 +129,10 @@ impl People {
             return Err(SignInError::Refused);
         }
         match self.users.write(move |tx| exchange(tx, hash)).await? {
-            Exchange::Done(continued) => self.grant(*continued),
+            Exchange::Done(continued) => {
+                attempt.succeeded();
+                self.grant(*continued)
+            }
             Exchange::Refused => Err(SignInError::Refused),
             Exchange::Replayed(session, user) => {
                 tracing::warn!(
@@ -141,14 +146,20 @@ impl People {
     }
 
     /// Ends the sign-in that a refresh token belongs to.
-    pub async fn sign_out(&self, token: &str) -> Result<(), SignInError> {
-        let hash = hash_of(token).ok_or(SignInError::Refused)?;
-        let end = move |tx: &mut Transaction<'_>| {
-            let now = Millis::of(SystemTime::now());
-            let found = session::find(tx, hash, now)?.ok_or(SignInError::Refused)?;
-            Ok::<_, SignInError>(session::end(tx, found.session, now)?)
-        };
-        self.users.write(end).await
+    pub async fn sign_out(&self, address: IpAddr, token: &str) -> Result<(), SignInError> {
+        let hash = once::hash(PREFIX, token).ok_or(SignInError::Refused)?;
+        let attempt = self
+            .guard
+            .enter(address, None)
+            .map_err(SignInError::Slowed)?;
+        let now = Millis::of(SystemTime::now());
+        let look = move |tx: &mut Transaction<'_>| Ok(session::find(tx, hash, now)?);
+        let found = self.users.db.transact(Mode::Read, look).await;
+        let found: Option<session::Found> = found.map_err(SignInError::Failed)?;
+        self.end_session(found.ok_or(SignInError::Refused)?.session)
+            .await?;
+        attempt.succeeded();
+        Ok(())
     }
 
     /// Ends a sign-in that an access token has shown.
@@ -159,7 +170,7 @@ impl People {
         self.users.write(end).await
     }
 
-    fn grant(&self, continued: Continued) -> Result<Grant, SignInError> {
+    pub(super) fn grant(&self, continued: Continued) -> Result<Grant, SignInError> {
         let trust = self.trust.load();
         let now = SystemTime::now();
         let ends = continued.expires.time().min(now + trust.config.access_ttl);
@@ -191,7 +202,7 @@ impl Users {
     }
 }
 
-fn begin(
+pub(super) fn begin(
     tx: &mut Transaction<'_>,
     user: UserId,
     project: Option<String>,
@@ -207,7 +218,7 @@ fn begin(
         project.as_deref(),
         (Millis::of(now), expires),
     )?;
-    let (refresh, hash) = mint()?;
+    let (refresh, hash) = once::mint(PREFIX)?;
     session::add_token(tx, session, hash)?;
     Ok(Continued {
         user,
@@ -231,7 +242,7 @@ fn exchange(tx: &mut Transaction<'_>, hash: [u8; 32]) -> Result<Exchange, SignIn
         return Ok(Exchange::Refused);
     }
     session::use_token(tx, hash, now)?;
-    let (refresh, next) = mint()?;
+    let (refresh, next) = once::mint(PREFIX)?;
     session::add_token(tx, found.session, next)?;
     Ok(Exchange::Done(Box::new(Continued {
         user: found.user,
@@ -240,21 +251,4 @@ fn exchange(tx: &mut Transaction<'_>, hash: [u8; 32]) -> Result<Exchange, SignIn
         expires: found.expires,
         refresh,
     })))
-}
-
-/// A new refresh token, and what is kept of it.
-fn mint() -> Result<(Secret, [u8; 32]), getrandom::Error> {
-    let secret = random_text::<SECRET_CHARS>()?;
-    let mut text = String::with_capacity(PREFIX.len() + SECRET_CHARS); // exact: no copy stays behind
-    text.push_str(PREFIX);
-    text.extend(secret.iter().copied().map(char::from));
-    let hash = Sha256::digest(*secret).into();
-    Ok((Secret::new(text), hash))
-}
-
-/// What is kept of a refresh token, if it is one by its form.
-fn hash_of(token: &str) -> Option<[u8; 32]> {
-    let secret = token.strip_prefix(PREFIX)?.as_bytes();
-    let is_one = secret.len() == SECRET_CHARS && secret.iter().all(u8::is_ascii_alphanumeric);
-    is_one.then(|| Sha256::digest(secret).into())
 }

@@ -159,10 +159,10 @@ async fn memberships_are_in_memory_as_they_are_in_the_store() {
         assert_eq!(known(ana.id).memberships, [part("b", ProjectRole::Owner)]);
         assert_eq!(known(bob.id).memberships, [part("b", ProjectRole::Owner)]);
     }
-    users.set_disabled(ana.id, true).await.unwrap();
+    users.update(ana.id, None, Some(true)).await.unwrap();
     other.catch_up().await.unwrap();
     assert!(users.index.user(ana.id).is_none() && other.index.user(ana.id).is_none());
-    users.set_disabled(ana.id, false).await.unwrap();
+    users.update(ana.id, None, Some(false)).await.unwrap();
     assert!(users.index.user(ana.id).is_some());
 }
 

@@ -88,10 +88,28 @@ impl Users {
         self.db.transact(Mode::Read, look).await
     }
 
-    /// Makes a user something else to the organization.
-    pub async fn set_role(&self, id: UserId, role: Role) -> Result<Record, Error> {
-        self.change(id, move |tx| Ok(records::set(tx, id, "role", role)?))
-            .await
+    /// Makes a user something else to the organization, or locks them out, which ends their sign-ins, or lets them in
+    /// again. What is none stays as it is.
+    pub async fn update(
+        &self,
+        id: UserId,
+        role: Option<Role>,
+        disabled: Option<bool>,
+    ) -> Result<Record, Error> {
+        let now = Millis::of(SystemTime::now());
+        self.change(id, move |tx| {
+            if let Some(role) = role {
+                records::set(tx, id, "role", role)?;
+            }
+            if disabled == Some(true) {
+                session::end_all(tx, id, now)?;
+            }
+            if let Some(disabled) = disabled {
+                records::set(tx, id, "disabled_at", disabled.then_some(now))?;
+            }
+            Ok(())
+        })
+        .await
     }
 
     /// Gives a user a new password, which ends their sign-ins.
@@ -99,23 +117,6 @@ impl Users {
         self.change(id, move |tx| {
             session::end_all(tx, id, Millis::of(SystemTime::now()))?;
             Ok(records::set(tx, id, "password", &password)?)
-        })
-        .await
-    }
-
-    /// Locks a user out, which ends their sign-ins, or lets them in again.
-    pub async fn set_disabled(&self, id: UserId, disabled: bool) -> Result<Record, Error> {
-        let now = Millis::of(SystemTime::now());
-        self.change(id, move |tx| {
-            if disabled {
-                session::end_all(tx, id, now)?;
-            }
-            Ok(records::set(
-                tx,
-                id,
-                "disabled_at",
-                disabled.then_some(now),
-            )?)
         })
         .await
     }

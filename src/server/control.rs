@@ -1,6 +1,6 @@
 //! Every URL of the control plane, one match.
 
-use super::{data::allow_only, sign_in};
+use super::{data::allow_only, people, sign_in};
 use crate::{
     api::Request,
     app::App,
@@ -22,6 +22,9 @@ pub(super) async fn route(
 ) -> Result<Response<Body>, Error> {
     if sign_in::is_of_both_planes(request.uri().path()) {
         return sign_in::route(app, Plane::Control, request, arrival).await;
+    }
+    if people::is_about_people(request.uri().path()) {
+        return people::route(app, request).await;
     }
     let is_get = matches!(*request.method(), Method::GET | Method::HEAD);
     let (path, query) = (request.uri().path(), request.uri().query());

@@ -11,6 +11,7 @@ mod cors;
 mod data;
 mod edge;
 mod io;
+mod people;
 mod sign_in;
 pub mod tls;
 

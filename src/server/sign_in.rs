@@ -30,9 +30,12 @@ pub(super) async fn route(
     let (headers, is_post) = (&head.headers, head.method == Method::POST);
     match head.uri.path() {
         "/auth/login" if is_post => session::login(app, arrival.client, headers, body).await,
-        "/auth/refresh" if is_post => session::refresh(app, headers, body).await,
-        "/auth/logout" if is_post => session::logout(app, headers, body).await,
-        "/auth/login" | "/auth/refresh" | "/auth/logout" => allow_only(POST, &head.method),
+        "/auth/refresh" if is_post => session::refresh(app, arrival.client, headers, body).await,
+        "/auth/logout" if is_post => session::logout(app, arrival.client, headers, body).await,
+        "/auth/accept" if is_post => session::accept(app, arrival.client, headers, body).await,
+        "/auth/accept" | "/auth/login" | "/auth/refresh" | "/auth/logout" => {
+            allow_only(POST, &head.method)
+        }
         "/v1/me" if matches!(head.method, Method::GET | Method::HEAD) => {
             session::me(app, plane, headers)
         }

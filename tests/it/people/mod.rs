@@ -1,6 +1,7 @@
 //! People: signing in, tokens, outside issuers, rights, and what is tried against them.
 
 mod attacks;
+mod directory;
 mod issuers;
 mod sign_in;
 

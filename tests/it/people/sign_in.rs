@@ -366,6 +366,14 @@ async fn keys_are_rotated_while_it_runs() {
     })
     .await;
     assert_eq!(chat_as(&gateway, &second.access, &[]).await.status(), 200);
+    // And with none in the file, Weir makes one of its own.
+    gateway.rewrite(&Gateway::setup().text());
+    until("a token of its own key", async || {
+        let token = login(&gateway, "ana@example.com").await.access;
+        let header = token.split('.').next().unwrap().to_owned();
+        (header != second.access.split('.').next().unwrap()).then_some(())
+    })
+    .await;
 }
 
 #[tokio::test]

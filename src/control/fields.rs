@@ -4,7 +4,7 @@
 use crate::{
     config::Server,
     error::Error,
-    wire::{media_type, request::Mistake},
+    wire::{media_type, query, request::Mistake},
 };
 use bytes::Bytes;
 use http::{HeaderMap, header::CONTENT_TYPE};
@@ -14,17 +14,15 @@ use serde_json::{Map, Value};
 
 /// No change takes more to say.
 const BODY_BYTES_MAX: usize = 64 << 10;
+/// Items of one list.
+const LIST_MAX: usize = 1000;
 
-/// What a body says. Members that nobody asks for are ignored.
-pub(super) struct Members(Map<String, Value>);
+/// What a body says. Fields that nobody asks for are ignored.
+pub struct Fields(Map<String, Value>);
 
-impl Members {
+impl Fields {
     /// Reads a body. An empty one says nothing.
-    pub(super) async fn read<B>(
-        headers: &HeaderMap,
-        body: B,
-        bounds: &Server,
-    ) -> Result<Self, Error>
+    pub async fn read<B>(headers: &HeaderMap, body: B, bounds: &Server) -> Result<Self, Error>
     where
         B: Body<Data = Bytes>,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
@@ -67,5 +65,49 @@ impl Members {
     /// A string that must be there.
     pub(super) fn must(&self, name: &'static str) -> Result<&str, Error> {
         self.text(name)?.ok_or(Mistake::Missing(name).into())
+    }
+
+    /// One of some words; what it stands for.
+    pub(super) fn word<T>(
+        &self,
+        name: &'static str,
+        expected: &'static str,
+        read: impl FnOnce(&str) -> Option<T>,
+    ) -> Result<Option<T>, Error> {
+        let wrong = || query::Mistake::Wrong(name, expected.to_owned());
+        let text = self.text(name)?;
+        let meant = text.map(|text| read(text).ok_or_else(wrong)).transpose();
+        Ok(meant?)
+    }
+
+    /// The objects of a list; none if it is not there.
+    pub(super) fn objects(&self, name: &'static str) -> Result<Vec<Self>, Error> {
+        let wrong = || Error::from(Mistake::Mistyped(name, "a list of objects"));
+        match self.0.get(name) {
+            None | Some(Value::Null) => Ok(Vec::new()),
+            Some(Value::Array(items)) if items.len() <= LIST_MAX => {
+                let object = |item: &Value| item.as_object().cloned().map(Self).ok_or_else(wrong);
+                items.iter().map(object).collect()
+            }
+            Some(_) => Err(wrong()),
+        }
+    }
+
+    /// An object; null is none.
+    pub(super) fn object(&self, name: &'static str) -> Result<Option<Self>, Error> {
+        match self.0.get(name) {
+            None | Some(Value::Null) => Ok(None),
+            Some(Value::Object(fields)) => Ok(Some(Self(fields.clone()))),
+            Some(_) => Err(Mistake::Mistyped(name, "an object").into()),
+        }
+    }
+
+    /// True or false; null is neither.
+    pub(super) fn switch(&self, name: &'static str) -> Result<Option<bool>, Error> {
+        match self.0.get(name) {
+            None | Some(Value::Null) => Ok(None),
+            Some(Value::Bool(switch)) => Ok(Some(*switch)),
+            Some(_) => Err(Mistake::Mistyped(name, "true or false").into()),
+        }
     }
 }
