@@ -3,7 +3,10 @@
 pub mod events;
 pub mod export;
 pub mod health;
+mod request;
 pub mod usage;
+
+pub use request::{Handling, Operation, Request};
 
 use crate::{
     app::App,

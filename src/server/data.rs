@@ -61,12 +61,9 @@ pub(super) async fn route(
 }
 
 /// The answer to a method that a path does not take, or to the question which it does.
-pub(super) fn allow_only(
-    allowed: &'static [Method],
-    method: &Method,
-) -> Result<Response<Body>, Error> {
+pub(super) fn allow_only(allowed: &[Method], method: &Method) -> Result<Response<Body>, Error> {
     if method != Method::OPTIONS {
-        return Err(Error::MethodNotAllowed(allowed));
+        return Err(Error::MethodNotAllowed(allowed.to_vec()));
     }
     let mut response = Response::new(body::empty());
     *response.status_mut() = StatusCode::NO_CONTENT;

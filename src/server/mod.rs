@@ -11,6 +11,7 @@ mod cors;
 mod data;
 mod edge;
 mod io;
+mod path;
 pub mod tls;
 
 use crate::{
