@@ -1,4 +1,4 @@
-//! Is it alive, is it ready, what is it, and its metrics.
+//! Is it alive, is it ready, and its metrics.
 
 use super::{Operation, json};
 use crate::{
@@ -66,25 +66,6 @@ pub const METRICS: Operation = Operation::new(
     |request| Box::pin(async move { Ok(metrics(&request.app)) }),
     open("All metrics, for Prometheus").gives(&[(200, Content::Text(&["text/plain"]))]),
 );
-
-/// `GET /info`.
-pub const INFO: Operation = Operation::new(
-    |_| Box::pin(async { Ok(info()) }),
-    open("What runs here").gives(&[(200, Content::Json(&INFO_SHAPE))]),
-);
-const INFO_SHAPE: Shape = Shape::new("Info", || {
-    let urls = || Schema::list(Schema::text()).says("A method and a URL each");
-    Schema::object()
-        .with("name", Schema::word("weir"))
-        .with("version", Schema::text())
-        .with("features", Schema::list(Schema::text()))
-        .with(
-            "endpoints",
-            Schema::object()
-                .with("data", urls())
-                .with("control", urls()),
-        )
-});
 
 /// `GET /healthz`: the process serves.
 pub fn healthz() -> Response<Body> {
@@ -161,23 +142,4 @@ fn metrics(app: &App) -> Response<Body> {
         HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8"),
     );
     response
-}
-
-/// `GET /info`: what runs here.
-fn info() -> Response<Body> {
-    json(&json!({
-        "name": "weir",
-        "version": env!("CARGO_PKG_VERSION"),
-        "features": ["chat", "completions", "embeddings", "models", "forwarding", "usage", "streaming", "simulator", "tls", "http2"],
-        "endpoints": {
-            "data": [
-                "POST /v1/chat/completions", "POST /v1/completions", "POST /v1/embeddings",
-                "GET /v1/models", "GET /v1/models/{model}", "GET /v1/usage", "* /v1/{path}", "GET /healthz",
-            ],
-            "control": [
-                "GET /v1/organization/usage/{kind}", "GET /v1/organization/costs", "GET /admin/usage/export",
-                "GET /healthz", "GET /readyz", "GET /metrics", "GET /info", "GET /admin/events",
-            ],
-        },
-    }))
 }

@@ -1,6 +1,6 @@
 //! Every URL of the control plane, in one table, and the way from a request to its row.
 
-use super::{data::allow_only, path};
+use super::{data::allow_only, document, path};
 use crate::{
     api,
     app::App,
@@ -23,7 +23,9 @@ pub(super) static TABLE: &[Row] = &[
     (GET, "/healthz", health::HEALTHZ),
     (GET, "/readyz", health::READYZ),
     (GET, "/metrics", health::METRICS),
-    (GET, "/info", health::INFO),
+    (GET, "/info", document::INFO),
+    (GET, "/openapi.json", document::DOCUMENT),
+    (GET, "/docs", document::PAGE),
     (GET, "/admin/events", events::WATCH),
     (GET, "/admin/usage/export", export::EXPORT),
     (GET, "/v1/organization/costs", usage::COSTS),

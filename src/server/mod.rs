@@ -9,6 +9,7 @@ mod connection;
 mod control;
 mod cors;
 mod data;
+mod document;
 mod edge;
 mod io;
 mod path;
