@@ -1,6 +1,6 @@
 //! `GET /admin/usage/export`: the ledger entry by entry, as a stream that holds no more than a few batches.
 
-use super::{Operation, Request, authorize};
+use super::{Operation, Request, authorize, usage};
 use crate::{
     body::{self, Body},
     domain::Outcome,
@@ -72,8 +72,7 @@ fn parameters() -> Vec<Parameter> {
                 .says("The `id` of an exported entry: those that follow it"),
         ),
     ];
-    let texts = || Schema::list(Schema::text());
-    parameters.extend(FILTERS.map(|(name, _)| Parameter::new(name, texts())));
+    parameters.extend(FILTERS.map(|(name, _)| Parameter::new(name, usage::names())));
     let outcomes = Outcome::ALL.map(|outcome| outcome.as_str());
     parameters.push(Parameter::new(
         "outcomes",
@@ -109,13 +108,7 @@ async fn export(request: Request) -> Result<Response<Body>, Error> {
 }
 
 fn wanted(query: &Query) -> Result<Wanted, Mistake> {
-    let mut only = Vec::new();
-    for (name, column) in FILTERS {
-        let values: Vec<String> = query.all(name).map(str::to_owned).collect();
-        if !values.is_empty() {
-            only.push((column, values));
-        }
-    }
+    let mut only = usage::filters(query, &FILTERS)?;
     let outcomes = Outcome::ALL.map(|outcome| (outcome.as_str(), outcome.as_str()));
     let outcomes = query.words("outcomes", &outcomes)?;
     if !outcomes.is_empty() {
