@@ -4,6 +4,7 @@
 
 mod chat;
 mod check;
+mod completions;
 mod doctor;
 mod key;
 mod serve;
@@ -54,6 +55,8 @@ enum Action {
     Usage(usage::Options),
     /// Compare the ledger, its sums and the flight table, and name what differs
     Doctor,
+    /// Print a script that completes commands and flags in a shell
+    Completions(completions::Options),
 }
 
 /// Why a command ended badly.
@@ -88,6 +91,7 @@ pub fn run() -> ExitCode {
         Some(Action::Key(action)) => key::run(&flags, action),
         Some(Action::Usage(options)) => usage::run(&flags, &options),
         Some(Action::Doctor) => doctor::run(&flags),
+        Some(Action::Completions(options)) => completions::run(&options),
     };
     match ending {
         Ok(()) => ExitCode::SUCCESS,

@@ -13,6 +13,7 @@
 mod architecture;
 mod charges;
 mod chat;
+mod completions;
 mod config;
 mod control;
 mod counting;
