@@ -3,22 +3,28 @@
 mod buckets;
 mod costs;
 mod kinds;
+mod shapes;
 
-pub use costs::costs;
-pub use kinds::Kind;
+pub use costs::COSTS;
+pub use shapes::{
+    AUDIO_SPEECHES, AUDIO_TRANSCRIPTIONS, COMPLETIONS, EMBEDDINGS, IMAGES, MODERATIONS,
+};
 
-use super::{authorize, json_text};
+use super::{Request, authorize, json_text};
 use crate::{
     app::App,
     body::Body,
     domain::Endpoint,
     error::Error,
     ledger::{Ask, Column, Line, Sum, Width},
-    wire::query::{Mistake, Query},
+    wire::{
+        query::{Mistake, Query},
+        schema::Schema,
+    },
 };
 use buckets::{Page, Widths};
-use http::{HeaderMap, Response};
-use kinds::Group;
+use http::Response;
+use kinds::{Group, Kind};
 use serde::Serialize;
 use std::time::SystemTime;
 
@@ -62,15 +68,11 @@ struct Bucket<T> {
 }
 
 /// Usage of one kind.
-pub async fn usage(
-    app: &App,
-    kind: &'static Kind,
-    headers: &HeaderMap,
-    query: Option<&str>,
-) -> Result<Response<Body>, Error> {
-    authorize(app, headers)?;
+async fn usage(request: Request, kind: &'static Kind) -> Result<Response<Body>, Error> {
+    let app = &request.app;
+    authorize(app, request.headers())?;
     let names: Vec<&str> = COMMON.iter().chain(kind.filters).copied().collect();
-    let query = Query::parse(query, &names)?;
+    let query = Query::parse(request.query(), &names)?;
     let page = Page::read(&query, WIDTHS, SystemTime::now())?;
     let groups = query.words("group_by", kind.groups)?;
     let filters = kind.only(&query)?;
@@ -148,13 +150,23 @@ async fn answer<T>(
     })
 }
 
+/// Characters of a name in a filter: more than any name has.
+const NAME_MAX: u64 = 256;
+
+/// What a parameter that filters by names may be.
+pub(super) fn names() -> Schema {
+    Schema::list(Schema::text().length(1, NAME_MAX))
+}
+
 /// The values of the parameters that filter by a column.
-fn filters(query: &Query, columns: &[(&'static str, Column)]) -> Result<Only, Mistake> {
+pub(super) fn filters(query: &Query, columns: &[(&'static str, Column)]) -> Result<Only, Mistake> {
     let mut only = Vec::new();
     for (name, column) in columns {
         let values: Vec<String> = query.all(name).map(str::to_owned).collect();
-        if values.iter().any(String::is_empty) {
-            return Err(Mistake::Wrong(name, "a list of names".to_owned()));
+        let is_name = |value: &String| (1..=NAME_MAX).contains(&(value.chars().count() as u64));
+        if !values.iter().all(is_name) {
+            let expected = format!("a list of names of 1 to {NAME_MAX} characters");
+            return Err(Mistake::Wrong(name, expected));
         }
         if !values.is_empty() {
             only.push((*column, values));
