@@ -14,6 +14,7 @@ mod price_list;
 mod secret;
 mod tier;
 mod usage;
+mod user;
 
 pub use arrival::Arrival;
 pub use asked::Asked;
@@ -30,3 +31,4 @@ pub use price_list::PriceList;
 pub use secret::Secret;
 pub use tier::Tier;
 pub use usage::{Outcome, Usage};
+pub use user::{Membership, ProjectRole, Role, User};
