@@ -29,6 +29,7 @@ mod protocol;
 mod requests;
 mod shutdown;
 mod simulator;
+mod store_tls;
 mod streaming;
 mod support;
 mod tls;
