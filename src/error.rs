@@ -16,7 +16,9 @@ use std::time::Duration;
 pub enum Error {
     /// No valid credential. Missing, malformed, unknown, revoked and expired look alike.
     Unauthenticated,
-    /// The key may not use this model.
+    /// The key may not be used from this address.
+    AddressForbidden,
+    /// The key, or its project, may not use this model.
     ModelForbidden(String),
     /// The key may only use certain models, and this path does not show which it uses.
     PathForbidden,
@@ -68,6 +70,9 @@ impl Error {
         const SERVER: &str = "server_error";
         match self {
             Self::Unauthenticated => (StatusCode::UNAUTHORIZED, INVALID, Some("invalid_api_key")),
+            Self::AddressForbidden => {
+                (StatusCode::UNAUTHORIZED, INVALID, Some("ip_not_authorized"))
+            }
             Self::ModelForbidden(_) => (StatusCode::FORBIDDEN, INVALID, Some("model_not_allowed")),
             Self::PathForbidden => (StatusCode::FORBIDDEN, INVALID, Some("path_not_allowed")),
             Self::NoSuchModel(_) => (StatusCode::NOT_FOUND, INVALID, Some("model_not_found")),
@@ -175,9 +180,10 @@ impl Error {
             Self::Unauthenticated => {
                 "Incorrect API key provided. Send a key of this gateway as `Authorization: Bearer KEY`.".to_owned()
             }
-            Self::ModelForbidden(model) => format!("This API key may not use the model `{model}`."),
+            Self::AddressForbidden => "This API key may not be used from your address.".to_owned(),
+            Self::ModelForbidden(model) => format!("This API key or its project may not use the model `{model}`."),
             Self::PathForbidden => {
-                "This API key may use certain models only, and this path does not show which model it uses.".to_owned()
+                "This API key or its project may use certain models only, and this path does not show which model it uses.".to_owned()
             }
             Self::NoSuchModel(model) => format!("The model `{model}` does not exist or you do not have access to it."),
             Self::NoSuchPath => "Unknown request URL. Check the URL for typos, or the documentation for the paths that exist.".to_owned(),

@@ -9,11 +9,23 @@ pub struct KeyId([u8; KeyId::LEN]);
 impl KeyId {
     /// Characters in an id.
     pub const LEN: usize = 16;
+    /// What stands before it in OpenAI's style; no id has an underscore.
+    pub const PREFIX: &str = "key_";
 
     /// Reads an id: exactly `LEN` letters and digits.
     pub fn parse(text: &[u8]) -> Option<Self> {
         let id: [u8; Self::LEN] = text.try_into().ok()?;
         id.iter().all(u8::is_ascii_alphanumeric).then_some(Self(id))
+    }
+
+    /// The id as the control plane and OpenAI's libraries write it.
+    pub fn public(&self) -> String {
+        format!("{}{self}", Self::PREFIX)
+    }
+
+    /// Reads an id with its prefix or without.
+    pub fn of_public(text: &str) -> Option<Self> {
+        Self::parse(text.strip_prefix(Self::PREFIX).unwrap_or(text).as_bytes())
     }
 
     /// The id as text.
