@@ -29,7 +29,7 @@ pub enum Error {
     /// The path is known, but no upstream serves it.
     NotServed,
     /// The path is known, the method is not.
-    MethodNotAllowed(&'static [Method]),
+    MethodNotAllowed(Vec<Method>),
     /// The request contradicts itself or the protocol.
     BadRequest(&'static str),
     /// The body is not what this path takes.

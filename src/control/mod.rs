@@ -3,7 +3,10 @@
 pub mod events;
 pub mod export;
 pub mod health;
+mod request;
 pub mod usage;
+
+pub use request::{Handling, Operation, Request};
 
 use crate::{
     app::App,
@@ -11,6 +14,7 @@ use crate::{
     error::Error,
     telemetry::metrics,
 };
+use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Response, header::CONTENT_TYPE};
 use serde::Serialize;
 
@@ -29,7 +33,8 @@ fn authorize(app: &App, headers: &HeaderMap) -> Result<(), Error> {
     }
 }
 
-fn json(value: &serde_json::Value) -> Response<Body> {
+/// An answer with a JSON value in it.
+pub fn json(value: &serde_json::Value) -> Response<Body> {
     json_response(value.to_string())
 }
 
@@ -44,7 +49,8 @@ fn json_text(value: &impl Serialize) -> Result<Response<Body>, Error> {
     }
 }
 
-fn json_response(text: String) -> Response<Body> {
+/// An answer with JSON in it.
+pub fn json_response(text: impl Into<Bytes>) -> Response<Body> {
     let mut response = Response::new(body::full(text));
     response
         .headers_mut()

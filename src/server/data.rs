@@ -7,12 +7,21 @@ use crate::{
     control::health,
     domain::{Arrival, Endpoint},
     error::Error,
+    wire::about::About,
 };
 use http::{HeaderValue, Method, Response, StatusCode, header::ALLOW};
 use std::sync::Arc;
 
 const GET: &[Method] = &[Method::GET, Method::HEAD, Method::OPTIONS];
 const POST: &[Method] = &[Method::POST, Method::OPTIONS];
+
+/// What the data plane answers itself, for the document of the API: the arms below that pass nothing on.
+pub(super) static OWN: &[(Method, &str, About)] = &[
+    (Method::GET, "/healthz", health::HEALTHZ_ABOUT),
+    (Method::GET, "/v1/models", models::LIST),
+    (Method::GET, "/v1/models/{model}", models::RETRIEVE),
+    (Method::GET, "/v1/usage", usage::OWN),
+];
 
 /// Answers a request.
 pub(super) async fn route(
@@ -61,12 +70,9 @@ pub(super) async fn route(
 }
 
 /// The answer to a method that a path does not take, or to the question which it does.
-pub(super) fn allow_only(
-    allowed: &'static [Method],
-    method: &Method,
-) -> Result<Response<Body>, Error> {
+pub(super) fn allow_only(allowed: &[Method], method: &Method) -> Result<Response<Body>, Error> {
     if method != Method::OPTIONS {
-        return Err(Error::MethodNotAllowed(allowed));
+        return Err(Error::MethodNotAllowed(allowed.to_vec()));
     }
     let mut response = Response::new(body::empty());
     *response.status_mut() = StatusCode::NO_CONTENT;

@@ -90,7 +90,7 @@ async fn route(
 ) -> Result<Response<Body>, Error> {
     match plane {
         Plane::Data => data::route(worker, request, arrival).await,
-        Plane::Control => Box::pin(control::route(&worker.app, request)).await,
+        Plane::Control => Box::pin(control::route(&worker.app, request, arrival)).await,
     }
 }
 

@@ -9,8 +9,10 @@ mod connection;
 mod control;
 mod cors;
 mod data;
+mod document;
 mod edge;
 mod io;
+mod path;
 pub mod tls;
 
 use crate::{

@@ -112,8 +112,8 @@ pub trait Sink {
     fn text(&mut self, _piece: &[u8]) {}
 }
 
-/// Stands in for a sink that does not want what is inside.
-struct Nobody;
+/// Stands in for a sink where only the grammar is of interest.
+pub(super) struct Nobody;
 
 impl Sink for Nobody {
     #[inline(always)]

@@ -18,6 +18,7 @@ mod control;
 mod counting;
 mod crash;
 mod docs;
+mod document;
 mod errors;
 mod forward;
 mod keys;

@@ -3,11 +3,14 @@
 mod buckets;
 mod costs;
 mod kinds;
+mod shapes;
 
-pub use costs::costs;
-pub use kinds::Kind;
+pub use costs::COSTS;
+pub use shapes::{
+    AUDIO_SPEECHES, AUDIO_TRANSCRIPTIONS, COMPLETIONS, EMBEDDINGS, IMAGES, MODERATIONS,
+};
 
-use super::{authorize, json_text};
+use super::{Request, authorize, json_text};
 use crate::{
     app::App,
     body::Body,
@@ -17,8 +20,8 @@ use crate::{
     wire::query::{Mistake, Query},
 };
 use buckets::{Page, Widths};
-use http::{HeaderMap, Response};
-use kinds::Group;
+use http::Response;
+use kinds::{Group, Kind};
 use serde::Serialize;
 use std::time::SystemTime;
 
@@ -62,15 +65,11 @@ struct Bucket<T> {
 }
 
 /// Usage of one kind.
-pub async fn usage(
-    app: &App,
-    kind: &'static Kind,
-    headers: &HeaderMap,
-    query: Option<&str>,
-) -> Result<Response<Body>, Error> {
-    authorize(app, headers)?;
+async fn usage(request: Request, kind: &'static Kind) -> Result<Response<Body>, Error> {
+    let app = &request.app;
+    authorize(app, request.headers())?;
     let names: Vec<&str> = COMMON.iter().chain(kind.filters).copied().collect();
-    let query = Query::parse(query, &names)?;
+    let query = Query::parse(request.query(), &names)?;
     let page = Page::read(&query, WIDTHS, SystemTime::now())?;
     let groups = query.words("group_by", kind.groups)?;
     let filters = kind.only(&query)?;
