@@ -22,6 +22,10 @@ pub enum Error {
     ModelForbidden(String),
     /// The key may only use certain models, and this path does not show which it uses.
     PathForbidden,
+    /// Whoever asks is known, and may not do this.
+    Forbidden,
+    /// There is no such thing, or none that whoever asks may know of; its kind and its id.
+    NoSuch(&'static str, String),
     /// No such model, or none that this key may know of.
     NoSuchModel(String),
     /// No such path.
@@ -75,6 +79,12 @@ impl Error {
             }
             Self::ModelForbidden(_) => (StatusCode::FORBIDDEN, INVALID, Some("model_not_allowed")),
             Self::PathForbidden => (StatusCode::FORBIDDEN, INVALID, Some("path_not_allowed")),
+            Self::Forbidden => (
+                StatusCode::FORBIDDEN,
+                INVALID,
+                Some("insufficient_permissions"),
+            ),
+            Self::NoSuch(..) => (StatusCode::NOT_FOUND, INVALID, Some("not_found")),
             Self::NoSuchModel(_) => (StatusCode::NOT_FOUND, INVALID, Some("model_not_found")),
             Self::NoSuchPath => (StatusCode::NOT_FOUND, INVALID, Some("unknown_url")),
             Self::NotServed => (StatusCode::NOT_FOUND, INVALID, Some("not_served")),
@@ -185,6 +195,8 @@ impl Error {
             Self::PathForbidden => {
                 "This API key or its project may use certain models only, and this path does not show which model it uses.".to_owned()
             }
+            Self::Forbidden => "You have insufficient permissions for this operation.".to_owned(),
+            Self::NoSuch(what, id) => format!("No {what} found with id '{id}'."),
             Self::NoSuchModel(model) => format!("The model `{model}` does not exist or you do not have access to it."),
             Self::NoSuchPath => "Unknown request URL. Check the URL for typos, or the documentation for the paths that exist.".to_owned(),
             Self::NotServed => "No upstream of this gateway serves this path.".to_owned(),

@@ -1,6 +1,9 @@
 //! `GET /admin/events`: what happens to calls, as server-sent events, while somebody watches.
 
-use super::{Operation, Request, authorize};
+use super::{
+    Operation, Request,
+    rights::{self, Right},
+};
 use crate::{
     body::{self, Body},
     error::Error,
@@ -50,7 +53,7 @@ fn parameters() -> Vec<Parameter> {
 /// Follows events of the kinds in `?kinds=`, or of all but single chunks.
 fn watch(request: &Request) -> Result<Response<Body>, Error> {
     let app = &request.app;
-    authorize(app, request.headers())?;
+    rights::require(app, request.headers(), Right::Observe, None)?;
     let asked = request.query().and_then(|query| {
         query
             .split('&')

@@ -1,6 +1,9 @@
 //! `GET /admin/usage/export`: the ledger entry by entry, as a stream that holds no more than a few batches.
 
-use super::{Operation, Request, authorize};
+use super::{
+    Operation, Request,
+    rights::{self, Right},
+};
 use crate::{
     body::{self, Body},
     domain::Outcome,
@@ -85,7 +88,7 @@ fn parameters() -> Vec<Parameter> {
 /// Exports what the query wants.
 async fn export(request: Request) -> Result<Response<Body>, Error> {
     let app = &request.app;
-    authorize(app, request.headers())?;
+    rights::require(app, request.headers(), Right::Observe, None)?;
     let query = Query::parse(request.query(), &NAMES)?;
     let format = query.word("format", &FORMATS)?;
     let format = format.unwrap_or(Format::JsonLines);

@@ -4,34 +4,18 @@ pub mod events;
 pub mod export;
 pub mod health;
 mod request;
+pub mod rights;
 pub mod usage;
 
 pub use request::{Handling, Operation, Request};
 
 use crate::{
-    app::App,
     body::{self, Body},
     error::Error,
-    telemetry::metrics,
 };
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Response, header::CONTENT_TYPE};
+use http::{HeaderValue, Response, header::CONTENT_TYPE};
 use serde::Serialize;
-
-/// Lets admins in and nobody else.
-fn authorize(app: &App, headers: &HeaderMap) -> Result<(), Error> {
-    let snapshot = app.snapshot.load();
-    match app
-        .keys
-        .authenticate_admin(headers, snapshot.config.admin_key.as_ref())
-    {
-        Ok(_) => Ok(()),
-        Err(rejected) => {
-            metrics::unauthenticated(rejected.as_str());
-            Err(Error::Unauthenticated)
-        }
-    }
-}
 
 /// An answer with a JSON value in it.
 pub fn json(value: &serde_json::Value) -> Response<Body> {

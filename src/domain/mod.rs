@@ -16,6 +16,7 @@ mod secret;
 mod terms;
 mod tier;
 mod usage;
+mod user;
 
 pub use arrival::Arrival;
 pub use asked::Asked;
@@ -34,3 +35,4 @@ pub use secret::Secret;
 pub use terms::{Budget, KeyLimits, Span, Terms};
 pub use tier::Tier;
 pub use usage::{Outcome, Usage};
+pub use user::{Membership, ProjectRole, Role, User};

@@ -5,11 +5,11 @@ use super::{
     buckets::{Page, Widths},
     filters,
     kinds::Group,
-    shapes,
+    permit, shapes,
 };
 use crate::{
     body::Body,
-    control::{Operation, Request, authorize, json_text},
+    control::{Operation, Request, json_text, rights},
     error::Error,
     ledger::{Column, Line, Sum, Width},
     wire::{
@@ -68,8 +68,9 @@ const COST: Shape = Shape::new("Cost", || {
 
 async fn costs(request: Request) -> Result<Response<Body>, Error> {
     let app = &request.app;
-    authorize(app, request.headers())?;
+    let actor = rights::who(app, request.headers())?;
     let query = Query::parse(request.query(), &COMMON)?;
+    permit(&actor, &query)?;
     let page = Page::read(&query, WIDTHS, SystemTime::now())?;
     let groups = query.words("group_by", &GROUPS)?;
     let only = filters(&query, &FILTERS)?;

@@ -10,7 +10,10 @@ pub use shapes::{
     AUDIO_SPEECHES, AUDIO_TRANSCRIPTIONS, COMPLETIONS, EMBEDDINGS, IMAGES, MODERATIONS,
 };
 
-use super::{Request, authorize, json_text};
+use super::{
+    Request, json_text,
+    rights::{self, Actor, Right},
+};
 use crate::{
     app::App,
     body::Body,
@@ -67,9 +70,10 @@ struct Bucket<T> {
 /// Usage of one kind.
 async fn usage(request: Request, kind: &'static Kind) -> Result<Response<Body>, Error> {
     let app = &request.app;
-    authorize(app, request.headers())?;
+    let actor = rights::who(app, request.headers())?;
     let names: Vec<&str> = COMMON.iter().chain(kind.filters).copied().collect();
     let query = Query::parse(request.query(), &names)?;
+    permit(&actor, &query)?;
     let page = Page::read(&query, WIDTHS, SystemTime::now())?;
     let groups = query.words("group_by", kind.groups)?;
     let filters = kind.only(&query)?;
@@ -81,6 +85,15 @@ async fn usage(request: Request, kind: &'static Kind) -> Result<Response<Body>, 
     };
     let answer = answer(app, page, asked, |line| kind.result(&groups, line));
     json_text(&answer.await?)
+}
+
+/// Whether somebody may see the usage of the projects that a query names; of all, if it names none.
+fn permit(actor: &Actor, query: &Query) -> Result<(), Error> {
+    let mut projects = query.all("project_ids").peekable();
+    match projects.peek() {
+        None => actor.require(Right::UsageRead, None),
+        Some(_) => projects.try_for_each(|id| actor.require(Right::UsageRead, Some(id))),
+    }
 }
 
 /// What is to be in the buckets.
