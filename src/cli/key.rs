@@ -257,6 +257,7 @@ fn id_of(text: &str) -> Result<KeyId, Ending> {
     let bare = text
         .strip_prefix("sk-weir-admin-")
         .or_else(|| text.strip_prefix("sk-weir-"))
+        .or_else(|| text.strip_prefix(KeyId::PREFIX))
         .unwrap_or(text);
     let id = bare.split('_').next().unwrap_or(bare);
     // Not repeated: it may be a secret with a slip in it.
@@ -273,6 +274,7 @@ mod tests {
     fn an_id_is_found_in_a_whole_key() {
         for text in [
             "0123456789abcdef",
+            "key_0123456789abcdef",
             "sk-weir-0123456789abcdef_x",
             "sk-weir-admin-0123456789abcdef_x",
         ] {

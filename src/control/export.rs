@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     body::{self, Body},
-    domain::Outcome,
+    domain::{KeyId, Outcome},
     error::Error,
     ledger::{Batch, Column, Format, ReportError, Reports, Wanted},
     tasks,
@@ -114,7 +114,11 @@ async fn export(request: Request) -> Result<Response<Body>, Error> {
 fn wanted(query: &Query) -> Result<Wanted, Mistake> {
     let mut only = Vec::new();
     for (name, column) in FILTERS {
-        let values: Vec<String> = query.all(name).map(str::to_owned).collect();
+        let recorded = |value: &str| match column {
+            Column::Key => KeyId::recorded(value),
+            _ => value.to_owned(),
+        };
+        let values: Vec<String> = query.all(name).map(recorded).collect();
         if !values.is_empty() {
             only.push((column, values));
         }

@@ -1,7 +1,7 @@
 //! Projects: what keys, limits and costs belong to.
 
 use super::page::List;
-use super::{Cursor, Directory, Error, Page, check_name};
+use super::{Cursor, Directory, Error, Page, Side, check_name};
 use crate::audit::{self, Entry, Event, Origin};
 use crate::auth::{self, Whose};
 use crate::domain::Owner;
@@ -121,6 +121,37 @@ impl Directory {
                 },
             };
             list.page(tx, &cursor, Project::read)
+        })
+        .await
+    }
+
+    /// The same of projects with these ids only.
+    pub async fn projects_among(
+        &self,
+        ids: Vec<String>,
+        cursor: Cursor,
+        with_archived: bool,
+    ) -> Result<Page<Project>, Error> {
+        self.read(move |tx| {
+            let mut found = Vec::new();
+            for id in &ids {
+                found.extend(find(tx, id)?);
+            }
+            found.sort_unstable_by(|a, b| (a.created, &a.id).cmp(&(b.created, &b.id)));
+            let from = match &cursor.side {
+                None => 0,
+                Some(Side::Before(_)) => return Err(Error::NoSuchCursor("before")),
+                Some(Side::After(id)) => {
+                    let place = found.iter().position(|project| project.id == *id);
+                    place.ok_or(Error::NoSuchCursor("after"))? + 1
+                }
+            };
+            let shown = |project: &Project| with_archived || project.archived.is_none();
+            let rest = found.into_iter().skip(from).filter(shown);
+            Ok(Page::cut(
+                rest.take(cursor.limit + 1).collect(),
+                cursor.limit,
+            ))
         })
         .await
     }

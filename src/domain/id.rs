@@ -28,6 +28,16 @@ impl KeyId {
         Self::parse(text.strip_prefix(Self::PREFIX).unwrap_or(text).as_bytes())
     }
 
+    /// A name that the ledger has for a key, as the control plane writes it; whatever is no id stays as it is.
+    pub fn published(name: String) -> String {
+        Self::parse(name.as_bytes()).map_or(name, |id| id.public())
+    }
+
+    /// The name that the ledger has for a key, however it was written.
+    pub fn recorded(name: &str) -> String {
+        Self::of_public(name).map_or_else(|| name.to_owned(), |id| id.to_string())
+    }
+
     /// The id as text.
     pub fn as_str(&self) -> &str {
         std::str::from_utf8(&self.0).expect("parse admits ASCII only")

@@ -5,7 +5,14 @@ use crate::{
     api,
     app::App,
     body::Body,
-    control::{Operation, Request, events, export, health, usage},
+    control::{
+        Operation, Request, events, export, health,
+        organization::{
+            admin_api_keys, api_keys, audit_logs, data_retention, model_permissions, projects,
+            rate_limits, service_accounts, spend_alerts, spend_limit,
+        },
+        usage,
+    },
     domain::Arrival,
     error::Error,
 };
@@ -14,6 +21,8 @@ use http_body_util::BodyExt;
 use std::sync::Arc;
 
 const GET: Method = Method::GET;
+const POST: Method = Method::POST;
+const DELETE: Method = Method::DELETE;
 
 /// A method, a URL in which `{name}` stands for one segment, and what is done there. Where two fit, the first counts.
 type Row = (Method, &'static str, Operation);
@@ -50,6 +59,190 @@ pub(super) static TABLE: &[Row] = &[
         GET,
         "/v1/organization/usage/audio_transcriptions",
         usage::AUDIO_TRANSCRIPTIONS,
+    ),
+    (
+        POST,
+        "/v1/organization/admin_api_keys",
+        admin_api_keys::CREATE,
+    ),
+    (GET, "/v1/organization/admin_api_keys", admin_api_keys::LIST),
+    (
+        GET,
+        "/v1/organization/admin_api_keys/{key_id}",
+        admin_api_keys::RETRIEVE,
+    ),
+    (
+        DELETE,
+        "/v1/organization/admin_api_keys/{key_id}",
+        admin_api_keys::DELETE,
+    ),
+    (GET, "/v1/organization/audit_logs", audit_logs::LIST),
+    (
+        GET,
+        "/v1/organization/data_retention",
+        data_retention::RETRIEVE,
+    ),
+    (
+        POST,
+        "/v1/organization/data_retention",
+        data_retention::UPDATE,
+    ),
+    (GET, "/v1/organization/spend_limit", spend_limit::RETRIEVE),
+    (POST, "/v1/organization/spend_limit", spend_limit::UPDATE),
+    (DELETE, "/v1/organization/spend_limit", spend_limit::DELETE),
+    (POST, "/v1/organization/spend_alerts", spend_alerts::CREATE),
+    (GET, "/v1/organization/spend_alerts", spend_alerts::LIST),
+    (
+        GET,
+        "/v1/organization/spend_alerts/{alert_id}",
+        spend_alerts::RETRIEVE,
+    ),
+    (
+        POST,
+        "/v1/organization/spend_alerts/{alert_id}",
+        spend_alerts::UPDATE,
+    ),
+    (
+        DELETE,
+        "/v1/organization/spend_alerts/{alert_id}",
+        spend_alerts::DELETE,
+    ),
+    (POST, "/v1/organization/projects", projects::CREATE),
+    (GET, "/v1/organization/projects", projects::LIST),
+    (
+        GET,
+        "/v1/organization/projects/{project_id}",
+        projects::RETRIEVE,
+    ),
+    (
+        POST,
+        "/v1/organization/projects/{project_id}",
+        projects::UPDATE,
+    ),
+    (
+        POST,
+        "/v1/organization/projects/{project_id}/archive",
+        projects::ARCHIVE,
+    ),
+    (
+        GET,
+        "/v1/organization/projects/{project_id}/api_keys",
+        api_keys::LIST,
+    ),
+    (
+        GET,
+        "/v1/organization/projects/{project_id}/api_keys/{api_key_id}",
+        api_keys::RETRIEVE,
+    ),
+    (
+        DELETE,
+        "/v1/organization/projects/{project_id}/api_keys/{api_key_id}",
+        api_keys::DELETE,
+    ),
+    (
+        GET,
+        "/v1/organization/projects/{project_id}/data_retention",
+        data_retention::RETRIEVE_OF_PROJECT,
+    ),
+    (
+        POST,
+        "/v1/organization/projects/{project_id}/data_retention",
+        data_retention::UPDATE_OF_PROJECT,
+    ),
+    (
+        GET,
+        "/v1/organization/projects/{project_id}/spend_limit",
+        spend_limit::RETRIEVE_OF_PROJECT,
+    ),
+    (
+        POST,
+        "/v1/organization/projects/{project_id}/spend_limit",
+        spend_limit::UPDATE_OF_PROJECT,
+    ),
+    (
+        DELETE,
+        "/v1/organization/projects/{project_id}/spend_limit",
+        spend_limit::DELETE_OF_PROJECT,
+    ),
+    (
+        POST,
+        "/v1/organization/projects/{project_id}/spend_alerts",
+        spend_alerts::CREATE_OF_PROJECT,
+    ),
+    (
+        GET,
+        "/v1/organization/projects/{project_id}/spend_alerts",
+        spend_alerts::LIST_OF_PROJECT,
+    ),
+    (
+        GET,
+        "/v1/organization/projects/{project_id}/spend_alerts/{alert_id}",
+        spend_alerts::RETRIEVE_OF_PROJECT,
+    ),
+    (
+        POST,
+        "/v1/organization/projects/{project_id}/spend_alerts/{alert_id}",
+        spend_alerts::UPDATE_OF_PROJECT,
+    ),
+    (
+        DELETE,
+        "/v1/organization/projects/{project_id}/spend_alerts/{alert_id}",
+        spend_alerts::DELETE_OF_PROJECT,
+    ),
+    (
+        GET,
+        "/v1/organization/projects/{project_id}/model_permissions",
+        model_permissions::RETRIEVE,
+    ),
+    (
+        POST,
+        "/v1/organization/projects/{project_id}/model_permissions",
+        model_permissions::UPDATE,
+    ),
+    (
+        DELETE,
+        "/v1/organization/projects/{project_id}/model_permissions",
+        model_permissions::DELETE,
+    ),
+    (
+        GET,
+        "/v1/organization/projects/{project_id}/rate_limits",
+        rate_limits::LIST,
+    ),
+    (
+        POST,
+        "/v1/organization/projects/{project_id}/rate_limits/{rate_limit_id}",
+        rate_limits::UPDATE,
+    ),
+    (
+        POST,
+        "/v1/organization/projects/{project_id}/service_accounts",
+        service_accounts::CREATE,
+    ),
+    (
+        GET,
+        "/v1/organization/projects/{project_id}/service_accounts",
+        service_accounts::LIST,
+    ),
+    (
+        GET,
+        "/v1/organization/projects/{project_id}/service_accounts/{service_account_id}",
+        service_accounts::RETRIEVE,
+    ),
+    (
+        POST,
+        "/v1/organization/projects/{project_id}/service_accounts/{service_account_id}",
+        service_accounts::UPDATE,
+    ),
+    (
+        DELETE,
+        "/v1/organization/projects/{project_id}/service_accounts/{service_account_id}",
+        service_accounts::DELETE,
+    ),
+    (
+        POST,
+        "/v1/organization/projects/{project_id}/service_accounts/{service_account_id}/api_keys",
+        service_accounts::CREATE_KEY,
     ),
 ];
 

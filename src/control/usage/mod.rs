@@ -17,7 +17,7 @@ use super::{
 use crate::{
     app::App,
     body::Body,
-    domain::Endpoint,
+    domain::{Endpoint, KeyId},
     error::Error,
     ledger::{Ask, Column, Line, Sum, Width},
     wire::query::{Mistake, Query},
@@ -168,6 +168,10 @@ fn filters(query: &Query, columns: &[(&'static str, Column)]) -> Result<Only, Mi
         if values.iter().any(String::is_empty) {
             return Err(Mistake::Wrong(name, "a list of names".to_owned()));
         }
+        let values = match column {
+            Column::Key => values.iter().map(|name| KeyId::recorded(name)).collect(),
+            _ => values,
+        };
         if !values.is_empty() {
             only.push((*column, values));
         }
