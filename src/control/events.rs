@@ -33,7 +33,7 @@ const WAITING_MAX: usize = 1024;
 /// `GET /admin/events`.
 pub const WATCH: Operation = Operation::new(
     |request| Box::pin(async move { watch(&request) }),
-    About::new("Operation", "What happens to calls, while you watch")
+    About::new("Observability", "What happens to calls, while you watch")
         .details(
             "Server-sent events, from now on and without an end. 1,024 of them wait for a slow watcher; more are \
              dropped and counted.",

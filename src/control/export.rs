@@ -3,10 +3,11 @@
 use super::{
     Operation, Request,
     rights::{self, Right},
+    usage,
 };
 use crate::{
     body::{self, Body},
-    domain::{KeyId, Outcome},
+    domain::Outcome,
     error::Error,
     ledger::{Batch, Column, Format, ReportError, Reports, Wanted},
     tasks,
@@ -75,8 +76,7 @@ fn parameters() -> Vec<Parameter> {
                 .says("The `id` of an exported entry: those that follow it"),
         ),
     ];
-    let texts = || Schema::list(Schema::text());
-    parameters.extend(FILTERS.map(|(name, _)| Parameter::new(name, texts())));
+    parameters.extend(FILTERS.map(|(name, _)| Parameter::new(name, usage::names())));
     let outcomes = Outcome::ALL.map(|outcome| outcome.as_str());
     parameters.push(Parameter::new(
         "outcomes",
@@ -112,17 +112,7 @@ async fn export(request: Request) -> Result<Response<Body>, Error> {
 }
 
 fn wanted(query: &Query) -> Result<Wanted, Mistake> {
-    let mut only = Vec::new();
-    for (name, column) in FILTERS {
-        let recorded = |value: &str| match column {
-            Column::Key => KeyId::recorded(value),
-            _ => value.to_owned(),
-        };
-        let values: Vec<String> = query.all(name).map(recorded).collect();
-        if !values.is_empty() {
-            only.push((column, values));
-        }
-    }
+    let mut only = usage::filters(query, &FILTERS)?;
     let outcomes = Outcome::ALL.map(|outcome| (outcome.as_str(), outcome.as_str()));
     let outcomes = query.words("outcomes", &outcomes)?;
     if !outcomes.is_empty() {

@@ -19,7 +19,7 @@ use std::{sync::Arc, time::Duration};
 /// How long an upstream may take to accept a connection before it counts as out of reach.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-const TAG: &str = "Operation";
+const TAG: &str = "Observability";
 const fn open(summary: &'static str) -> About {
     About::new(TAG, summary).credential(Credential::None)
 }

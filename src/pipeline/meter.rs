@@ -280,7 +280,7 @@ impl Meter {
             },
         });
         if settled.unpriced {
-            metrics::unpriced(&self.label);
+            app.metrics.unpriced(&self.label);
         }
         let usage = seen.usage;
         if usage.is_some() || self.upstream.is_some() && self.status.is_success() {

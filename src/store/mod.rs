@@ -15,7 +15,7 @@ pub use db::Db;
 pub use moment::Millis;
 pub(crate) use sqlite::create_private_dir;
 pub use table::{Column, Kind, Table};
-pub use value::{FromValue, Row, Value};
+pub use value::{Datum, FromValue, Row, Value};
 
 use crate::domain::Place;
 use std::io;

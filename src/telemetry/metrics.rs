@@ -68,6 +68,7 @@ pub struct Metrics {
     calls: Known<Labels, CallMetrics>,
     attempts: Known<(Arc<str>, &'static str), Counter>,
     tokens: Known<Arc<str>, TokenMetrics>,
+    unpriced: Known<Arc<str>, Counter>,
     /// Calls that have begun and not ended.
     pub in_flight: Gauge,
     /// Bytes of request bodies that are held.
@@ -136,6 +137,7 @@ pub fn install() -> Result<Metrics, metrics_exporter_prometheus::BuildError> {
         calls: RwLock::default(),
         attempts: RwLock::default(),
         tokens: RwLock::default(),
+        unpriced: RwLock::default(),
         in_flight: gauge!("weir_requests_in_flight"),
         body_memory: gauge!("weir_body_memory_bytes"),
     })
@@ -195,6 +197,12 @@ impl Metrics {
         for (counter, tokens) in series.kinds.iter().zip(parts) {
             counter.increment(tokens.unwrap_or(0));
         }
+    }
+
+    /// Counts a call that used something whose price nobody knows.
+    pub fn unpriced(&self, model: &Arc<str>) {
+        let make = |model: &Arc<str>| counter!("weir_unpriced_requests_total", "model" => model.to_string());
+        series(&self.unpriced, Arc::clone(model), make).increment(1);
     }
 
     fn series(&self, labels: Labels) -> Arc<CallMetrics> {
@@ -309,11 +317,6 @@ pub fn finish_refused() {
 /// A figure in a provider's usage that can be no count.
 pub fn usage_refused() {
     counter!("weir_ledger_usage_refused_total").increment(1);
-}
-
-/// A call that used something whose price nobody knows.
-pub fn unpriced(model: &Arc<str>) {
-    counter!("weir_unpriced_requests_total", "model" => Arc::clone(model)).increment(1);
 }
 
 /// A client's metadata that the ledger has no room for.

@@ -20,7 +20,10 @@ use crate::{
     domain::{Endpoint, KeyId},
     error::Error,
     ledger::{Ask, Column, Line, Sum, Width},
-    wire::query::{Mistake, Query},
+    wire::{
+        query::{Mistake, Query},
+        schema::Schema,
+    },
 };
 use buckets::{Page, Widths};
 use http::Response;
@@ -160,13 +163,23 @@ async fn answer<T>(
     })
 }
 
+/// Characters of a name in a filter: more than any name has.
+const NAME_MAX: u64 = 256;
+
+/// What a parameter that filters by names may be.
+pub(super) fn names() -> Schema {
+    Schema::list(Schema::text().length(1, NAME_MAX))
+}
+
 /// The values of the parameters that filter by a column.
-fn filters(query: &Query, columns: &[(&'static str, Column)]) -> Result<Only, Mistake> {
+pub(super) fn filters(query: &Query, columns: &[(&'static str, Column)]) -> Result<Only, Mistake> {
     let mut only = Vec::new();
     for (name, column) in columns {
         let values: Vec<String> = query.all(name).map(str::to_owned).collect();
-        if values.iter().any(String::is_empty) {
-            return Err(Mistake::Wrong(name, "a list of names".to_owned()));
+        let is_name = |value: &String| (1..=NAME_MAX).contains(&(value.chars().count() as u64));
+        if !values.iter().all(is_name) {
+            let expected = format!("a list of names of 1 to {NAME_MAX} characters");
+            return Err(Mistake::Wrong(name, expected));
         }
         let values = match column {
             Column::Key => values.iter().map(|name| KeyId::recorded(name)).collect(),

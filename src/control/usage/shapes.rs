@@ -4,7 +4,7 @@ use super::{
     WIDTHS,
     buckets::Widths,
     kinds::{self, Group, Kind, SIZES, SOURCES},
-    usage,
+    names, usage,
 };
 use crate::{
     control::Operation,
@@ -97,7 +97,6 @@ pub(super) fn page(result: Schema) -> Schema {
 
 /// Parameters that every question about usage takes.
 pub(super) fn parameters(widths: Widths, groups: &[(&'static str, Group)]) -> Vec<Parameter> {
-    let texts = || Schema::list(Schema::text().length(1, 256));
     let most = widths.iter().map(|(_, _, _, most)| *most as u64).max();
     let limit = Schema::integer().at_least(1).at_most(most.unwrap_or(1));
     let usual: Vec<String> = widths
@@ -122,8 +121,8 @@ pub(super) fn parameters(widths: Widths, groups: &[(&'static str, Group)]) -> Ve
                 .says("The `next_page` of the page before"),
         ),
         Parameter::new("group_by", Schema::list(group)),
-        Parameter::new("project_ids", texts()),
-        Parameter::new("api_key_ids", texts()),
+        Parameter::new("project_ids", names()),
+        Parameter::new("api_key_ids", names()),
     ]
 }
 
@@ -135,7 +134,7 @@ fn of_kind(kind: &Kind) -> Vec<Parameter> {
             "batch" => Schema::flag(),
             "sources" => Schema::list(Schema::words(SOURCES.iter().map(|(word, _)| *word))),
             "sizes" => Schema::list(Schema::words(SIZES.iter().map(|(word, _)| *word))),
-            _ => Schema::list(Schema::text().length(1, 256)),
+            _ => names(),
         };
         Parameter::new(name, schema)
     }));

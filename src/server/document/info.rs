@@ -23,7 +23,7 @@ const PASSED_ON: [&str; 4] = [
 /// `GET /info`.
 pub(in crate::server) const INFO: Operation = Operation::new(
     |_| Box::pin(async { Ok(info()) }),
-    About::new("Operation", "What runs here")
+    About::new("Observability", "What runs here")
         .credential(Credential::None)
         .gives(&[(200, Content::Json(&SHAPE))]),
 );

@@ -29,7 +29,7 @@ use std::sync::OnceLock;
 /// `GET /openapi.json`.
 pub(super) const DOCUMENT: Operation = Operation::new(
     |request| Box::pin(async move { Ok(document(&request)) }),
-    About::new("Operation", "This document")
+    About::new("Observability", "This document")
         .credential(Credential::None)
         .gives(&[(200, Content::Json(&OPENAPI))]),
 );

@@ -15,7 +15,7 @@ const HTML: &str = include_str!("page.html");
 /// `GET /docs`.
 pub(in crate::server) const PAGE: Operation = Operation::new(
     |_| Box::pin(async { Ok(page()) }),
-    About::new("Operation", "This document, as a page")
+    About::new("Observability", "This document, as a page")
         .credential(Credential::None)
         .gives(&[(200, Content::Text(&["text/html"]))]),
 );
