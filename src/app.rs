@@ -4,6 +4,7 @@ use crate::{
     auth::Keys,
     catalog::Catalog,
     config::Config,
+    directory::Directory,
     events::Bus,
     ledger::{Ledger, Reports},
     prices::Prices,
@@ -28,6 +29,8 @@ pub struct App {
     pub snapshot: ArcSwap<Snapshot>,
     /// Who may come in.
     pub keys: Keys,
+    /// Projects, and what they may do.
+    pub directory: Directory,
     /// Who hears what happens.
     pub events: Bus,
     /// Where usage goes.

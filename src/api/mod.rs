@@ -25,11 +25,24 @@ fn authenticate(
     match worker.app.keys.authenticate_at(headers, arrival.at) {
         Ok(caller) => {
             arrival.key = Some(caller.key);
-            Ok(caller)
+            let terms = caller.terms.as_ref();
+            match terms.is_none_or(|terms| terms.allows_from(arrival.client)) {
+                true => Ok(caller),
+                false => {
+                    metrics::unauthenticated("address");
+                    Err(Error::AddressForbidden)
+                }
+            }
         }
         Err(rejected) => {
             metrics::unauthenticated(rejected.as_str());
             Err(Error::Unauthenticated)
         }
     }
+}
+
+/// Whether a caller may use a model: its key must allow it, and so must its project.
+fn may_use(worker: &Worker, caller: &Caller, model: &str) -> bool {
+    let allowances = worker.app.directory.allowances();
+    caller.models.allows(model) && allowances.allows(caller.project(), model)
 }

@@ -1,6 +1,6 @@
 //! `GET /v1/models`: the names that a key may use.
 
-use super::{Request, authenticate};
+use super::{Request, authenticate, may_use};
 use crate::{
     app::{Snapshot, Worker},
     body::{self, Body},
@@ -131,7 +131,7 @@ async fn known(
     }
     let allowed = models
         .into_iter()
-        .filter(|(name, _)| caller.models.allows(name));
+        .filter(|(name, _)| may_use(worker, caller, name));
     allowed
         .map(|(name, entry)| {
             let Entry {

@@ -142,7 +142,7 @@ pub async fn own(
     };
     let answer = Answer {
         object: "usage",
-        api_key_id: caller.key.to_string(),
+        api_key_id: caller.key.public(),
         today: span(today, today, since(today)),
         this_month: span(today.month(), today, since(today.month())),
         days: days(&lines, first, today),

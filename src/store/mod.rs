@@ -4,6 +4,7 @@
 
 mod connection;
 mod db;
+mod moment;
 mod postgres;
 mod sqlite;
 mod table;
@@ -11,6 +12,7 @@ mod value;
 
 pub use connection::{Connection, Mode, Transaction};
 pub use db::Db;
+pub use moment::Millis;
 pub(crate) use sqlite::create_private_dir;
 pub use table::{Column, Kind, Table};
 pub use value::{Datum, FromValue, Row, Value};

@@ -11,6 +11,7 @@ pub mod csv;
 pub mod error;
 pub mod json;
 mod media;
+pub mod members;
 mod object;
 pub mod percent;
 pub mod query;

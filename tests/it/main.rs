@@ -24,6 +24,7 @@ mod errors;
 mod forward;
 mod keys;
 mod ledger;
+mod organization;
 mod outage;
 mod protocol;
 mod requests;

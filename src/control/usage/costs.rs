@@ -10,6 +10,7 @@ use super::{
 use crate::{
     body::Body,
     control::{Operation, Request, json_text, rights},
+    domain::KeyId,
     error::Error,
     ledger::{Column, Line, Sum, Width},
     wire::{
@@ -98,7 +99,7 @@ fn cost(groups: &[Group], line: Line) -> Cost {
         match group {
             Group::Project => cost.project_id = name,
             Group::LineItem => cost.line_item = name,
-            _ => cost.api_key_id = name,
+            _ => cost.api_key_id = name.map(KeyId::published),
         }
     }
     cost

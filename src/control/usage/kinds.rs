@@ -2,7 +2,7 @@
 
 use super::{Only, filters};
 use crate::{
-    domain::Endpoint,
+    domain::{Endpoint, KeyId},
     ledger::{Column, Line, Sum, Sums},
     wire::query::{Mistake, Query},
 };
@@ -61,6 +61,7 @@ impl Group {
                     .find(|(_, endpoint)| Some(endpoint.as_str()) == name.as_deref());
                 source.map_or(Value::Null, |(source, _)| (*source).into())
             }
+            Self::Key => name.map(KeyId::published).into(),
             _ => name.into(),
         }
     }

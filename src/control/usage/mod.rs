@@ -17,7 +17,7 @@ use super::{
 use crate::{
     app::App,
     body::Body,
-    domain::Endpoint,
+    domain::{Endpoint, KeyId},
     error::Error,
     ledger::{Ask, Column, Line, Sum, Width},
     wire::{
@@ -181,6 +181,10 @@ pub(super) fn filters(query: &Query, columns: &[(&'static str, Column)]) -> Resu
             let expected = format!("a list of names of 1 to {NAME_MAX} characters");
             return Err(Mistake::Wrong(name, expected));
         }
+        let values = match column {
+            Column::Key => values.iter().map(|name| KeyId::recorded(name)).collect(),
+            _ => values,
+        };
         if !values.is_empty() {
             only.push((*column, values));
         }

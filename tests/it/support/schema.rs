@@ -28,7 +28,13 @@ fn check(document: &Value, schema: &Value, value: &Value, at: &str, found: &mut 
                 check(document, schema, value, at, found);
                 true
             }
-            "anyOf" => rule
+            "allOf" => {
+                for one in rule.as_array().unwrap() {
+                    check(document, one, value, at, found);
+                }
+                true
+            }
+            "anyOf" | "oneOf" => rule
                 .as_array()
                 .unwrap()
                 .iter()
