@@ -4,6 +4,7 @@ use crate::{
     auth::Keys,
     catalog::Catalog,
     config::Config,
+    directory::Directory,
     events::Bus,
     ledger::{Ledger, Reports},
     people::People,
@@ -31,6 +32,8 @@ pub struct App {
     pub keys: Keys,
     /// Who signs in, and whose tokens are believed.
     pub people: People,
+    /// Projects, and what they may do.
+    pub directory: Directory,
     /// Who hears what happens.
     pub events: Bus,
     /// Where usage goes.

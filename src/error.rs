@@ -3,11 +3,13 @@
 //! Parts fail in their own words; here those become the caller's. What the caller reads and what the log keeps are
 //! different strings: nothing of the inside shows here.
 
+mod people;
+
 use crate::{
+    auth, directory,
     ledger::{Full, ReportError},
-    people::{self, SignInError, Unproven},
     upstream::{Broken, Failure},
-    wire::{error::ErrorBody, query, request::Mistake},
+    wire::{error::ErrorBody, members, query, request::Mistake},
 };
 use http::{HeaderValue, Method, StatusCode};
 use std::time::Duration;
@@ -17,7 +19,9 @@ use std::time::Duration;
 pub enum Error {
     /// No valid credential. Missing, malformed, unknown, revoked and expired look alike.
     Unauthenticated,
-    /// The key may not use this model.
+    /// The key may not be used from this address.
+    AddressForbidden,
+    /// The key, or its project, may not use this model.
     ModelForbidden(String),
     /// The key may only use certain models, and this path does not show which it uses.
     PathForbidden,
@@ -35,6 +39,12 @@ pub enum Error {
     Forbidden,
     /// There is no such thing, or none that whoever asks may know of; its kind and its id.
     NoSuch(&'static str, String),
+    /// Nothing of this kind is set.
+    NotSet(&'static str),
+    /// It cannot be done with what is there now; the code and the reason.
+    Refused(&'static str, String),
+    /// A member of the body is not what this path takes.
+    Member(members::Mistake),
     /// No such model, or none that this key may know of.
     NoSuchModel(String),
     /// No such path.
@@ -42,7 +52,7 @@ pub enum Error {
     /// The path is known, but no upstream serves it.
     NotServed,
     /// The path is known, the method is not.
-    MethodNotAllowed(&'static [Method]),
+    MethodNotAllowed(Vec<Method>),
     /// The request contradicts itself or the protocol.
     BadRequest(&'static str),
     /// The body is not what this path takes.
@@ -73,6 +83,8 @@ pub enum Error {
     Internal,
 }
 
+/// What a name is.
+const NAME: &str = "a text of 1 to 128 characters without control characters";
 /// How long a client is asked to wait when the gateway has no room.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 
@@ -83,6 +95,9 @@ impl Error {
         const SERVER: &str = "server_error";
         match self {
             Self::Unauthenticated => (StatusCode::UNAUTHORIZED, INVALID, Some("invalid_api_key")),
+            Self::AddressForbidden => {
+                (StatusCode::UNAUTHORIZED, INVALID, Some("ip_not_authorized"))
+            }
             Self::ModelForbidden(_) => (StatusCode::FORBIDDEN, INVALID, Some("model_not_allowed")),
             Self::PathForbidden => (StatusCode::FORBIDDEN, INVALID, Some("path_not_allowed")),
             Self::BadCredentials => (
@@ -107,7 +122,18 @@ impl Error {
                 INVALID,
                 Some("insufficient_permissions"),
             ),
-            Self::NoSuch(..) => (StatusCode::NOT_FOUND, INVALID, Some("not_found")),
+            Self::NoSuch(..) | Self::NotSet(_) => {
+                (StatusCode::NOT_FOUND, INVALID, Some("not_found"))
+            }
+            Self::Refused(code, _) => (StatusCode::BAD_REQUEST, INVALID, Some(*code)),
+            Self::Member(mistake) => (
+                StatusCode::BAD_REQUEST,
+                INVALID,
+                Some(match mistake.expected {
+                    None => "missing_required_parameter",
+                    Some(_) => "invalid_value",
+                }),
+            ),
             Self::NoSuchModel(_) => (StatusCode::NOT_FOUND, INVALID, Some("model_not_found")),
             Self::NoSuchPath => (StatusCode::NOT_FOUND, INVALID, Some("unknown_url")),
             Self::NotServed => (StatusCode::NOT_FOUND, INVALID, Some("not_served")),
@@ -200,6 +226,7 @@ impl Error {
     fn param(&self) -> Option<&str> {
         match self {
             Self::Query(mistake) => mistake.param(),
+            Self::Member(mistake) => Some(&mistake.name),
             Self::Invalid(
                 Mistake::Missing(name) | Mistake::Mistyped(name, _) | Mistake::Twice(name),
             ) => Some(name),
@@ -213,9 +240,10 @@ impl Error {
             Self::Unauthenticated => {
                 "Incorrect API key provided. Send a key of this gateway as `Authorization: Bearer KEY`.".to_owned()
             }
-            Self::ModelForbidden(model) => format!("This API key may not use the model `{model}`."),
+            Self::AddressForbidden => "This API key may not be used from your address.".to_owned(),
+            Self::ModelForbidden(model) => format!("This API key or its project may not use the model `{model}`."),
             Self::PathForbidden => {
-                "This API key may use certain models only, and this path does not show which model it uses.".to_owned()
+                "This API key or its project may use certain models only, and this path does not show which model it uses.".to_owned()
             }
             Self::BadCredentials => "These credentials are not right, or not any more.".to_owned(),
             Self::SlowDown(wait) => {
@@ -227,6 +255,9 @@ impl Error {
             }
             Self::Conflict(what) => format!("There is {what} already."),
             Self::Forbidden => "You have insufficient permissions for this operation.".to_owned(),
+            Self::NotSet(what) => format!("No {what} is set."),
+            Self::Refused(_, why) => format!("Invalid request: {why}."),
+            Self::Member(mistake) => format!("Invalid request: {mistake}."),
             Self::NoSuch(what, id) => format!("No {what} found with id '{id}'."),
             Self::NoSuchModel(model) => format!("The model `{model}` does not exist or you do not have access to it."),
             Self::NoSuchPath => "Unknown request URL. Check the URL for typos, or the documentation for the paths that exist.".to_owned(),
@@ -319,69 +350,57 @@ impl From<query::Mistake> for Error {
     }
 }
 
-impl From<SignInError> for Error {
-    fn from(error: SignInError) -> Self {
+impl From<members::Mistake> for Error {
+    fn from(mistake: members::Mistake) -> Self {
+        Self::Member(mistake)
+    }
+}
+
+impl From<directory::Error> for Error {
+    fn from(error: directory::Error) -> Self {
+        use directory::Error as Of;
+        let why = error.to_string();
         match error {
-            SignInError::Refused => Self::BadCredentials,
-            SignInError::NoSuchProject(id) => Self::NoSuch("project", id),
-            SignInError::Slowed(wait) => Self::SlowDown(wait),
-            SignInError::Busy => Self::Overloaded("too many sign-ins at once"),
-            SignInError::Failed(error) => error.into(),
+            Of::NoSuchProject(id) => Self::NoSuch("project", id),
+            Of::NoSuchAccount(id) => Self::NoSuch("service account", id),
+            Of::NoSuchKey(id) => Self::NoSuch("API key", id),
+            Of::NoSuchAlert(id) => Self::NoSuch("spend alert", id),
+            Of::NoSpendLimit => Self::NotSet("spend limit"),
+            Of::NoSuchCursor(name) => Self::Query(query::Mistake::Wrong(
+                name,
+                "the id of an item of this list".to_owned(),
+            )),
+            Of::Archived(_) => Self::Refused("project_archived", why),
+            Of::DefaultProject => Self::Refused("default_project", why),
+            Of::Taken(_) => Self::Refused("project_exists", why),
+            Of::ProjectId => Self::Refused("invalid_value", why),
+            Of::Name => Self::wrong("name", NAME),
+            Of::Key(error) => error.into(),
+            Of::Random(_) => Self::inside(&error),
+            Of::Store(_) => Self::store(&error),
         }
     }
 }
 
-impl From<people::Error> for Error {
-    fn from(error: people::Error) -> Self {
-        let wrong =
-            |name, expected: &str| Self::Query(query::Mistake::Wrong(name, expected.to_owned()));
-        match &error {
-            people::Error::Email => wrong("email", "an email address of at most 254 bytes"),
-            people::Error::Name => wrong(
-                "name",
-                "1 to 128 characters, none of them control characters",
+impl From<auth::Error> for Error {
+    fn from(error: auth::Error) -> Self {
+        use auth::Error as Of;
+        match error {
+            Of::Name => Self::wrong("name", NAME),
+            Of::Models => Self::wrong(
+                "weir.models",
+                "names of 1 to 128 characters with at most one * each",
             ),
-            people::Error::Password => wrong("password", "12 to 256 characters long"),
-            people::Error::Project | people::Error::Memberships => {
-                wrong("projects", "at most 1000 ids of 1 to 64 bytes")
-            }
-            people::Error::EmailTaken => Self::Conflict("a user with this email"),
-            people::Error::MemberAlready(_) => Self::Conflict("this user in the project"),
-            people::Error::NoSuchUser(id) => Self::NoSuch("user", id.clone()),
-            people::Error::NoSuchInvite(id) => Self::NoSuch("invite", id.clone()),
-            people::Error::Accepted(_) => Self::Conflict("a user by this invite"),
-            people::Error::NoMember(id) => Self::NoSuch("user", id.to_string()),
-            people::Error::Random(_)
-            | people::Error::KeyFile { .. }
-            | people::Error::Unsigned
-            | people::Error::Threads(_) => {
-                let error: &dyn std::error::Error = &error;
-                tracing::error!(error, "users cannot be served");
-                Self::Internal
-            }
-            people::Error::Store(_) => {
-                let error: &dyn std::error::Error = &error;
-                tracing::warn!(error, "users cannot be read or changed");
-                Self::StoreUnavailable
-            }
-        }
-    }
-}
-
-impl From<Unproven> for Error {
-    fn from(unproven: Unproven) -> Self {
-        match unproven {
-            Unproven::NoToken | Unproven::Refused(_) => Self::Unauthenticated,
-            Unproven::Unsure => Self::IssuerUnavailable,
-        }
-    }
-}
-
-impl From<people::Project> for Error {
-    fn from(project: people::Project) -> Self {
-        match project {
-            people::Project::Needed => Self::ProjectNeeded,
-            people::Project::Unknown(id) => Self::NoSuch("project", id),
+            Of::Owner => Self::wrong("user", "a text of 1 to 64 bytes without control characters"),
+            Of::Terms(_) => Self::wrong("weir", "within its bounds"),
+            Of::ExpiryPassed => Self::wrong("weir.expires_at", "in the future"),
+            Of::AlreadyReplaced { .. } | Of::Expired(_) | Of::AlreadyRevoked(_) => Self::wrong(
+                "weir.replaces",
+                "a key that is in force and was not replaced",
+            ),
+            Of::NoSuchKey(id) => Self::NoSuch("API key", id.public()),
+            Of::Random(_) | Of::FirstKeysFile { .. } => Self::inside(&error),
+            Of::Store(_) => Self::store(&error),
         }
     }
 }
@@ -412,6 +431,23 @@ impl From<Failure> for Error {
 }
 
 impl Error {
+    fn wrong(name: &str, expected: &str) -> Self {
+        Self::Member(members::Mistake {
+            name: name.to_owned(),
+            expected: Some(expected.to_owned()),
+        })
+    }
+
+    fn inside(error: &(dyn std::error::Error + 'static)) -> Self {
+        tracing::error!(error, "a change could not be made");
+        Self::Internal
+    }
+
+    fn store(error: &(dyn std::error::Error + 'static)) -> Self {
+        tracing::warn!(error, "the directory cannot be read or changed");
+        Self::StoreUnavailable
+    }
+
     /// An upload that broke off, where `max` bytes were allowed.
     pub fn upload(broken: Broken, max: u64) -> Self {
         match broken {

@@ -5,12 +5,14 @@
 
 pub mod api;
 pub mod app;
+pub mod audit;
 pub mod auth;
 pub mod body;
 pub mod catalog;
 pub mod cli;
 pub mod config;
 pub mod control;
+pub mod directory;
 pub mod domain;
 pub mod error;
 pub mod events;

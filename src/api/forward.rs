@@ -62,7 +62,8 @@ pub async fn pass(
     let (head, body) = request.into_parts();
     let caller = authenticate(worker, &head.headers, arrival)?;
     let upstream = upstream.ok_or(Error::NotServed)?;
-    if caller.models != ModelRule::All {
+    let project = caller.project();
+    if caller.models != ModelRule::All || worker.app.directory.allowances().restricts(project) {
         return Err(Error::PathForbidden);
     }
     let bounds = &snapshot.config.server;

@@ -1,7 +1,7 @@
 //! `POST /v1/chat/completions`, `/v1/completions` and `/v1/embeddings`: requests that name a model in a body that
 //! Weir reads.
 
-use super::{Request, authenticate};
+use super::{Request, authenticate, may_use};
 use crate::{
     app::{Reserved, Worker},
     body::Body,
@@ -47,7 +47,7 @@ pub async fn create(
         false => facts.model.as_str().into(),
     };
     arrival.model = Some(Arc::clone(&model));
-    if !caller.models.allows(&model) {
+    if !may_use(worker, &caller, &model) {
         return Err(Error::ModelForbidden(facts.model));
     }
     let targets = route::plan(&entry.to, arrival.id.dice());

@@ -33,7 +33,14 @@ fn authenticate(
         }
     };
     arrival.key = Some(caller.key);
-    Ok(caller)
+    let terms = caller.terms.as_ref();
+    match terms.is_none_or(|terms| terms.allows_from(arrival.client)) {
+        true => Ok(caller),
+        false => {
+            metrics::unauthenticated("address");
+            Err(Error::AddressForbidden)
+        }
+    }
 }
 
 /// Whose request this is, by a user's token.
@@ -42,4 +49,10 @@ fn user(worker: &Worker, headers: &HeaderMap, arrival: &Arrival) -> Result<Calle
     let found = worker.app.people.caller(headers, arrival.at);
     let found = found.inspect_err(|unproven| metrics::unauthenticated(unproven.as_str()))?;
     Ok(found?)
+}
+
+/// Whether a caller may use a model: its key must allow it, and so must its project.
+fn may_use(worker: &Worker, caller: &Caller, model: &str) -> bool {
+    let allowances = worker.app.directory.allowances();
+    caller.models.allows(model) && allowances.allows(caller.project(), model)
 }

@@ -1,6 +1,6 @@
 //! `GET /v1/models`: the names that a key may use.
 
-use super::{Request, authenticate};
+use super::{Request, authenticate, may_use};
 use crate::{
     app::{Snapshot, Worker},
     body::{self, Body},
@@ -9,11 +9,39 @@ use crate::{
     domain::{Arrival, Caller, matches},
     error::Error,
     providers::simulator,
-    wire::percent,
+    wire::{
+        about::{About, Content, Credential},
+        percent,
+        schema::{Schema, Shape},
+    },
 };
 use http::{HeaderValue, Response, header::CONTENT_TYPE};
 use serde::Serialize;
 use std::{collections::BTreeMap, sync::Arc, time::UNIX_EPOCH};
+
+/// What the document says of `GET /v1/models`.
+pub const LIST: About = About::new("Data plane", "The models that a key may use")
+    .credential(Credential::Key)
+    .gives(&[(200, Content::Json(&MODELS))]);
+/// What the document says of `GET /v1/models/{model}`.
+pub const RETRIEVE: About = About::new("Data plane", "One of the models that a key may use")
+    .credential(Credential::Key)
+    .gives(&[(200, Content::Json(&MODEL))]);
+const MODELS: Shape = Shape::new("ModelList", || {
+    Schema::object()
+        .with("object", Schema::word("list"))
+        .with("data", Schema::list(Schema::named(&MODEL)))
+});
+const MODEL: Shape = Shape::new("Model", || {
+    Schema::object()
+        .with("id", Schema::text())
+        .with("object", Schema::word("model"))
+        .with("created", Schema::time())
+        .with(
+            "owned_by",
+            Schema::text().says("The upstream, or whom it names"),
+        )
+});
 
 #[derive(Serialize)]
 struct List {
@@ -103,7 +131,7 @@ async fn known(
     }
     let allowed = models
         .into_iter()
-        .filter(|(name, _)| caller.models.allows(name));
+        .filter(|(name, _)| may_use(worker, caller, name));
     allowed
         .map(|(name, entry)| {
             let Entry {

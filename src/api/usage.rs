@@ -7,7 +7,12 @@ use crate::{
     domain::{Arrival, Day},
     error::Error,
     ledger::{Line, Sums},
-    wire::{amount::Amount, query::Query},
+    wire::{
+        about::{About, Content, Credential},
+        amount::{self, Amount},
+        query::Query,
+        schema::{Schema, Shape},
+    },
 };
 use http::{HeaderValue, Response, header::CONTENT_TYPE};
 use serde::Serialize;
@@ -15,6 +20,50 @@ use std::{collections::BTreeMap, sync::Arc, time::SystemTime};
 
 /// Days that are told one by one, today included.
 const DAYS: u32 = 30;
+
+/// What the document says of `GET /v1/usage`.
+pub const OWN: About = About::new("Data plane", "What a key has used itself")
+    .credential(Credential::Key)
+    .gives(&[(200, Content::Json(&USAGE))])
+    .refuses(&[400, 503]);
+const USAGE: Shape = Shape::new("OwnUsage", || {
+    let model = used(Schema::object().with("model", Schema::text()));
+    Schema::object()
+        .with("object", Schema::word("usage"))
+        .with("api_key_id", Schema::text())
+        .with("today", Schema::named(&SPAN))
+        .with("this_month", Schema::named(&SPAN))
+        .with(
+            "days",
+            Schema::list(Schema::named(&SPAN)).says("The last 30, oldest first"),
+        )
+        .with(
+            "models",
+            Schema::list(model).says("Those of the last 30 days"),
+        )
+});
+const SPAN: Shape = Shape::new("OwnUsageOfSpan", || {
+    let times = Schema::object()
+        .with("start_time", Schema::time())
+        .with("end_time", Schema::time());
+    used(times)
+});
+
+/// With what was used.
+fn used(object: Schema) -> Schema {
+    let counts = [
+        "requests",
+        "input_tokens",
+        "input_cached_tokens",
+        "output_tokens",
+        "unreported_requests",
+        "unpriced_requests",
+    ];
+    counts
+        .iter()
+        .fold(object, |all, name| all.with(name, Schema::count()))
+        .with("cost", Schema::named(&amount::SHAPE))
+}
 
 #[derive(Serialize)]
 struct Answer {
@@ -93,7 +142,7 @@ pub async fn own(
     };
     let answer = Answer {
         object: "usage",
-        api_key_id: caller.key.to_string(),
+        api_key_id: caller.key.public(),
         today: span(today, today, since(today)),
         this_month: span(today.month(), today, since(today.month())),
         days: days(&lines, first, today),

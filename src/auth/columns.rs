@@ -1,53 +1,8 @@
 //! How the nouns of a key are written in a column.
 
 use super::key::{Hash, Kind};
-use crate::domain::{KeyId, ModelRule, OnHangup};
+use crate::domain::{KeyId, ModelRule, OnHangup, Terms};
 use crate::store::{FromValue, Value};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
-
-/// A moment, in milliseconds since 1970.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Millis(i64);
-
-impl Millis {
-    pub(super) const NEVER: Self = Self(i64::MAX);
-
-    pub(super) fn of(time: SystemTime) -> Self {
-        match time.duration_since(UNIX_EPOCH) {
-            Ok(after) => Self(0).plus(after),
-            Err(before) => Self(0i64.saturating_sub(whole(before.duration()))),
-        }
-    }
-
-    pub(super) fn plus(self, span: Duration) -> Self {
-        Self(self.0.saturating_add(whole(span)))
-    }
-
-    pub(super) fn time(self) -> SystemTime {
-        let span = Duration::from_millis(self.0.unsigned_abs());
-        if self.0 < 0 {
-            UNIX_EPOCH - span
-        } else {
-            UNIX_EPOCH + span
-        }
-    }
-}
-
-fn whole(span: Duration) -> i64 {
-    i64::try_from(span.as_millis()).unwrap_or(i64::MAX)
-}
-
-impl From<Millis> for Value {
-    fn from(time: Millis) -> Self {
-        Self::Int(time.0)
-    }
-}
-
-impl FromValue for Millis {
-    fn read(value: &Value) -> Option<Self> {
-        i64::read(value).map(Self)
-    }
-}
 
 impl From<KeyId> for Value {
     fn from(id: KeyId) -> Self {
@@ -125,6 +80,26 @@ impl FromValue for ModelRule {
                 let names: Vec<Box<str>> = serde_json::from_str(text).ok()?;
                 Some(Self::Only(names.into()))
             }
+            _ => None,
+        }
+    }
+}
+
+/// A JSON object, or null if nothing was agreed.
+impl From<&Terms> for Value {
+    fn from(terms: &Terms) -> Self {
+        match terms.is_empty() {
+            true => Self::Null,
+            false => serde_json::to_string(terms).ok().into(),
+        }
+    }
+}
+
+impl FromValue for Terms {
+    fn read(value: &Value) -> Option<Self> {
+        match value {
+            Value::Null => Some(Self::default()),
+            Value::Text(text) => serde_json::from_str(text).ok(),
             _ => None,
         }
     }

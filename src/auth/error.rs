@@ -68,6 +68,9 @@ pub enum Error {
         crate::domain::Owner::NAME_MAX_BYTES
     )]
     Owner,
+    /// A term is out of its bounds.
+    #[error("a key's {0}")]
+    Terms(&'static str),
     /// The key would never have worked.
     #[error("the key's expiry has already passed")]
     ExpiryPassed,

@@ -3,7 +3,8 @@
 use super::change::{self, NewKey};
 use super::key::Kind;
 use super::{Error, Keys, records};
-use crate::domain::{ModelRule, Owner, Secret};
+use crate::audit::Origin;
+use crate::domain::{ModelRule, Owner, Secret, Terms};
 use crate::store;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
@@ -39,7 +40,7 @@ impl Keys {
         }
         let needs_admin = configured.is_none();
         let data_dir = data_dir.to_path_buf();
-        self.write(move |tx| {
+        self.change(move |tx| {
             if !records::is_empty(tx)? {
                 return Ok(None);
             }
@@ -49,10 +50,11 @@ impl Keys {
                     kind,
                     models: ModelRule::All,
                     on_hangup: None,
-                    owner: Owner::default(),
+                    owner: Owner::of_project((kind == Kind::Api).then_some(Owner::DEFAULT_PROJECT)),
+                    terms: Terms::default(),
                     expires: None,
                 };
-                change::insert(tx, &new).map(|minted| minted.key)
+                change::add(tx, &Origin::system(), &new).map(|minted| minted.key)
             };
             let api = make("first key", Kind::Api)?;
             let admin = needs_admin

@@ -3,7 +3,7 @@
 //! Everything here runs on the store's thread, so versions are applied in the order in which they were committed.
 
 use super::index::{Change, Index};
-use super::{Error, Keys, records};
+use super::{Keys, records};
 use crate::store::{self, Mode, Transaction};
 use std::sync::Arc;
 use std::time::Duration;
@@ -45,10 +45,13 @@ impl Keys {
     }
 
     /// Makes a change to the keys, all of it or nothing, and has it in force when it returns.
-    pub(super) async fn write<T, F>(&self, change: F) -> Result<T, Error>
+    ///
+    /// `change` may touch other tables too: what it does is there with its changes to keys, or neither is.
+    pub async fn change<T, E, F>(&self, change: F) -> Result<T, E>
     where
-        F: FnOnce(&mut Transaction<'_>) -> Result<T, Error> + Send + 'static,
+        F: FnOnce(&mut Transaction<'_>) -> Result<T, E> + Send + 'static,
         T: Send + 'static,
+        E: From<store::Error> + Send + 'static,
     {
         let index = Arc::clone(&self.index);
         let work = move |tx: &mut Transaction<'_>| {

@@ -29,6 +29,11 @@ impl Kind {
         }
     }
 
+    /// What may be shown of a key with this id.
+    pub fn redacted(self, id: KeyId) -> String {
+        format!("{}{id}_****", self.prefix())
+    }
+
     /// Tells people and secret scanners what they have found. An id holds no `-`, so neither is taken for the other.
     fn prefix(self) -> &'static str {
         match self {
@@ -79,6 +84,16 @@ pub(super) fn mint(kind: Kind) -> Result<Minted, getrandom::Error> {
         key: Secret::new(key),
         hash: Hash::of(&*secret),
     })
+}
+
+/// Characters behind the prefix of an id of a project or the like: more than anyone could guess or meet by chance.
+const NAME_LEN: usize = 24;
+
+/// A new id that begins with `prefix`.
+pub fn new_id(prefix: &str) -> Result<String, getrandom::Error> {
+    let text = random_text::<NAME_LEN>()?;
+    let text = text.iter().copied().map(char::from);
+    Ok(prefix.chars().chain(text).collect())
 }
 
 /// Reads a key out of whatever a client sent.

@@ -13,17 +13,17 @@ mod index;
 mod key;
 mod records;
 
-pub use change::NewKey;
+pub use change::{NewKey, add, end, end_all, replace};
 pub use error::{Error, Rejected};
 pub use first::{FirstKeys, first_api_key};
 pub(crate) use header::credential;
 pub(crate) use key::random_text;
-pub use key::{Kind, Minted};
-pub use records::Record;
+pub use key::{Kind, Minted, new_id};
+pub use records::{Record, Whose, find, find_live, page};
 
 use crate::domain::{Caller, KeyId, Secret};
 use crate::store::Db;
-use columns::Millis;
+use crate::store::Millis;
 use index::Index;
 use key::Hash;
 use std::fmt;
@@ -35,6 +35,12 @@ use subtle::ConstantTimeEq;
 pub const NAME_MAX_CHARS: usize = 128;
 /// The most models that a key may list.
 pub const MODELS_MAX: usize = 256;
+/// The most ranges of addresses that it may list.
+pub const NETWORKS_MAX: usize = 64;
+/// The most notes that it may have, and how long their names and values may be, as OpenAI bounds its own.
+pub const METADATA_MAX: (usize, usize, usize) = (16, 64, 512);
+/// The largest number that every reader of JSON keeps as it is.
+pub const NUMBER_MAX: u64 = (1 << 53) - 1;
 
 /// All keys: in memory to check requests, in the store to last. Clones share both.
 ///

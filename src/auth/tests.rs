@@ -1,5 +1,6 @@
 use super::{Admin, Error, FirstKeys, Keys, Kind, NAME_MAX_CHARS, NewKey, Rejected};
-use crate::domain::{Caller, KeyId, ModelRule, Owner, Secret};
+use crate::audit::Origin;
+use crate::domain::{Caller, KeyId, ModelRule, Owner, Secret, Terms};
 use crate::store::fixture::{Fixture, fixture};
 use crate::store::{Db, Mode};
 use http::{HeaderMap, HeaderValue};
@@ -25,6 +26,7 @@ fn new_key(kind: Kind) -> NewKey {
         models: ModelRule::All,
         on_hangup: None,
         owner: Owner::default(),
+        terms: Terms::default(),
         expires: None,
     }
 }
@@ -48,13 +50,19 @@ async fn a_key_opens_its_plane_as_itself_and_not_the_other() {
     let keys = place.keys().await;
     let rule = models(["gpt-*", "o3"]);
     let api = keys
-        .create(NewKey {
-            models: rule.clone(),
-            ..new_key(Kind::Api)
-        })
+        .create(
+            Origin::system(),
+            NewKey {
+                models: rule.clone(),
+                ..new_key(Kind::Api)
+            },
+        )
         .await
         .unwrap();
-    let admin = keys.create(new_key(Kind::Admin)).await.unwrap();
+    let admin = keys
+        .create(Origin::system(), new_key(Kind::Admin))
+        .await
+        .unwrap();
 
     assert_eq!(
         check(&keys, &api.key),
@@ -62,7 +70,8 @@ async fn a_key_opens_its_plane_as_itself_and_not_the_other() {
             key: api.id,
             models: rule.clone(),
             on_hangup: None,
-            owner: None
+            owner: None,
+            terms: None,
         })
     );
     assert_eq!(check(&keys, &admin.key), Err(Rejected::WrongPlane));
@@ -77,7 +86,8 @@ async fn a_key_opens_its_plane_as_itself_and_not_the_other() {
             key: api.id,
             models: rule,
             on_hangup: None,
-            owner: None
+            owner: None,
+            terms: None,
         }),
         "after a restart"
     );
@@ -111,9 +121,15 @@ async fn the_configured_secret_opens_the_control_plane_only() {
 async fn what_became_of_a_key_is_told_to_its_holder_only() {
     let place = Place(fixture!());
     let keys = place.keys().await;
-    let minted = keys.create(new_key(Kind::Api)).await.unwrap();
-    let other = keys.create(new_key(Kind::Api)).await.unwrap();
-    keys.revoke(minted.id).await.unwrap();
+    let minted = keys
+        .create(Origin::system(), new_key(Kind::Api))
+        .await
+        .unwrap();
+    let other = keys
+        .create(Origin::system(), new_key(Kind::Api))
+        .await
+        .unwrap();
+    keys.revoke(Origin::system(), minted.id).await.unwrap();
 
     let guess = other
         .key
@@ -150,10 +166,13 @@ async fn a_key_works_until_its_expiry_and_not_at_it() {
     let keys = place.keys().await;
     let end = SystemTime::now() + HOUR;
     let minted = keys
-        .create(NewKey {
-            expires: Some(end),
-            ..new_key(Kind::Api)
-        })
+        .create(
+            Origin::system(),
+            NewKey {
+                expires: Some(end),
+                ..new_key(Kind::Api)
+            },
+        )
         .await
         .unwrap();
     let at = |now| {
@@ -171,13 +190,16 @@ async fn a_rotated_key_goes_on_for_the_overlap_beside_its_heir() {
     let keys = place.keys().await;
     let rule = models(["o3"]);
     let old = keys
-        .create(NewKey {
-            models: rule.clone(),
-            ..new_key(Kind::Api)
-        })
+        .create(
+            Origin::system(),
+            NewKey {
+                models: rule.clone(),
+                ..new_key(Kind::Api)
+            },
+        )
         .await
         .unwrap();
-    let heir = keys.rotate(old.id, HOUR).await.unwrap();
+    let heir = keys.rotate(Origin::system(), old.id, HOUR).await.unwrap();
     let at = |key: &Secret, now| keys.authenticate_at(&bearer(key.expose()), now);
 
     let soon = SystemTime::now() + HOUR / 2;
@@ -190,13 +212,14 @@ async fn a_rotated_key_goes_on_for_the_overlap_beside_its_heir() {
             key: heir.id,
             models: rule,
             on_hangup: None,
-            owner: None
+            owner: None,
+            terms: None,
         })
     );
 
     let by = heir.id;
     assert!(
-        matches!(keys.rotate(old.id, HOUR).await, Err(Error::AlreadyReplaced { by: found, .. }) if found == by)
+        matches!(keys.rotate(Origin::system(), old.id, HOUR).await, Err(Error::AlreadyReplaced { by: found, .. }) if found == by)
     );
     assert_eq!(keys.list(None, 1).await.unwrap()[0].replaced_by, Some(by));
 }
@@ -207,13 +230,19 @@ async fn a_rotation_extends_nothing() {
     let keys = place.keys().await;
     let end = SystemTime::now() + HOUR;
     let old = keys
-        .create(NewKey {
-            expires: Some(end),
-            ..new_key(Kind::Admin)
-        })
+        .create(
+            Origin::system(),
+            NewKey {
+                expires: Some(end),
+                ..new_key(Kind::Admin)
+            },
+        )
         .await
         .unwrap();
-    let heir = keys.rotate(old.id, Duration::MAX).await.unwrap();
+    let heir = keys
+        .rotate(Origin::system(), old.id, Duration::MAX)
+        .await
+        .unwrap();
     for key in [&old.key, &heir.key] {
         assert_eq!(
             keys.authenticate_admin_at(&bearer(key.expose()), None, end),
@@ -221,18 +250,21 @@ async fn a_rotation_extends_nothing() {
         );
     }
 
-    let at_once = keys.rotate(heir.id, Duration::ZERO).await.unwrap();
+    let at_once = keys
+        .rotate(Origin::system(), heir.id, Duration::ZERO)
+        .await
+        .unwrap();
     assert_eq!(
         keys.authenticate_admin(&bearer(heir.key.expose()), None),
         Err(Rejected::Expired)
     );
     assert!(matches!(
-        keys.rotate(heir.id, HOUR).await,
+        keys.rotate(Origin::system(), heir.id, HOUR).await,
         Err(Error::AlreadyReplaced { .. })
     ));
-    keys.revoke(at_once.id).await.unwrap();
+    keys.revoke(Origin::system(), at_once.id).await.unwrap();
     assert!(matches!(
-        keys.rotate(at_once.id, HOUR).await,
+        keys.rotate(Origin::system(), at_once.id, HOUR).await,
         Err(Error::AlreadyRevoked(_))
     ));
 }
@@ -242,13 +274,19 @@ async fn a_change_by_another_process_is_in_force_after_one_look() {
     let place = Place(fixture!());
     let gateway = place.keys().await;
     let command = place.keys().await;
-    let minted = command.create(new_key(Kind::Api)).await.unwrap();
+    let minted = command
+        .create(Origin::system(), new_key(Kind::Api))
+        .await
+        .unwrap();
     assert_eq!(check(&gateway, &minted.key), Err(Rejected::Unknown));
     gateway.catch_up().await.unwrap();
     assert_eq!(check(&gateway, &minted.key).unwrap().key, minted.id);
 
-    command.revoke(minted.id).await.unwrap();
-    let own = gateway.create(new_key(Kind::Api)).await.unwrap();
+    command.revoke(Origin::system(), minted.id).await.unwrap();
+    let own = gateway
+        .create(Origin::system(), new_key(Kind::Api))
+        .await
+        .unwrap();
     assert_eq!(
         check(&gateway, &minted.key),
         Err(Rejected::Revoked),
@@ -261,8 +299,16 @@ async fn a_change_by_another_process_is_in_force_after_one_look() {
 async fn following_brings_a_revocation_within_a_second() {
     let place = Place(fixture!());
     let gateway = place.keys().await;
-    let minted = gateway.create(new_key(Kind::Api)).await.unwrap();
-    place.keys().await.revoke(minted.id).await.unwrap();
+    let minted = gateway
+        .create(Origin::system(), new_key(Kind::Api))
+        .await
+        .unwrap();
+    place
+        .keys()
+        .await
+        .revoke(Origin::system(), minted.id)
+        .await
+        .unwrap();
     let refused = async {
         while check(&gateway, &minted.key) != Err(Rejected::Revoked) {
             tokio::task::yield_now().await;
@@ -278,7 +324,10 @@ async fn following_brings_a_revocation_within_a_second() {
 async fn requests_on_other_threads_are_answered_while_keys_change() {
     let place = Place(fixture!());
     let keys = place.keys().await;
-    let minted = keys.create(new_key(Kind::Api)).await.unwrap();
+    let minted = keys
+        .create(Origin::system(), new_key(Kind::Api))
+        .await
+        .unwrap();
     let ask_until_refused = || {
         while let Ok(caller) = check(&keys, &minted.key) {
             assert_eq!(caller.key, minted.id);
@@ -287,9 +336,11 @@ async fn requests_on_other_threads_are_answered_while_keys_change() {
     };
     let change = async {
         for _ in 0..100 {
-            keys.create(new_key(Kind::Api)).await.unwrap();
+            keys.create(Origin::system(), new_key(Kind::Api))
+                .await
+                .unwrap();
         }
-        keys.revoke(minted.id).await.unwrap();
+        keys.revoke(Origin::system(), minted.id).await.unwrap();
     };
     let runtime = tokio::runtime::Handle::current();
     thread::scope(|scope| {
@@ -314,7 +365,10 @@ fn following_can_be_spawned() {
 async fn a_store_that_cannot_be_read_leaves_known_keys_in_force() {
     let place = Place(fixture!());
     let keys = place.keys().await;
-    let minted = keys.create(new_key(Kind::Api)).await.unwrap();
+    let minted = keys
+        .create(Origin::system(), new_key(Kind::Api))
+        .await
+        .unwrap();
     keys.db
         .transact(Mode::Write, |tx| {
             tx.run("ALTER TABLE api_key RENAME TO away")
@@ -330,7 +384,7 @@ async fn a_store_that_cannot_be_read_leaves_known_keys_in_force() {
         })
         .await
         .unwrap();
-    keys.revoke(minted.id).await.unwrap();
+    keys.revoke(Origin::system(), minted.id).await.unwrap();
     assert_eq!(check(&keys, &minted.key), Err(Rejected::Revoked));
 }
 
@@ -338,8 +392,14 @@ async fn a_store_that_cannot_be_read_leaves_known_keys_in_force() {
 async fn a_row_spoiled_by_hand_closes_its_own_door_only() {
     let place = Place(fixture!());
     let keys = place.keys().await;
-    let spoiled = keys.create(new_key(Kind::Api)).await.unwrap();
-    let sound = keys.create(new_key(Kind::Api)).await.unwrap();
+    let spoiled = keys
+        .create(Origin::system(), new_key(Kind::Api))
+        .await
+        .unwrap();
+    let sound = keys
+        .create(Origin::system(), new_key(Kind::Api))
+        .await
+        .unwrap();
     let spoil = "UPDATE api_key SET models = '[1]', version = 100 WHERE id = $1";
     keys.db
         .transact(Mode::Write, move |tx| {
@@ -359,9 +419,12 @@ async fn a_row_spoiled_by_hand_closes_its_own_door_only() {
 async fn a_change_that_fails_changes_nothing() {
     let place = Place(fixture!());
     let keys = place.keys().await;
-    let minted = keys.create(new_key(Kind::Api)).await.unwrap();
+    let minted = keys
+        .create(Origin::system(), new_key(Kind::Api))
+        .await
+        .unwrap();
     let failed: Result<(), Error> = keys
-        .write(move |tx| {
+        .change(move |tx| {
             tx.execute(
                 "UPDATE api_key SET revoked_at = 1, version = 99 WHERE id = $1",
                 &[minted.id.into()],
@@ -378,16 +441,21 @@ async fn a_change_that_fails_changes_nothing() {
 async fn an_ended_or_unknown_key_cannot_be_changed() {
     let place = Place(fixture!());
     let keys = place.keys().await;
-    let minted = keys.create(new_key(Kind::Api)).await.unwrap();
+    let minted = keys
+        .create(Origin::system(), new_key(Kind::Api))
+        .await
+        .unwrap();
     let stranger = KeyId::parse(b"0123456789abcdef").unwrap();
-    keys.revoke(minted.id).await.unwrap();
+    keys.revoke(Origin::system(), minted.id).await.unwrap();
 
     assert!(
-        matches!(keys.revoke(minted.id).await, Err(Error::AlreadyRevoked(id)) if id == minted.id)
+        matches!(keys.revoke(Origin::system(), minted.id).await, Err(Error::AlreadyRevoked(id)) if id == minted.id)
     );
-    assert!(matches!(keys.revoke(stranger).await, Err(Error::NoSuchKey(id)) if id == stranger));
+    assert!(
+        matches!(keys.revoke(Origin::system(), stranger).await, Err(Error::NoSuchKey(id)) if id == stranger)
+    );
     assert!(matches!(
-        keys.rotate(stranger, HOUR).await,
+        keys.rotate(Origin::system(), stranger, HOUR).await,
         Err(Error::NoSuchKey(_))
     ));
     assert!(matches!(
@@ -403,16 +471,19 @@ async fn a_list_is_read_page_by_page_in_the_order_of_making() {
     let mut made = Vec::new();
     for n in 0..5 {
         made.push(
-            keys.create(NewKey {
-                name: format!("key {n}"),
-                ..new_key(Kind::Api)
-            })
+            keys.create(
+                Origin::system(),
+                NewKey {
+                    name: format!("key {n}"),
+                    ..new_key(Kind::Api)
+                },
+            )
             .await
             .unwrap()
             .id,
         );
     }
-    keys.revoke(made[1]).await.unwrap();
+    keys.revoke(Origin::system(), made[1]).await.unwrap();
 
     let ids = |page: &[super::Record]| page.iter().map(|record| record.id).collect::<Vec<_>>();
     let first = keys.list(None, 2).await.unwrap();
@@ -430,18 +501,24 @@ async fn a_key_is_described_within_bounds() {
     let place = Place(fixture!());
     let keys = place.keys().await;
     let long = "ä".repeat(NAME_MAX_CHARS);
-    keys.create(NewKey {
-        name: long.clone(),
-        ..new_key(Kind::Api)
-    })
+    keys.create(
+        Origin::system(),
+        NewKey {
+            name: long.clone(),
+            ..new_key(Kind::Api)
+        },
+    )
     .await
     .unwrap();
     for name in [String::new(), "two\nlines".into(), long + "ä"] {
         assert!(matches!(
-            keys.create(NewKey {
-                name,
-                ..new_key(Kind::Api)
-            })
+            keys.create(
+                Origin::system(),
+                NewKey {
+                    name,
+                    ..new_key(Kind::Api)
+                }
+            )
             .await,
             Err(Error::Name)
         ));
@@ -457,20 +534,26 @@ async fn a_key_is_described_within_bounds() {
         many,
     ] {
         assert!(matches!(
-            keys.create(NewKey {
-                models,
-                ..new_key(Kind::Api)
-            })
+            keys.create(
+                Origin::system(),
+                NewKey {
+                    models,
+                    ..new_key(Kind::Api)
+                }
+            )
             .await,
             Err(Error::Models)
         ));
     }
     let expires = Some(SystemTime::now());
     assert!(matches!(
-        keys.create(NewKey {
-            expires,
-            ..new_key(Kind::Api)
-        })
+        keys.create(
+            Origin::system(),
+            NewKey {
+                expires,
+                ..new_key(Kind::Api)
+            }
+        )
         .await,
         Err(Error::ExpiryPassed)
     ));
@@ -480,13 +563,18 @@ async fn a_key_is_described_within_bounds() {
 async fn only_a_live_admin_key_counts_as_one() {
     let place = Place(fixture!());
     let keys = place.keys().await;
-    keys.create(new_key(Kind::Api)).await.unwrap();
-    assert!(!keys.has_admin().await.unwrap());
-    let admin = keys.create(new_key(Kind::Admin)).await.unwrap();
-    assert!(keys.has_admin().await.unwrap());
-    keys.rotate(admin.id, Duration::ZERO)
+    keys.create(Origin::system(), new_key(Kind::Api))
         .await
-        .map(|heir| keys.revoke(heir.id))
+        .unwrap();
+    assert!(!keys.has_admin().await.unwrap());
+    let admin = keys
+        .create(Origin::system(), new_key(Kind::Admin))
+        .await
+        .unwrap();
+    assert!(keys.has_admin().await.unwrap());
+    keys.rotate(Origin::system(), admin.id, Duration::ZERO)
+        .await
+        .map(|heir| keys.revoke(Origin::system(), heir.id))
         .unwrap()
         .await
         .unwrap();
@@ -528,7 +616,7 @@ async fn the_first_start_makes_keys_that_work_and_leaves_them_in_a_private_file(
         .iter()
         .map(|record| record.id)
     {
-        keys.revoke(id).await.unwrap();
+        keys.revoke(Origin::system(), id).await.unwrap();
     }
     assert!(
         place
@@ -627,7 +715,10 @@ async fn nothing_prints_a_secret() {
         .await
         .unwrap()
         .unwrap();
-    let minted = keys.create(new_key(Kind::Api)).await.unwrap();
+    let minted = keys
+        .create(Origin::system(), new_key(Kind::Api))
+        .await
+        .unwrap();
     let caller = check(&keys, &minted.key);
     let list = keys.list(None, 9).await.unwrap();
 

@@ -2,15 +2,19 @@
 
 use super::{Ending, mistake, say};
 use crate::{
+    audit,
     config::{Flags, load_store},
     ledger, store,
 };
-use anyhow::anyhow;
+use anyhow::{Context, anyhow};
 
 pub(super) fn run(flags: &Flags) -> Result<(), Ending> {
     let place = load_store(flags).map_err(|problems| Ending::Mistake(problems.to_string()))?;
     let mut conn = store::connect_to_read(&place.at).map_err(|error| mistake(&place, error))?;
-    let examined = ledger::examine(&mut conn, &place.flight)?;
+    let mut examined = ledger::examine(&mut conn, &place.flight)?;
+    let (facts, differences) = audit::examine(&mut conn).context("the audit log cannot be read")?;
+    examined.facts.extend(facts);
+    examined.differences.extend(differences);
     examined.facts.iter().for_each(|fact| say(fact));
     if examined.differences.is_empty() {
         say("all agree");

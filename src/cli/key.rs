@@ -1,16 +1,19 @@
 //! `weir key`: changes the store directly, and a running gateway sees the change within a second.
 
-use super::{Ending, duration, mistake, say};
-use crate::{
-    auth::{self, Keys, Kind, NewKey, Record},
-    config::{Flags, load_store},
-    domain::{KeyId, ModelRule, OnHangup, Owner},
-    store::Db,
+use super::{
+    Ending, duration,
+    office::{self, Office, ending, ending_of_key, seconds},
+    say,
 };
-use anyhow::Context;
+use crate::{
+    auth::{Keys, Record},
+    config::Flags,
+    directory::NewProjectKey,
+    domain::{Budget, KeyId, KeyLimits, ModelRule, Network, OnHangup, Owner, Secret, Span, Terms},
+};
 use clap::{Args, Subcommand};
 use serde_json::json;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime};
 
 /// How many keys are read from the store at a time.
 const PAGE: usize = 1000;
@@ -57,12 +60,14 @@ pub(super) struct Create {
     /// What becomes of its answers if it hangs up: cancel, finish or finish-up-to=TOKENS [default: as the config says]
     #[arg(long, value_name = "POLICY", conflicts_with = "admin")]
     on_hangup: Option<OnHangup>,
-    /// The project that it is for: what it uses is added up by project too
-    #[arg(long, value_name = "NAME", conflicts_with = "admin")]
-    project: Option<String>,
-    /// The user that it is for
+    /// The id of the project that it is for: `weir project list` shows them
+    #[arg(long, value_name = "ID", default_value = Owner::DEFAULT_PROJECT, conflicts_with = "admin")]
+    project: String,
+    /// The user that it is for, or the id of a service account of the project
     #[arg(long, value_name = "NAME", conflicts_with = "admin")]
     user: Option<String>,
+    #[command(flatten)]
+    terms: Agreed,
     /// How long it works, as 12h or 30d [default: for ever]
     #[arg(long, value_parser = duration)]
     expires: Option<Duration>,
@@ -71,61 +76,106 @@ pub(super) struct Create {
     json: bool,
 }
 
-pub(super) fn run(flags: &Flags, action: Action) -> Result<(), Ending> {
-    let store = load_store(flags).map_err(|problems| Ending::Mistake(problems.to_string()))?;
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .build()
-        .context("no runtime")?;
-    let db = Db::open(&store.at).map_err(|error| mistake(&store, error))?;
-    runtime.block_on(async {
-        let keys = Keys::open(db).await.context("the keys cannot be read")?;
-        act(&keys, action).await
-    })
+/// What is agreed for a key beyond its models.
+#[derive(Args)]
+#[group(id = "agreed", conflicts_with = "admin", multiple = true)]
+struct Agreed {
+    /// The class of service that it belongs to
+    #[arg(long, value_name = "NAME")]
+    tier: Option<String>,
+    /// An address, or a range as 10.1.0.0/16, that it may be used from; repeat for more [default: all]
+    #[arg(long = "from", value_name = "RANGE")]
+    networks: Vec<Network>,
+    /// Requests a minute
+    #[arg(long, value_name = "N")]
+    requests_per_minute: Option<u64>,
+    /// Tokens a minute
+    #[arg(long, value_name = "N")]
+    tokens_per_minute: Option<u64>,
+    /// What it may spend in a month, in cents
+    #[arg(long, value_name = "CENTS")]
+    budget: Option<u64>,
 }
 
-async fn act(keys: &Keys, action: Action) -> Result<(), Ending> {
+impl Agreed {
+    fn read(self) -> Terms {
+        Terms {
+            tier: self.tier.map(String::into_boxed_str),
+            limits: KeyLimits {
+                requests_per_minute: self.requests_per_minute,
+                tokens_per_minute: self.tokens_per_minute,
+                ..KeyLimits::default()
+            },
+            budget: self.budget.map(|threshold_amount| Budget {
+                threshold_amount,
+                interval: Span::Month,
+            }),
+            allowed_ips: self.networks,
+            ..Terms::default()
+        }
+    }
+}
+
+pub(super) fn run(flags: &Flags, action: Action) -> Result<(), Ending> {
+    office::run(flags, async |office| act(office, action).await)
+}
+
+async fn act(office: Office, action: Action) -> Result<(), Ending> {
+    let Office { keys, by, .. } = &office;
     match action {
-        Action::Create(create) => self::create(keys, create).await,
+        Action::Create(create) => self::create(&office, create).await,
         Action::List { json } => list(keys, json).await,
         Action::Revoke { key } => {
             let id = id_of(&key)?;
-            keys.revoke(id).await.map_err(ending)?;
+            keys.revoke(by.clone(), id).await.map_err(ending_of_key)?;
             say(&format!("revoked {id}"));
             Ok(())
         }
         Action::Rotate { key, overlap, json } => {
-            let minted = keys.rotate(id_of(&key)?, overlap).await.map_err(ending)?;
-            show(&minted, json);
+            let minted = keys.rotate(by.clone(), id_of(&key)?, overlap).await;
+            let minted = minted.map_err(ending_of_key)?;
+            show(minted.id, &minted.key, json);
             Ok(())
         }
     }
 }
 
-async fn create(keys: &Keys, create: Create) -> Result<(), Ending> {
-    let models = match create.models {
-        names if names.is_empty() => ModelRule::All,
-        names => ModelRule::Only(names.into_iter().map(String::into_boxed_str).collect()),
+async fn create(office: &Office, create: Create) -> Result<(), Ending> {
+    let Office { directory, by, .. } = office;
+    let expires = create.expires.map(|span| SystemTime::now() + span);
+    let made = match create.admin {
+        true => {
+            directory
+                .create_admin_key(by.clone(), create.name, expires)
+                .await
+        }
+        false => {
+            let new = NewProjectKey {
+                name: create.name,
+                models: match create.models {
+                    names if names.is_empty() => ModelRule::All,
+                    names => {
+                        ModelRule::Only(names.into_iter().map(String::into_boxed_str).collect())
+                    }
+                },
+                on_hangup: create.on_hangup,
+                terms: create.terms.read(),
+                expires,
+            };
+            directory
+                .create_key(by.clone(), create.project, create.user, new)
+                .await
+        }
     };
-    let new = NewKey {
-        name: create.name,
-        kind: if create.admin { Kind::Admin } else { Kind::Api },
-        models,
-        on_hangup: create.on_hangup,
-        owner: Owner {
-            project: create.project.map(String::into_boxed_str),
-            user: create.user.map(String::into_boxed_str),
-        },
-        expires: create.expires.map(|span| SystemTime::now() + span),
-    };
-    let minted = keys.create(new).await.map_err(ending)?;
-    show(&minted, create.json);
+    let made = made.map_err(ending)?;
+    show(made.record.id, &made.key, create.json);
     Ok(())
 }
 
-fn show(minted: &auth::Minted, as_json: bool) {
+fn show(id: KeyId, key: &Secret, as_json: bool) {
     match as_json {
-        true => say(&json!({"id": minted.id.as_str(), "key": minted.key.expose()}).to_string()),
-        false => say(minted.key.expose()),
+        true => say(&json!({"id": id.as_str(), "key": key.expose()}).to_string()),
+        false => say(key.expose()),
     }
 }
 
@@ -138,7 +188,7 @@ async fn list(keys: &Keys, as_json: bool) -> Result<(), Ending> {
     }
     let mut after = None;
     loop {
-        let page = keys.list(after, PAGE).await.map_err(ending)?;
+        let page = keys.list(after, PAGE).await.map_err(ending_of_key)?;
         let Some(last) = page.last() else {
             return Ok(());
         };
@@ -170,11 +220,6 @@ fn line(record: &Record) -> String {
 }
 
 fn line_json(record: &Record) -> String {
-    let seconds = |time: SystemTime| {
-        time.duration_since(UNIX_EPOCH)
-            .unwrap_or_default()
-            .as_secs()
-    };
     let models = match &record.models {
         ModelRule::All => None,
         ModelRule::Only(names) => Some(names.to_vec()),
@@ -192,6 +237,7 @@ fn line_json(record: &Record) -> String {
         "expires_at": record.expires.map(seconds),
         "revoked_at": record.revoked.map(seconds),
         "replaced_by": record.replaced_by.map(|id| id.to_string()),
+        "terms": record.terms,
     });
     record.to_string()
 }
@@ -211,22 +257,13 @@ fn id_of(text: &str) -> Result<KeyId, Ending> {
     let bare = text
         .strip_prefix("sk-weir-admin-")
         .or_else(|| text.strip_prefix("sk-weir-"))
+        .or_else(|| text.strip_prefix(KeyId::PREFIX))
         .unwrap_or(text);
     let id = bare.split('_').next().unwrap_or(bare);
     // Not repeated: it may be a secret with a slip in it.
     KeyId::parse(id.as_bytes()).ok_or_else(|| {
         Ending::Mistake("that is no id of a key: `weir key list` shows them".to_owned())
     })
-}
-
-/// A mistake of the caller's is said in one line; what failed beneath is said with its causes.
-fn ending(error: auth::Error) -> Ending {
-    match error {
-        auth::Error::Random(_) | auth::Error::FirstKeysFile { .. } | auth::Error::Store(_) => {
-            Ending::Failure(error.into())
-        }
-        mistake => Ending::Mistake(mistake.to_string()),
-    }
 }
 
 #[cfg(test)]
@@ -237,6 +274,7 @@ mod tests {
     fn an_id_is_found_in_a_whole_key() {
         for text in [
             "0123456789abcdef",
+            "key_0123456789abcdef",
             "sk-weir-0123456789abcdef_x",
             "sk-weir-admin-0123456789abcdef_x",
         ] {

@@ -4,8 +4,12 @@
 
 mod chat;
 mod check;
+mod completions;
 mod doctor;
 mod key;
+mod limit;
+mod office;
+mod project;
 mod serve;
 mod usage;
 mod user;
@@ -51,13 +55,21 @@ enum Action {
     /// Make, list, revoke and rotate API keys, whether or not the gateway runs
     #[command(subcommand)]
     Key(key::Action),
+    /// Make, list and archive projects, whether or not the gateway runs
+    #[command(subcommand)]
+    Project(project::Action),
+    /// Show and set what a project, or the organization, may spend and how fast
+    #[command(subcommand)]
+    Limit(limit::Action),
     /// Add, list, lock out and change users, whether or not the gateway runs
     #[command(subcommand)]
     User(user::Action),
     /// Show what was used, export it, or lay a provider's figures beside it
     Usage(usage::Options),
-    /// Compare the ledger, its sums and the flight table, and name what differs
+    /// Compare the ledger, its sums and the flight table, verify the audit log, and name what differs
     Doctor,
+    /// Print a script that completes commands and flags in a shell
+    Completions(completions::Options),
 }
 
 /// Why a command ended badly.
@@ -90,9 +102,12 @@ pub fn run() -> ExitCode {
         Some(Action::Check) => check::run(&flags),
         Some(Action::Chat(options)) => chat::run(&flags, options),
         Some(Action::Key(action)) => key::run(&flags, action),
+        Some(Action::Project(action)) => project::run(&flags, action),
+        Some(Action::Limit(action)) => limit::run(&flags, action),
         Some(Action::User(action)) => user::run(&flags, action),
         Some(Action::Usage(options)) => usage::run(&flags, &options),
         Some(Action::Doctor) => doctor::run(&flags),
+        Some(Action::Completions(options)) => completions::run(&options),
     };
     match ending {
         Ok(()) => ExitCode::SUCCESS,

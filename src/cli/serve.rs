@@ -6,6 +6,7 @@ use crate::{
     auth::{FirstKeys, Keys},
     catalog::Catalog,
     config::{self, Config, Flags, Loaded, Problems, Provider, Tls, reload},
+    directory::Directory,
     events::Bus,
     ledger::{self, Ledger, Reports},
     people::People,
@@ -80,7 +81,7 @@ async fn serve(flags: Flags, loaded: Loaded, log: Log) -> Result<(), Ending> {
     ];
     let data = listen("server.listen", config.server.listen)?;
     let control = listen("server.control_listen", config.server.control_listen)?;
-    let (db, keys) = open_store(&config).await?;
+    let (db, keys, directory) = open_store(&config).await?;
     let first = first_keys(&keys, &config).await?;
     for name in left_out {
         tracing::info!(
@@ -90,7 +91,7 @@ async fn serve(flags: Flags, loaded: Loaded, log: Log) -> Result<(), Ending> {
     }
 
     let people = open_people(&config, db.clone()).await?;
-    let (app, ledger) = build(config, db, (keys, people), log)?;
+    let (app, ledger) = build(config, db, (keys, directory, people), log)?;
     let connections = Connections::new();
     let workers = app.snapshot.load().config.server.workers;
     let workers = Workers::start(&app, workers, certificates[0].as_ref())
@@ -117,6 +118,7 @@ async fn serve(flags: Flags, loaded: Loaded, log: Log) -> Result<(), Ending> {
     tasks::spawn(app.keys.clone().follow());
     tasks::spawn(app.people.users.clone().follow());
     app.people.watch_issuers();
+    tasks::spawn(app.directory.clone().follow());
     tasks::spawn(upkeep(Arc::clone(&app)));
     tasks::spawn(follow_config);
 
@@ -132,7 +134,7 @@ async fn serve(flags: Flags, loaded: Loaded, log: Log) -> Result<(), Ending> {
 fn build(
     config: Config,
     db: Db,
-    (keys, people): (Keys, People),
+    (keys, directory, people): (Keys, Directory, People),
     log: Log,
 ) -> Result<(Arc<App>, ledger::Threads), Ending> {
     let metrics = Arc::new(metrics::install().context("no metrics")?);
@@ -143,6 +145,7 @@ fn build(
         snapshot: ArcSwap::from_pointee(snapshot),
         keys,
         people,
+        directory,
         events: Bus::default(),
         ledger,
         counter: Counter::start().context("no threads to count with")?,
@@ -200,14 +203,17 @@ fn listen(key: &str, address: SocketAddr) -> Result<TcpListener, Ending> {
         .map_err(|error| Ending::Mistake(format!("{key}: cannot listen on {address}: {error}")))
 }
 
-async fn open_store(config: &Config) -> Result<(Db, Keys), Ending> {
+async fn open_store(config: &Config) -> Result<(Db, Keys, Directory), Ending> {
     let place = &config.store.at;
     let mistake = |error: anyhow::Error| {
         Ending::Mistake(format!("store.url: {place} cannot be used: {error:#}"))
     };
     let db = Db::open(place).map_err(|error| mistake(error.into()))?;
     let keys = Keys::open(db.clone()).await;
-    Ok((db, keys.map_err(|error| mistake(error.into()))?))
+    let keys = keys.map_err(|error| mistake(error.into()))?;
+    let directory = Directory::open(db.clone(), keys.clone()).await;
+    let directory = directory.map_err(|error| mistake(error.into()))?;
+    Ok((db, keys, directory))
 }
 
 async fn open_people(config: &Config, db: Db) -> Result<People, Ending> {

@@ -1,6 +1,6 @@
 //! `weir user`: changes the store directly, and a running gateway sees the change within a second.
 
-use super::{Ending, mistake, say};
+use super::{Ending, mistake, office, say};
 use crate::{
     config::{Flags, load_store},
     domain::{Membership, ProjectRole, Role, Secret},
@@ -121,27 +121,28 @@ pub(super) fn run(flags: &Flags, action: Action) -> Result<(), Ending> {
 }
 
 async fn act(users: &Users, action: Action) -> Result<(), Ending> {
+    let by = office::by();
     let changed = match action {
         Action::Create(create) => return self::create(users, create).await,
         Action::List { json } => return list(users, json).await,
         Action::Disable { user } => {
             users
-                .update(find(users, &user).await?, None, Some(true))
+                .update(by, find(users, &user).await?, None, Some(true))
                 .await
         }
         Action::Enable { user } => {
             users
-                .update(find(users, &user).await?, None, Some(false))
+                .update(by, find(users, &user).await?, None, Some(false))
                 .await
         }
         Action::Role { user, role } => {
             users
-                .update(find(users, &user).await?, Some(role), None)
+                .update(by, find(users, &user).await?, Some(role), None)
                 .await
         }
         Action::Password { user, source } => {
             let id = find(users, &user).await?;
-            users.set_password(id, source.hash()?).await
+            users.set_password(by, id, source.hash()?).await
         }
         Action::Join {
             user,
@@ -150,11 +151,11 @@ async fn act(users: &Users, action: Action) -> Result<(), Ending> {
         } => {
             let project = project.into_boxed_str();
             let id = find(users, &user).await?;
-            let joined = users.join(id, Membership { project, role }).await;
+            let joined = users.join(by, id, Membership { project, role }).await;
             joined.map(|member| member.user)
         }
         Action::Leave { user, project } => {
-            let left = users.leave(find(users, &user).await?, project).await;
+            let left = users.leave(by, find(users, &user).await?, project).await;
             left.map(|member| member.user)
         }
     };
@@ -178,7 +179,7 @@ async fn create(users: &Users, create: Create) -> Result<(), Ending> {
         password,
         memberships: create.projects.into_iter().map(membership).collect(),
     };
-    let made = users.create(new).await.map_err(ending)?;
+    let made = users.create(office::by(), new).await.map_err(ending)?;
     say(&match create.json {
         true => line_json(&made),
         false => line(&made),

@@ -1,15 +1,21 @@
 //! `GET /admin/events`: what happens to calls, as server-sent events, while somebody watches.
 
-use super::rights::{self, Right};
+use super::{
+    Operation, Request,
+    rights::{self, Right},
+};
 use crate::{
-    app::App,
     body::{self, Body},
     error::Error,
-    events::{Event, Kinds, What},
-    wire::percent,
+    events::{Event, KINDS, Kinds, What},
+    wire::{
+        about::{About, Content, Parameter},
+        percent,
+        schema::Schema,
+    },
 };
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Response, header};
+use http::{HeaderValue, Response, header};
 use http_body::Frame;
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
@@ -24,10 +30,31 @@ use tokio::sync::mpsc::Receiver;
 /// Events that may wait for a watcher before it loses some.
 const WAITING_MAX: usize = 1024;
 
+/// `GET /admin/events`.
+pub const WATCH: Operation = Operation::new(
+    |request| Box::pin(async move { watch(&request) }),
+    About::new("Observability", "What happens to calls, while you watch")
+        .details(
+            "Server-sent events, from now on and without an end. 1,024 of them wait for a slow watcher; more are \
+             dropped and counted.",
+        )
+        .parameters(parameters)
+        .gives(&[(200, Content::Text(&["text/event-stream"]))]),
+);
+
+fn parameters() -> Vec<Parameter> {
+    let kinds = format!(
+        "Kinds of event with commas between, of {}; `stream.*` is a family. Without it, all but `stream.chunk`",
+        KINDS.join(", ")
+    );
+    vec![Parameter::new("kinds", Schema::text().says(&kinds))]
+}
+
 /// Follows events of the kinds in `?kinds=`, or of all but single chunks.
-pub fn watch(app: &App, headers: &HeaderMap, query: Option<&str>) -> Result<Response<Body>, Error> {
-    rights::require(app, headers, Right::Observe, None)?;
-    let asked = query.and_then(|query| {
+fn watch(request: &Request) -> Result<Response<Body>, Error> {
+    let app = &request.app;
+    rights::require(app, request.headers(), Right::Observe, None)?;
+    let asked = request.query().and_then(|query| {
         query
             .split('&')
             .find_map(|pair| pair.strip_prefix("kinds="))

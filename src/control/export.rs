@@ -1,17 +1,24 @@
 //! `GET /admin/usage/export`: the ledger entry by entry, as a stream that holds no more than a few batches.
 
-use super::rights::{self, Right};
+use super::{
+    Operation, Request,
+    rights::{self, Right},
+    usage,
+};
 use crate::{
-    app::App,
     body::{self, Body},
     domain::Outcome,
     error::Error,
     ledger::{Batch, Column, Format, ReportError, Reports, Wanted},
     tasks,
-    wire::query::{Mistake, Query},
+    wire::{
+        about::{About, Content, Parameter},
+        query::{Mistake, Query},
+        schema::Schema,
+    },
 };
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Response, header::CONTENT_TYPE};
+use http::{HeaderValue, Response, header::CONTENT_TYPE};
 use http_body::Frame;
 use http_body_util::BodyExt;
 use std::{
@@ -42,16 +49,48 @@ const FILTERS: [(&str, Column); 5] = [
     ("upstreams", Column::Upstream),
 ];
 
+const FORMATS: [(&str, Format); 2] = [("jsonl", Format::JsonLines), ("csv", Format::Csv)];
+
+/// `GET /admin/usage/export`.
+pub const EXPORT: Operation = Operation::new(
+    |request| Box::pin(export(request)),
+    About::new("Usage", "The ledger, call by call")
+        .details(
+            "In the order in which calls began, one a line. `after` goes on where an export ended.",
+        )
+        .parameters(parameters)
+        .gives(&[(200, Content::Text(&["application/jsonl", "text/csv"]))])
+        .refuses(&[503]),
+);
+
+fn parameters() -> Vec<Parameter> {
+    let formats = FORMATS.map(|(word, _)| word);
+    let mut parameters = vec![
+        Parameter::new("format", Schema::words(formats).default("jsonl")),
+        Parameter::new("start_time", Schema::time()),
+        Parameter::new("end_time", Schema::time()),
+        Parameter::new(
+            "after",
+            Schema::text()
+                .pattern("^[0-9a-fA-F]{32}$")
+                .says("The `id` of an exported entry: those that follow it"),
+        ),
+    ];
+    parameters.extend(FILTERS.map(|(name, _)| Parameter::new(name, usage::names())));
+    let outcomes = Outcome::ALL.map(|outcome| outcome.as_str());
+    parameters.push(Parameter::new(
+        "outcomes",
+        Schema::list(Schema::words(outcomes)),
+    ));
+    parameters
+}
+
 /// Exports what the query wants.
-pub async fn export(
-    app: &App,
-    headers: &HeaderMap,
-    query: Option<&str>,
-) -> Result<Response<Body>, Error> {
-    rights::require(app, headers, Right::Observe, None)?;
-    let query = Query::parse(query, &NAMES)?;
-    let formats = [("jsonl", Format::JsonLines), ("csv", Format::Csv)];
-    let format = query.word("format", &formats)?;
+async fn export(request: Request) -> Result<Response<Body>, Error> {
+    let app = &request.app;
+    rights::require(app, request.headers(), Right::Observe, None)?;
+    let query = Query::parse(request.query(), &NAMES)?;
+    let format = query.word("format", &FORMATS)?;
     let format = format.unwrap_or(Format::JsonLines);
     // Before the head: what cannot even begin is an error with a status.
     let wanted = wanted(&query)?;
@@ -73,13 +112,7 @@ pub async fn export(
 }
 
 fn wanted(query: &Query) -> Result<Wanted, Mistake> {
-    let mut only = Vec::new();
-    for (name, column) in FILTERS {
-        let values: Vec<String> = query.all(name).map(str::to_owned).collect();
-        if !values.is_empty() {
-            only.push((column, values));
-        }
-    }
+    let mut only = usage::filters(query, &FILTERS)?;
     let outcomes = Outcome::ALL.map(|outcome| (outcome.as_str(), outcome.as_str()));
     let outcomes = query.words("outcomes", &outcomes)?;
     if !outcomes.is_empty() {

@@ -1,12 +1,16 @@
-//! Is it alive, is it ready, what is it, and its metrics.
+//! Is it alive, is it ready, and its metrics.
 
-use super::json;
+use super::{Operation, json};
 use crate::{
     app::App,
     body::{self, Body},
     config::Provider,
     telemetry::metrics,
     upstream,
+    wire::{
+        about::{About, Content, Credential},
+        schema::{Schema, Shape},
+    },
 };
 use http::{HeaderValue, Response, StatusCode, header::CONTENT_TYPE};
 use serde_json::json;
@@ -15,8 +19,56 @@ use std::{sync::Arc, time::Duration};
 /// How long an upstream may take to accept a connection before it counts as out of reach.
 const PATIENCE: Duration = Duration::from_secs(2);
 
+const TAG: &str = "Observability";
+const fn open(summary: &'static str) -> About {
+    About::new(TAG, summary).credential(Credential::None)
+}
+
+/// `GET /healthz`.
+pub const HEALTHZ: Operation = Operation::new(
+    |_| Box::pin(async { Ok(healthz()) }),
+    open("Whether the process serves").gives(&[(200, Content::Json(&HEALTH))]),
+);
+const HEALTH: Shape = Shape::new("Health", || {
+    Schema::object().with("status", Schema::word("ok"))
+});
+
+/// `GET /readyz`.
+pub const READYZ: Operation = Operation::new(
+    |request| Box::pin(async move { Ok(readyz(&request.app).await) }),
+    open("Whether calls can be served")
+        .details(
+            "An upstream accepts a connection, the flight table has room, and Weir is not about to stop. \
+             A store that is away is told, and is no reason for a 503: known keys go on working.",
+        )
+        .gives(&[
+            (200, Content::Json(&READINESS)),
+            (503, Content::Json(&READINESS)),
+        ]),
+);
+const READINESS: Shape = Shape::new("Readiness", || {
+    let checks = ["store", "ledger", "upstream", "draining"];
+    let checks = checks.into_iter();
+    Schema::object()
+        .with("status", Schema::words(["ready", "not ready", "draining"]))
+        .with(
+            "checks",
+            checks.fold(Schema::object(), |all, name| all.with(name, Schema::flag())),
+        )
+        .with(
+            "upstreams",
+            Schema::map(Schema::flag()).says("Which upstreams can be reached, by name"),
+        )
+});
+
+/// `GET /metrics`.
+pub const METRICS: Operation = Operation::new(
+    |request| Box::pin(async move { Ok(metrics(&request.app)) }),
+    open("All metrics, for Prometheus").gives(&[(200, Content::Text(&["text/plain"]))]),
+);
+
 /// `GET /healthz`: the process serves.
-pub fn healthz() -> Response<Body> {
+fn healthz() -> Response<Body> {
     json(&json!({"status": "ok"}))
 }
 
@@ -24,7 +76,7 @@ pub fn healthz() -> Response<Body> {
 ///
 /// A store that is away is told, and no reason to send clients elsewhere: known keys go on working, and usage waits in
 /// the flight table. If it were one, every node that shares the store would be out of service at once.
-pub async fn readyz(app: &Arc<App>) -> Response<Body> {
+async fn readyz(app: &Arc<App>) -> Response<Body> {
     let draining = app.drain.is_raised();
     let store = app.keys.is_open().await;
     let reachable = upstreams(app).await;
@@ -79,7 +131,7 @@ async fn upstreams(app: &Arc<App>) -> Vec<(Arc<str>, bool)> {
 }
 
 /// `GET /metrics`, for Prometheus.
-pub fn metrics(app: &App) -> Response<Body> {
+fn metrics(app: &App) -> Response<Body> {
     metrics::log_lines_dropped(app.log.dropped());
     app.metrics.body_memory.set(app.body_memory.used() as f64);
     let (used, waiting) = app.ledger.slots();
@@ -90,23 +142,4 @@ pub fn metrics(app: &App) -> Response<Body> {
         HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8"),
     );
     response
-}
-
-/// `GET /info`: what runs here.
-pub fn info() -> Response<Body> {
-    json(&json!({
-        "name": "weir",
-        "version": env!("CARGO_PKG_VERSION"),
-        "features": ["chat", "completions", "embeddings", "models", "forwarding", "usage", "streaming", "simulator", "tls", "http2"],
-        "endpoints": {
-            "data": [
-                "POST /v1/chat/completions", "POST /v1/completions", "POST /v1/embeddings",
-                "GET /v1/models", "GET /v1/models/{model}", "GET /v1/usage", "* /v1/{path}", "GET /healthz",
-            ],
-            "control": [
-                "GET /v1/organization/usage/{kind}", "GET /v1/organization/costs", "GET /admin/usage/export",
-                "GET /healthz", "GET /readyz", "GET /metrics", "GET /info", "GET /admin/events",
-            ],
-        },
-    }))
 }

@@ -2,23 +2,25 @@
 
 pub mod events;
 pub mod export;
-mod fields;
 pub mod health;
+pub mod organization;
+mod request;
 pub mod rights;
 pub mod session;
 pub mod usage;
-pub mod users;
 
-pub use fields::Fields;
+pub use request::{Handling, Operation, Request};
 
 use crate::{
     body::{self, Body},
     error::Error,
 };
+use bytes::Bytes;
 use http::{HeaderValue, Response, header::CONTENT_TYPE};
 use serde::Serialize;
 
-fn json(value: &serde_json::Value) -> Response<Body> {
+/// An answer with a JSON value in it.
+pub fn json(value: &serde_json::Value) -> Response<Body> {
     json_response(value.to_string())
 }
 
@@ -33,7 +35,8 @@ fn json_text(value: &impl Serialize) -> Result<Response<Body>, Error> {
     }
 }
 
-fn json_response(text: String) -> Response<Body> {
+/// An answer with JSON in it.
+pub fn json_response(text: impl Into<Bytes>) -> Response<Body> {
     let mut response = Response::new(body::full(text));
     response
         .headers_mut()

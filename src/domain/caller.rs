@@ -1,6 +1,6 @@
 //! Whose call it is.
 
-use super::{KeyId, OnHangup};
+use super::{KeyId, OnHangup, Terms};
 use std::sync::Arc;
 
 /// The holder of a valid credential.
@@ -14,10 +14,23 @@ pub struct Caller {
     pub on_hangup: Option<OnHangup>,
     /// Whom it is for, where that was said.
     pub owner: Option<Arc<Owner>>,
+    /// What else was agreed for it; none: nothing.
+    pub terms: Option<Arc<Terms>>,
+}
+
+impl Caller {
+    /// The project that pays.
+    pub fn project(&self) -> &str {
+        let project = self
+            .owner
+            .as_ref()
+            .and_then(|owner| owner.project.as_deref());
+        project.unwrap_or(Owner::DEFAULT_PROJECT)
+    }
 }
 
 /// Whom a key is for: what it uses is added up by this too.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Owner {
     /// A project.
     pub project: Option<Box<str>>,
@@ -28,6 +41,16 @@ pub struct Owner {
 impl Owner {
     /// The longest name of a project or a user.
     pub const NAME_MAX_BYTES: usize = 64;
+    /// The project of whatever names none. It is always there and cannot be archived.
+    pub const DEFAULT_PROJECT: &str = "proj_default";
+
+    /// A project with no user.
+    pub fn of_project(project: Option<&str>) -> Self {
+        Self {
+            project: project.map(Box::from),
+            user: None,
+        }
+    }
 }
 
 /// Which models a key may use.

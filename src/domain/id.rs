@@ -9,11 +9,33 @@ pub struct KeyId([u8; KeyId::LEN]);
 impl KeyId {
     /// Characters in an id.
     pub const LEN: usize = 16;
+    /// What stands before it in OpenAI's style; no id has an underscore.
+    pub const PREFIX: &str = "key_";
 
     /// Reads an id: exactly `LEN` letters and digits.
     pub fn parse(text: &[u8]) -> Option<Self> {
         let id: [u8; Self::LEN] = text.try_into().ok()?;
         id.iter().all(u8::is_ascii_alphanumeric).then_some(Self(id))
+    }
+
+    /// The id as the control plane and OpenAI's libraries write it.
+    pub fn public(&self) -> String {
+        format!("{}{self}", Self::PREFIX)
+    }
+
+    /// Reads an id with its prefix or without.
+    pub fn of_public(text: &str) -> Option<Self> {
+        Self::parse(text.strip_prefix(Self::PREFIX).unwrap_or(text).as_bytes())
+    }
+
+    /// A name that the ledger has for a key, as the control plane writes it; whatever is no id stays as it is.
+    pub fn published(name: String) -> String {
+        Self::parse(name.as_bytes()).map_or(name, |id| id.public())
+    }
+
+    /// The name that the ledger has for a key, however it was written.
+    pub fn recorded(name: &str) -> String {
+        Self::of_public(name).map_or_else(|| name.to_owned(), |id| id.to_string())
     }
 
     /// The id as text.

@@ -4,9 +4,9 @@
 use super::entry::{Entry, EntryId, Source};
 use crate::domain::{KeyId, NanoDollars, Outcome};
 use crate::store::{
-    Column, Connection, Error,
+    Column, Connection, Datum, Error,
     Kind::{self, Bytes, Int, Text},
-    Mode, Table, Value,
+    Mode, Table,
 };
 use std::collections::HashMap;
 
@@ -39,20 +39,26 @@ const fn rollup(table: &'static str, span: u64, groups: usize) -> Rollup {
 
 /// Takes a figure from an entry.
 type Of<T> = fn(&Entry) -> T;
+/// Takes what goes into a column.
+type Shown = for<'a> fn(&'a Entry) -> Datum<'a>;
 
 /// The columns of an entry, and what of it goes there. Its key first.
-const ENTRY: [(&str, Kind, Of<Value>); 32] = [
-    ("id", Bytes, |entry| entry.id.0.into()),
+const ENTRY: [(&str, Kind, Shown); 32] = [
+    ("id", Bytes, |entry| Datum::bytes(&entry.id.0)),
     ("started_at", Int, |entry| entry.started.into()),
-    ("request_id", Text, |entry| text(&entry.request)),
-    ("key_id", Text, |entry| text(entry.key.as_str())),
-    ("project_id", Text, |entry| maybe(&entry.project)),
-    ("user_id", Text, |entry| maybe(&entry.user)),
-    ("endpoint", Text, |entry| text(entry.endpoint.as_str())),
-    ("model", Text, |entry| text(&entry.model)),
-    ("served_model", Text, |entry| maybe(&entry.served_model)),
-    ("provider", Text, |entry| maybe(&entry.provider)),
-    ("upstream", Text, |entry| maybe(&entry.upstream)),
+    ("request_id", Text, |entry| Datum::text(&entry.request)),
+    ("key_id", Text, |entry| Datum::text(entry.key.as_str())),
+    ("project_id", Text, |entry| maybe(entry.project.as_deref())),
+    ("user_id", Text, |entry| maybe(entry.user.as_deref())),
+    ("endpoint", Text, |entry| {
+        Datum::text(entry.endpoint.as_str())
+    }),
+    ("model", Text, |entry| Datum::text(&entry.model)),
+    ("served_model", Text, |entry| {
+        maybe(entry.served_model.as_deref())
+    }),
+    ("provider", Text, |entry| maybe(entry.provider.as_deref())),
+    ("upstream", Text, |entry| maybe(entry.upstream.as_deref())),
     ("stream", Int, |entry| entry.stream.into()),
     ("input", Int, |entry| entry.usage.input.into()),
     ("cached", Int, |entry| entry.usage.cached.into()),
@@ -62,24 +68,28 @@ const ENTRY: [(&str, Kind, Of<Value>); 32] = [
     ("audio_input", Int, |entry| entry.usage.audio_input.into()),
     ("audio_output", Int, |entry| entry.usage.audio_output.into()),
     ("source", Text, |entry| {
-        entry.source.map(Source::as_str).into()
+        maybe(entry.source.map(Source::as_str))
     }),
     ("quantity", Int, |entry| entry.quantity.into()),
-    ("image_size", Text, |entry| maybe(&entry.image_size)),
+    ("image_size", Text, |entry| {
+        maybe(entry.image_size.as_deref())
+    }),
     ("cost", Int, |entry| {
         entry.cost.map(NanoDollars::nanos).into()
     }),
-    ("price", Text, |entry| maybe(&entry.price)),
+    ("price", Text, |entry| maybe(entry.price.as_deref())),
     ("first_us", Int, |entry| entry.first_us.into()),
     ("duration_us", Int, |entry| entry.duration_us.into()),
     ("attempts", Int, |entry| entry.attempts.into()),
-    ("outcome", Text, |entry| text(entry.outcome.as_str())),
+    ("outcome", Text, |entry| Datum::text(entry.outcome.as_str())),
     ("status", Int, |entry| entry.status.into()),
-    ("finish_reason", Text, |entry| maybe(&entry.finish_reason)),
-    ("upstream_request_id", Text, |entry| {
-        maybe(&entry.upstream_request)
+    ("finish_reason", Text, |entry| {
+        maybe(entry.finish_reason.as_deref())
     }),
-    ("metadata", Text, |entry| maybe(&entry.metadata)),
+    ("upstream_request_id", Text, |entry| {
+        maybe(entry.upstream_request.as_deref())
+    }),
+    ("metadata", Text, |entry| maybe(entry.metadata.as_deref())),
 ];
 
 /// What is summed up by: the key of a rollup, and the same of an entry in SQL. Who pays and what was asked come first.
@@ -173,11 +183,10 @@ pub(super) fn write(conn: &mut Connection, entries: &[Entry]) -> Result<usize, E
         columns: &columns,
         key: 1,
     };
-    let row = |entry: &Entry| ENTRY.iter().map(|(_, _, value)| value(entry)).collect();
     conn.transact(Mode::Write, |tx| {
         let mut is_new = Vec::with_capacity(entries.len());
         for some in entries.chunks(ROWS_AT_ONCE) {
-            let rows: Vec<Vec<Value>> = some.iter().map(row).collect();
+            let rows: Vec<Vec<Datum<'_>>> = some.iter().map(entry_row).collect();
             is_new.append(&mut tx.add_new(&table, &rows)?);
         }
         let new = || {
@@ -198,6 +207,11 @@ pub(super) fn write(conn: &mut Connection, entries: &[Entry]) -> Result<usize, E
         }
         Ok(new().count())
     })
+}
+
+/// In the order of [`ENTRY`].
+fn entry_row(entry: &Entry) -> Vec<Datum<'_>> {
+    ENTRY.iter().map(|(_, _, value)| value(entry)).collect()
 }
 
 impl Rollup {
@@ -241,7 +255,7 @@ fn group(entry: &Entry) -> Group<'_> {
 
 impl Rollup {
     /// The sums of this rollup, which is no finer than those that are there.
-    fn rows(self, finest: &Groups<'_>) -> Vec<Vec<Value>> {
+    fn rows<'a>(self, finest: &Groups<'a>) -> Vec<Vec<Datum<'a>>> {
         let mut groups = Groups::default();
         for (group, more) in finest {
             let group = Group {
@@ -254,23 +268,18 @@ impl Rollup {
                 *sum += more;
             }
         }
-        groups.into_iter().map(row).collect()
+        groups.into_iter().map(sums_row).collect()
     }
 }
 
 /// In the order of [`GROUP`] and [`SUMS`].
-fn row((group, sums): (Group<'_>, Sums)) -> Vec<Value> {
-    let mut row: Vec<Value> = vec![
-        group.start.into(),
-        group.key.as_str().into(),
-        group.project.into(),
-        group.user.into(),
-        group.endpoint.into(),
-    ];
+fn sums_row((group, sums): (Group<'_>, Sums)) -> Vec<Datum<'_>> {
+    let mut row = vec![group.start.into(), group.key.as_str().to_owned().into()];
+    row.extend([group.project, group.user, group.endpoint].map(Datum::text));
     if let Some(detail) = group.detail {
-        row.extend([detail.model, detail.upstream, detail.outcome.as_str()].map(Value::from));
+        row.extend([detail.model, detail.upstream, detail.outcome.as_str()].map(Datum::text));
     }
-    row.extend(sums.map(Value::Int));
+    row.extend(sums.map(Datum::Int));
     row
 }
 
@@ -279,12 +288,8 @@ fn count(tokens: Option<u64>) -> i64 {
     tokens.unwrap_or(0) as i64
 }
 
-fn text(text: &str) -> Value {
-    text.into()
-}
-
-fn maybe(text: &Option<String>) -> Value {
-    text.as_deref().into()
+fn maybe(text: Option<&str>) -> Datum<'_> {
+    text.map_or(Datum::Null, Datum::text)
 }
 
 /// Deletes some entries that began before `oldest`, and says how many.

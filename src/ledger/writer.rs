@@ -57,14 +57,10 @@ impl Writer {
     pub(super) fn run(mut self) {
         let mut slots = Vec::new();
         loop {
-            let stop = self.shared.stop.load(Ordering::SeqCst);
+            let stop = self.is_told_to_stop();
             self.shared.table.take_settled(&mut slots);
-            if slots.is_empty() {
-                if stop {
-                    return;
-                }
-                self.rest();
-                continue;
+            if slots.is_empty() && stop {
+                return;
             }
             for batch in slots.chunks(BATCH) {
                 if !self.commit(batch) {
@@ -72,28 +68,36 @@ impl Writer {
                 }
             }
             slots.clear();
+            self.wait();
+            self.linger();
         }
     }
 
-    fn rest(&mut self) {
-        if !self.retention.is_zero() && Instant::now() >= self.prune_at {
-            return self.prune();
+    /// Sleeps while there is nothing to do.
+    fn wait(&self) {
+        let idle = || self.shared.table.is_drained() && !self.is_told_to_stop();
+        if !self.is_prune_due() {
+            self.shared.bell.wait(PRUNE, idle);
         }
-        let idle = || {
-            let shared = &self.shared;
-            shared.table.is_drained() && !shared.stop.load(Ordering::SeqCst)
-        };
-        self.shared.bell.wait(PRUNE, idle);
-        self.linger();
     }
 
-    /// Gives entries the time to become many.
-    fn linger(&self) {
-        let Shared { table, stop, .. } = &*self.shared;
+    /// Gives entries the time to become many, and takes it to delete old ones.
+    fn linger(&mut self) {
         let until = Instant::now() + LINGER;
-        while !table.is_filling() && !stop.load(Ordering::SeqCst) && Instant::now() < until {
-            thread::park_timeout(LOOK);
+        while !self.shared.table.is_filling() && !self.is_told_to_stop() && Instant::now() < until {
+            match self.is_prune_due() {
+                true => self.prune(),
+                false => thread::park_timeout(LOOK),
+            }
         }
+    }
+
+    fn is_told_to_stop(&self) -> bool {
+        self.shared.stop.load(Ordering::SeqCst)
+    }
+
+    fn is_prune_due(&self) -> bool {
+        !self.retention.is_zero() && Instant::now() >= self.prune_at
     }
 
     /// Commits the calls in `slots`, however often that takes; false if Weir stops and they stay where they are.
@@ -154,7 +158,7 @@ impl Writer {
             );
         }
         let since = *self.failing.get_or_insert_with(Instant::now);
-        !self.shared.stop.load(Ordering::SeqCst) || since.elapsed() < LAST_TRY
+        !self.is_told_to_stop() || since.elapsed() < LAST_TRY
     }
 
     /// Deletes some of the entries that are too old. If that were all, it looks again later.

@@ -85,6 +85,7 @@ impl People {
             models: ModelRule::All,
             on_hangup: None,
             owner: Some(owner),
+            terms: None,
         }))
     }
 

@@ -4,11 +4,10 @@
 
 use super::{
     Error, SessionId, Users,
-    columns::Millis,
     index::{Change, Index},
     records, session,
 };
-use crate::store::{self, Mode, Transaction};
+use crate::store::{self, Millis, Mode, Transaction};
 use std::{
     sync::Arc,
     time::{Duration, SystemTime},

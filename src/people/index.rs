@@ -2,8 +2,9 @@
 //!
 //! Readers take no lock. Only the store's thread writes, in the order of commits.
 
-use super::{SessionId, UserId, columns::Millis};
+use super::{SessionId, UserId};
 use crate::domain::{Membership, Owner, Role, User};
+use crate::store::Millis;
 use std::{
     sync::{
         Arc,

@@ -1,14 +1,15 @@
 //! Asking somebody to come in: a token that works once makes them a user with a password of their own.
 
 use super::{
-    Error, Grant, InviteId, NewUser, People, SignInError, Users, columns::Millis, once, records,
-    sign_in, users,
+    Error, Grant, InviteId, NewUser, People, SignInError, Users, once, records, sign_in, users,
 };
 use crate::{
+    audit::{self, Entry, Event, Origin},
     domain::{Membership, ProjectRole, Role, Secret},
-    store::{self, Mode, Row, Transaction, Value},
+    store::{self, Millis, Mode, Row, Transaction},
 };
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 use std::{
     net::IpAddr,
     time::{Duration, SystemTime},
@@ -89,7 +90,7 @@ impl Invite {
 
 impl Users {
     /// Asks somebody to come in. The token is shown this once; whoever has it may accept.
-    pub async fn invite(&self, new: NewInvite) -> Result<(Invite, Secret), Error> {
+    pub async fn invite(&self, by: Origin, new: NewInvite) -> Result<(Invite, Secret), Error> {
         let new = users::checked(NewUser {
             name: new.email.clone(),
             email: new.email,
@@ -122,7 +123,9 @@ impl Users {
                 now.plus(TTL).into(),
             ];
             tx.execute(sql, &values)?;
-            find(tx, id)
+            let made = find(tx, id)?;
+            tell(tx, &by, "invite.sent", &made)?;
+            Ok(made)
         };
         let invite = self.db.transact(Mode::Alone, add).await?;
         Ok((invite, token))
@@ -154,13 +157,14 @@ impl Users {
     }
 
     /// Takes an invite back, unless it was accepted.
-    pub async fn delete_invite(&self, id: InviteId) -> Result<(), Error> {
+    pub async fn delete_invite(&self, by: Origin, id: InviteId) -> Result<(), Error> {
         let delete = move |tx: &mut Transaction<'_>| {
-            if find(tx, id)?.accepted.is_some() {
+            let gone = find(tx, id)?;
+            if gone.accepted.is_some() {
                 return Err(Error::Accepted(id));
             }
             tx.execute("DELETE FROM invite WHERE id = $1", &[id.into()])?;
-            Ok(())
+            Ok(tell(tx, &by, "invite.deleted", &gone)?)
         };
         self.db.transact(Mode::Alone, delete).await
     }
@@ -190,12 +194,15 @@ impl People {
             let invite = open(tx, hash)?;
             let new = users::checked(NewUser {
                 name: name.unwrap_or_else(|| invite.email.clone()),
-                email: invite.email,
+                email: invite.email.clone(),
                 role: invite.role,
                 password: Some(password),
-                memberships: invite.memberships,
+                memberships: invite.memberships.clone(),
             })?;
             let made = users::insert(tx, &new)?;
+            let by = sign_in::origin(&made, address);
+            tell(tx, &by, "invite.accepted", &invite)?;
+            users::tell(tx, &by, "user.added", None, Some(&made))?;
             let now = Millis::of(SystemTime::now());
             let sql = "UPDATE invite SET accepted_at = $2 WHERE id = $1";
             tx.execute(sql, &[invite.id.into(), now.into()])?;
@@ -204,6 +211,25 @@ impl People {
         let begun = self.users.write(accept).await?;
         self.grant(begun)
     }
+}
+
+/// Tells the audit log what became of an invite.
+fn tell(
+    tx: &mut Transaction<'_>,
+    by: &Origin,
+    event: &'static str,
+    invite: &Invite,
+) -> Result<(), store::Error> {
+    let id = invite.id.to_string();
+    let told = json!({"email": invite.email, "role": invite.role.as_str()});
+    let entry = Entry {
+        event: Event::of(event),
+        project: None,
+        resource: Some(&id),
+        before: Value::Null,
+        after: told,
+    };
+    audit::append(tx, by, &entry)
 }
 
 fn find(tx: &mut Transaction<'_>, id: InviteId) -> Result<Invite, Error> {
@@ -222,7 +248,7 @@ fn open(tx: &mut Transaction<'_>, hash: [u8; 32]) -> Result<Invite, SignInError>
 fn one(
     tx: &mut Transaction<'_>,
     column: &'static str,
-    value: Value,
+    value: store::Value,
 ) -> Result<Option<Invite>, store::Error> {
     let sql = format!("SELECT {COLUMNS} FROM invite WHERE {column} = $1");
     let row = tx.first(&sql, &[value])?;

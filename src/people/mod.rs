@@ -29,7 +29,7 @@ pub use invites::{Invite, NewInvite};
 pub use password::{PASSWORD_CHARS_MIN, PasswordHash};
 pub use records::{Member, Record};
 pub use sign_in::{Credentials, Grant};
-pub use users::{NewUser, Users};
+pub use users::{NewUser, Users, close_project};
 
 use crate::{config, store::Db};
 use arc_swap::ArcSwap;

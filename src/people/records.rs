@@ -1,9 +1,9 @@
 //! Accounts as rows. Plain statements, the same for both databases: the callers bring the transaction, and the rules.
 
-use super::{UserId, columns::Millis, index::Change, password::PasswordHash};
+use super::{UserId, index::Change, password::PasswordHash};
 use crate::{
     domain::{Membership, ProjectRole, Role},
-    store::{Error, Row, Transaction},
+    store::{Error, Millis, Row, Transaction},
 };
 use std::time::SystemTime;
 
@@ -180,6 +180,13 @@ pub(super) fn members(
     let values = [project.into(), after.into(), (limit as u64).into()];
     let rows = tx.query(&sql, &values)?;
     rows.iter().map(Member::read).collect()
+}
+
+/// Everybody who has a part in a project.
+pub(super) fn members_of(tx: &mut Transaction<'_>, project: &str) -> Result<Vec<UserId>, Error> {
+    let sql = "SELECT person_id FROM membership WHERE project_id = $1 ORDER BY person_id";
+    let rows = tx.query(sql, &[project.into()])?;
+    rows.iter().map(|row| row.get(0)).collect()
 }
 
 pub(super) fn member(

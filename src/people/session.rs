@@ -1,7 +1,7 @@
 //! Sign-ins and their refresh tokens as rows. Plain statements, the same for both databases.
 
-use super::{SessionId, UserId, columns::Millis};
-use crate::store::{Error, Transaction};
+use super::{SessionId, UserId};
+use crate::store::{Error, Millis, Transaction};
 
 /// As in `records`: safe because writers take turns.
 const NEXT: &str = "(SELECT coalesce(max(version), 0) + 1 FROM session)";

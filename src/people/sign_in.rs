@@ -1,12 +1,13 @@
 //! Signing in with a password, going on with a refresh token, signing out.
 
 use super::{
-    People, SessionId, SignInError, UserId, Users, columns::Millis, keyring::Meant, once,
-    password::Busy, records, session, users,
+    People, Record, SessionId, SignInError, UserId, Users, keyring::Meant, once, password::Busy,
+    records, session, users,
 };
 use crate::{
+    audit::{Actor, Origin},
     domain::Secret,
-    store::{Mode, Transaction},
+    store::{Millis, Mode, Transaction},
 };
 use std::{
     net::IpAddr,
@@ -107,6 +108,8 @@ impl People {
             {
                 return Err(SignInError::NoSuchProject(id.clone()));
             }
+            let by = origin(&record, address);
+            users::tell_sign_in(tx, &by, &record)?;
             begin(tx, user, project, ttl)
         });
         self.grant(continued.await?)
@@ -200,6 +203,15 @@ impl Users {
         let look = move |tx: &mut Transaction<'_>| Ok(records::password(tx, &email)?);
         self.db.transact(Mode::Read, look).await
     }
+}
+
+/// Who signs in, for the audit log.
+pub(super) fn origin(record: &Record, address: IpAddr) -> Origin {
+    let actor = Actor::User {
+        id: record.id.to_string(),
+        email: record.email.clone(),
+    };
+    Origin::request(actor, address, None)
 }
 
 pub(super) fn begin(

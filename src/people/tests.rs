@@ -1,8 +1,13 @@
-use super::{Error, NewUser, PasswordHash, SessionId, UserId, Users, columns::Millis, session};
+use super::{Error, NewUser, PasswordHash, SessionId, UserId, Users, session};
+use crate::audit::Origin;
 use crate::domain::{Membership, ProjectRole, Role, Secret};
 use crate::store::fixture::fixture;
-use crate::store::{Db, Mode, Transaction};
+use crate::store::{Db, Millis, Mode, Transaction};
 use std::time::{Duration, SystemTime};
+
+fn by() -> Origin {
+    Origin::system()
+}
 
 fn new_user(email: &str) -> NewUser {
     NewUser {
@@ -25,24 +30,30 @@ fn part(project: &str, role: ProjectRole) -> Membership {
 async fn a_user_is_found_by_id_and_by_email_until_they_are_taken_out() {
     let place = fixture!();
     let users = Users::open(Db::open(place.place()).unwrap()).await.unwrap();
-    let ana = users.create(new_user("Ana@Example.com")).await.unwrap();
+    let ana = users
+        .create(by(), new_user("Ana@Example.com"))
+        .await
+        .unwrap();
     assert_eq!(ana.email, "ana@example.com");
     assert_eq!(users.find(ana.id).await.unwrap(), ana);
     assert_eq!(users.find_email("ANA@example.com").await.unwrap(), ana);
-    let again = users.create(new_user("ana@EXAMPLE.com")).await;
+    let again = users.create(by(), new_user("ana@EXAMPLE.com")).await;
     assert!(matches!(again, Err(Error::EmailTaken)));
 
-    assert_eq!(users.delete(ana.id).await.unwrap(), ana);
+    assert_eq!(users.delete(by(), ana.id).await.unwrap(), ana);
     assert!(matches!(
         users.find(ana.id).await,
         Err(Error::NoSuchUser(_))
     ));
     assert!(matches!(
-        users.delete(ana.id).await,
+        users.delete(by(), ana.id).await,
         Err(Error::NoSuchUser(_))
     ));
     assert!(users.index.user(ana.id).is_none());
-    let next = users.create(new_user("ana@example.com")).await.unwrap();
+    let next = users
+        .create(by(), new_user("ana@example.com"))
+        .await
+        .unwrap();
     assert_ne!(
         next.id, ana.id,
         "the email is free again, and this is somebody else"
@@ -63,26 +74,32 @@ async fn nonsense_is_refused() {
         "a\n@example.com",
         &long,
     ] {
-        let made = users.create(new_user(email)).await;
+        let made = users.create(by(), new_user(email)).await;
         assert!(matches!(made, Err(Error::Email)), "{email}");
     }
     for name in ["", "a\nb", &"a".repeat(129)] {
         let name = name.to_owned();
         let made = users
-            .create(NewUser {
-                name,
-                ..new_user("a@b")
-            })
+            .create(
+                by(),
+                NewUser {
+                    name,
+                    ..new_user("a@b")
+                },
+            )
             .await;
         assert!(matches!(made, Err(Error::Name)));
     }
     for project in ["", "a\0b", &"p".repeat(65)] {
         let memberships = vec![part(project, ProjectRole::Member)];
         let made = users
-            .create(NewUser {
-                memberships,
-                ..new_user("a@b")
-            })
+            .create(
+                by(),
+                NewUser {
+                    memberships,
+                    ..new_user("a@b")
+                },
+            )
             .await;
         assert!(matches!(made, Err(Error::Project)));
     }
@@ -93,7 +110,7 @@ async fn nonsense_is_refused() {
         "ana@example.com' --",
     ] {
         let odd = odd.replace(' ', "+");
-        let made = users.create(new_user(&odd)).await.unwrap();
+        let made = users.create(by(), new_user(&odd)).await.unwrap();
         assert_eq!(users.find_email(&odd).await.unwrap().id, made.id);
     }
     let all = users.list(None, Vec::new(), 100).await.unwrap();
@@ -119,21 +136,26 @@ async fn memberships_are_in_memory_as_they_are_in_the_store() {
         part("a", ProjectRole::Owner),
     ];
     let ana = users
-        .create(NewUser {
-            memberships,
-            ..new_user("ana@x")
-        })
+        .create(
+            by(),
+            NewUser {
+                memberships,
+                ..new_user("ana@x")
+            },
+        )
         .await
         .unwrap();
-    let bob = users.create(new_user("bob@x")).await.unwrap();
+    let bob = users.create(by(), new_user("bob@x")).await.unwrap();
     users
-        .join(bob.id, part("b", ProjectRole::Member))
+        .join(by(), bob.id, part("b", ProjectRole::Member))
         .await
         .unwrap();
-    let again = users.join(bob.id, part("b", ProjectRole::Owner)).await;
+    let again = users
+        .join(by(), bob.id, part("b", ProjectRole::Owner))
+        .await;
     assert!(matches!(again, Err(Error::MemberAlready(_))));
     let nobody = users
-        .join(UserId::new().unwrap(), part("b", ProjectRole::Owner))
+        .join(by(), UserId::new().unwrap(), part("b", ProjectRole::Owner))
         .await;
     assert!(matches!(nobody, Err(Error::NoSuchUser(_))));
 
@@ -146,11 +168,11 @@ async fn memberships_are_in_memory_as_they_are_in_the_store() {
     assert_eq!(rest, members[1..]);
 
     users
-        .set_project_role(bob.id, "b".to_owned(), ProjectRole::Owner)
+        .set_project_role(by(), bob.id, "b".to_owned(), ProjectRole::Owner)
         .await
         .unwrap();
-    users.leave(ana.id, "a".to_owned()).await.unwrap();
-    let gone = users.leave(ana.id, "a".to_owned()).await;
+    users.leave(by(), ana.id, "a".to_owned()).await.unwrap();
+    let gone = users.leave(by(), ana.id, "a".to_owned()).await;
     assert!(matches!(gone, Err(Error::NoMember(_))));
     other.catch_up().await.unwrap();
     let session = SessionId::new().unwrap();
@@ -159,10 +181,10 @@ async fn memberships_are_in_memory_as_they_are_in_the_store() {
         assert_eq!(known(ana.id).memberships, [part("b", ProjectRole::Owner)]);
         assert_eq!(known(bob.id).memberships, [part("b", ProjectRole::Owner)]);
     }
-    users.update(ana.id, None, Some(true)).await.unwrap();
+    users.update(by(), ana.id, None, Some(true)).await.unwrap();
     other.catch_up().await.unwrap();
     assert!(users.index.user(ana.id).is_none() && other.index.user(ana.id).is_none());
-    users.update(ana.id, None, Some(false)).await.unwrap();
+    users.update(by(), ana.id, None, Some(false)).await.unwrap();
     assert!(users.index.user(ana.id).is_some());
 }
 
@@ -171,7 +193,7 @@ async fn a_sign_in_that_ended_is_known_everywhere_and_old_ones_are_forgotten() {
     let place = fixture!();
     let users = Users::open(Db::open(place.place()).unwrap()).await.unwrap();
     let other = Users::open(Db::open(place.place()).unwrap()).await.unwrap();
-    let ana = users.create(new_user("ana@x")).await.unwrap();
+    let ana = users.create(by(), new_user("ana@x")).await.unwrap();
     let now = Millis::of(SystemTime::now());
     let begin = async |hash: u8, expires: Millis| {
         let id = SessionId::new().unwrap();
@@ -189,7 +211,7 @@ async fn a_sign_in_that_ended_is_known_everywhere_and_old_ones_are_forgotten() {
         begin(3, later).await,
     );
     users
-        .set_password(ana.id, PasswordHash::stored("$".to_owned()))
+        .set_password(by(), ana.id, PasswordHash::stored("$".to_owned()))
         .await
         .unwrap();
     let fresh = begin(4, later).await;

@@ -2,16 +2,17 @@
 
 use super::{
     Error, Member, PasswordHash, Record, UserId,
-    columns::Millis,
     error::MEMBERSHIPS_MAX,
     index::Index,
     records::{self, New},
     session,
 };
 use crate::{
+    audit::{self, Entry, Event, Origin},
     domain::{Membership, Owner, ProjectRole, Role},
-    store::{Db, Mode, Transaction},
+    store::{self, Db, Millis, Mode, Transaction},
 };
+use serde_json::{Value, json};
 use std::{sync::Arc, time::SystemTime};
 
 const EMAIL_BYTES_MAX: usize = 254;
@@ -51,9 +52,14 @@ impl Users {
     }
 
     /// Adds a user.
-    pub async fn create(&self, new: NewUser) -> Result<Record, Error> {
+    pub async fn create(&self, by: Origin, new: NewUser) -> Result<Record, Error> {
         let new = checked(new)?;
-        self.write(move |tx| insert(tx, &new)).await
+        self.write(move |tx| {
+            let made = insert(tx, &new)?;
+            tell(tx, &by, "user.added", None, Some(&made))?;
+            Ok(made)
+        })
+        .await
     }
 
     /// A user, by their id.
@@ -92,12 +98,13 @@ impl Users {
     /// again. What is none stays as it is.
     pub async fn update(
         &self,
+        by: Origin,
         id: UserId,
         role: Option<Role>,
         disabled: Option<bool>,
     ) -> Result<Record, Error> {
         let now = Millis::of(SystemTime::now());
-        self.change(id, move |tx| {
+        self.change(by, id, move |tx| {
             if let Some(role) = role {
                 records::set(tx, id, "role", role)?;
             }
@@ -113,8 +120,13 @@ impl Users {
     }
 
     /// Gives a user a new password, which ends their sign-ins.
-    pub async fn set_password(&self, id: UserId, password: PasswordHash) -> Result<Record, Error> {
-        self.change(id, move |tx| {
+    pub async fn set_password(
+        &self,
+        by: Origin,
+        id: UserId,
+        password: PasswordHash,
+    ) -> Result<Record, Error> {
+        self.change(by, id, move |tx| {
             session::end_all(tx, id, Millis::of(SystemTime::now()))?;
             Ok(records::set(tx, id, "password", &password)?)
         })
@@ -122,7 +134,7 @@ impl Users {
     }
 
     /// Takes a user out of the organization and of all its projects, for good.
-    pub async fn delete(&self, id: UserId) -> Result<Record, Error> {
+    pub async fn delete(&self, by: Origin, id: UserId) -> Result<Record, Error> {
         let now = Millis::of(SystemTime::now());
         self.write(move |tx| {
             let gone = find(tx, id)?;
@@ -130,6 +142,7 @@ impl Users {
             records::leave_all(tx, id)?;
             records::set(tx, id, "password", None::<i64>)?;
             records::set(tx, id, "deleted_at", now)?;
+            tell(tx, &by, "user.deleted", Some(&gone), None)?;
             Ok(gone)
         })
         .await
@@ -154,7 +167,12 @@ impl Users {
     }
 
     /// Gives a user a part in a project.
-    pub async fn join(&self, id: UserId, membership: Membership) -> Result<Member, Error> {
+    pub async fn join(
+        &self,
+        by: Origin,
+        id: UserId,
+        membership: Membership,
+    ) -> Result<Member, Error> {
         check_project(&membership.project)?;
         self.write(move |tx| {
             find(tx, id)?;
@@ -165,7 +183,10 @@ impl Users {
                 return Err(Error::Memberships);
             }
             records::join(tx, id, &membership, Millis::of(SystemTime::now()))?;
-            member(tx, &membership.project, id)
+            let made = member(tx, &membership.project, id)?;
+            let event = "project_user.added";
+            tell_part(tx, &by, event, &membership.project, None, Some(&made))?;
+            Ok(made)
         })
         .await
     }
@@ -173,23 +194,29 @@ impl Users {
     /// Gives a user another part in a project.
     pub async fn set_project_role(
         &self,
+        by: Origin,
         id: UserId,
         project: String,
         role: ProjectRole,
     ) -> Result<Member, Error> {
         self.write(move |tx| {
-            member(tx, &project, id)?;
+            let before = member(tx, &project, id)?;
             records::set_project_role(tx, id, &project, role)?;
-            member(tx, &project, id)
+            let after = member(tx, &project, id)?;
+            let event = "project_user.updated";
+            tell_part(tx, &by, event, &project, Some(&before), Some(&after))?;
+            Ok(after)
         })
         .await
     }
 
     /// Takes a user out of a project.
-    pub async fn leave(&self, id: UserId, project: String) -> Result<Member, Error> {
+    pub async fn leave(&self, by: Origin, id: UserId, project: String) -> Result<Member, Error> {
         self.write(move |tx| {
             let gone = member(tx, &project, id)?;
             records::leave(tx, id, &project)?;
+            let event = "project_user.deleted";
+            tell_part(tx, &by, event, &project, Some(&gone), None)?;
             Ok(gone)
         })
         .await
@@ -197,13 +224,16 @@ impl Users {
 
     async fn change(
         &self,
+        by: Origin,
         id: UserId,
         change: impl FnOnce(&mut Transaction<'_>) -> Result<(), Error> + Send + 'static,
     ) -> Result<Record, Error> {
         self.write(move |tx| {
-            find(tx, id)?;
+            let before = find(tx, id)?;
             change(tx)?;
-            find(tx, id)
+            let after = find(tx, id)?;
+            tell(tx, &by, "user.updated", Some(&before), Some(&after))?;
+            Ok(after)
         })
         .await
     }
@@ -244,6 +274,84 @@ pub(super) fn insert(tx: &mut Transaction<'_>, new: &NewUser) -> Result<Record, 
         records::join(tx, id, membership, now)?;
     }
     find(tx, id)
+}
+
+/// Takes everybody out of a project, which is over; in the transaction that ends it.
+pub fn close_project(tx: &mut Transaction<'_>, project: &str) -> Result<(), store::Error> {
+    for id in records::members_of(tx, project)? {
+        records::leave(tx, id, project)?;
+    }
+    Ok(())
+}
+
+/// Tells the audit log what became of a user. Of their password only that there is one.
+pub(super) fn tell(
+    tx: &mut Transaction<'_>,
+    by: &Origin,
+    event: &'static str,
+    before: Option<&Record>,
+    after: Option<&Record>,
+) -> Result<(), store::Error> {
+    let told = |record: Option<&Record>| {
+        record.map_or(Value::Null, |record| {
+            json!({
+                "email": record.email,
+                "name": record.name,
+                "role": record.role.as_str(),
+                "disabled": record.disabled.is_some(),
+                "has_password": record.has_password,
+            })
+        })
+    };
+    let id = after.or(before).map(|record| record.id.to_string());
+    let entry = Entry {
+        event: Event::of(event),
+        project: None,
+        resource: id.as_deref(),
+        before: told(before),
+        after: told(after),
+    };
+    audit::append(tx, by, &entry)
+}
+
+/// Tells the audit log that somebody has signed in with their password.
+pub(super) fn tell_sign_in(
+    tx: &mut Transaction<'_>,
+    by: &Origin,
+    record: &Record,
+) -> Result<(), store::Error> {
+    let id = record.id.to_string();
+    let entry = Entry {
+        event: Event::of("login.succeeded"),
+        project: None,
+        resource: Some(&id),
+        before: Value::Null,
+        after: Value::Null,
+    };
+    audit::append(tx, by, &entry)
+}
+
+/// Tells it what became of a user's part in a project, for which OpenAI has no word.
+fn tell_part(
+    tx: &mut Transaction<'_>,
+    by: &Origin,
+    event: &'static str,
+    project: &str,
+    before: Option<&Member>,
+    after: Option<&Member>,
+) -> Result<(), store::Error> {
+    let told = |member: Option<&Member>| {
+        member.map_or(Value::Null, |member| json!({"role": member.role.as_str()}))
+    };
+    let id = after.or(before).map(|member| member.user.id.to_string());
+    let entry = Entry {
+        event: Event::as_a("user.updated", event),
+        project: Some(project),
+        resource: id.as_deref(),
+        before: told(before),
+        after: told(after),
+    };
+    audit::append(tx, by, &entry)
 }
 
 fn find(tx: &mut Transaction<'_>, id: UserId) -> Result<Record, Error> {

@@ -1,19 +1,31 @@
 //! Every URL of the data plane, one match.
 
-use super::sign_in;
+use super::control;
 use crate::{
     api::{Request, forward, generate, models, usage},
     app::Worker,
     body::{self, Body},
-    control::{health, session::Plane},
+    control::session,
     domain::{Arrival, Endpoint},
     error::Error,
+    wire::about::About,
 };
 use http::{HeaderValue, Method, Response, StatusCode, header::ALLOW};
 use std::sync::Arc;
 
 const GET: &[Method] = &[Method::GET, Method::HEAD, Method::OPTIONS];
 const POST: &[Method] = &[Method::POST, Method::OPTIONS];
+
+/// What the data plane alone answers itself, for the document of the API: the arms below that pass nothing on.
+pub(super) static OWN: &[(Method, &str, About)] = &[
+    (Method::GET, "/v1/models", models::LIST),
+    (Method::GET, "/v1/models/{model}", models::RETRIEVE),
+    (Method::GET, "/v1/usage", usage::OWN),
+    (Method::GET, "/v1/me", session::ME_OF_DATA.about),
+];
+
+/// What is answered as on the control plane, for other credentials.
+static FOR_KEYS: &[control::Row] = &[(Method::GET, "/v1/me", session::ME_OF_DATA)];
 
 /// Answers a request.
 pub(super) async fn route(
@@ -48,29 +60,27 @@ pub(super) async fn route(
             Box::pin(usage::own(worker, request, arrival)).await
         }
         ("/v1/usage", _) => allow_only(GET, &method),
-        ("/healthz", &Method::GET | &Method::HEAD) => Ok(health::healthz()),
-        ("/healthz", _) => allow_only(GET, &method),
-        (path, _) if sign_in::is_of_both_planes(path) => {
-            Box::pin(sign_in::route(&worker.app, Plane::Data, request, arrival)).await
-        }
-        (path, _) => match path.strip_prefix("/v1/models/") {
-            Some(name) if matches!(method, Method::GET | Method::HEAD) => {
-                let name = name.to_owned();
-                Box::pin(models::retrieve(worker, &name, request, arrival)).await
+        (path, _) => {
+            let found = control::find(control::ON_BOTH, path);
+            if let Some(found) = found.or_else(|| control::find(FOR_KEYS, path)) {
+                return Box::pin(control::answer(found, &worker.app, request, arrival)).await;
             }
-            Some(_) if method != Method::DELETE => allow_only(GET, &method),
-            _ => Box::pin(forward::pass(worker, request, arrival)).await,
-        },
+            match path.strip_prefix("/v1/models/") {
+                Some(name) if matches!(method, Method::GET | Method::HEAD) => {
+                    let name = name.to_owned();
+                    Box::pin(models::retrieve(worker, &name, request, arrival)).await
+                }
+                Some(_) if method != Method::DELETE => allow_only(GET, &method),
+                _ => Box::pin(forward::pass(worker, request, arrival)).await,
+            }
+        }
     }
 }
 
 /// The answer to a method that a path does not take, or to the question which it does.
-pub(super) fn allow_only(
-    allowed: &'static [Method],
-    method: &Method,
-) -> Result<Response<Body>, Error> {
+pub(super) fn allow_only(allowed: &[Method], method: &Method) -> Result<Response<Body>, Error> {
     if method != Method::OPTIONS {
-        return Err(Error::MethodNotAllowed(allowed));
+        return Err(Error::MethodNotAllowed(allowed.to_vec()));
     }
     let mut response = Response::new(body::empty());
     *response.status_mut() = StatusCode::NO_CONTENT;

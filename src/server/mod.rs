@@ -9,10 +9,10 @@ mod connection;
 mod control;
 mod cors;
 mod data;
+mod document;
 mod edge;
 mod io;
-mod people;
-mod sign_in;
+mod path;
 pub mod tls;
 
 use crate::{

@@ -2,7 +2,7 @@
 //!
 //! Blocks. Callers write one SQL for both databases: `$1` for values, integer arithmetic, no functions of dates.
 
-use super::{Error, Row, Table, Value, postgres, sqlite};
+use super::{Datum, Error, Row, Table, Value, postgres, sqlite};
 use crate::domain::Place;
 use std::time::Duration;
 
@@ -140,7 +140,11 @@ impl Transaction<'_> {
     }
 
     /// Adds rows to a table, and says of each whether it is new. One whose key is there already is left as it was.
-    pub fn add_new(&mut self, table: &Table<'_>, rows: &[Vec<Value>]) -> Result<Vec<bool>, Error> {
+    pub fn add_new(
+        &mut self,
+        table: &Table<'_>,
+        rows: &[Vec<Datum<'_>>],
+    ) -> Result<Vec<bool>, Error> {
         match &mut self.0 {
             Open::Sqlite(tx) => sqlite::add_new(tx, table, rows),
             Open::Postgres(conn) => conn.add_new(table, rows),
@@ -148,7 +152,7 @@ impl Transaction<'_> {
     }
 
     /// Adds rows to those that have the same keys: every column that is not of the key is a sum.
-    pub fn add_up(&mut self, table: &Table<'_>, rows: Vec<Vec<Value>>) -> Result<(), Error> {
+    pub fn add_up(&mut self, table: &Table<'_>, rows: Vec<Vec<Datum<'_>>>) -> Result<(), Error> {
         let rows = table.merged(rows)?;
         match &mut self.0 {
             Open::Sqlite(tx) => sqlite::add_up(tx, table, &rows),

@@ -4,6 +4,7 @@
 
 mod connection;
 mod db;
+mod moment;
 mod postgres;
 mod sqlite;
 mod table;
@@ -11,9 +12,10 @@ mod value;
 
 pub use connection::{Connection, Mode, Transaction};
 pub use db::Db;
+pub use moment::Millis;
 pub(crate) use sqlite::create_private_dir;
 pub use table::{Column, Kind, Table};
-pub use value::{FromValue, Row, Value};
+pub use value::{Datum, FromValue, Row, Value};
 
 use crate::domain::Place;
 use std::io;
@@ -63,14 +65,6 @@ pub enum Error {
     /// The server cannot be reached, or does not let Weir in.
     #[error("cannot connect")]
     Connect(#[source] Box<Error>),
-    /// The authorities that vouch for the server cannot be read.
-    #[error("{} is no usable PEM file", path.display())]
-    Roots {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with it.
-        source: Box<dyn std::error::Error + Send + Sync>,
-    },
     /// A later Weir has used this store.
     #[error("{place} has version {found} and this weir knows up to {known}: use a newer weir")]
     Newer {

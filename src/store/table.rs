@@ -1,6 +1,6 @@
 //! Many rows at a time into one table.
 
-use super::{Error, Value};
+use super::{Datum, Error};
 
 /// What of a table is filled.
 #[derive(Clone, Copy, Debug)]
@@ -52,9 +52,12 @@ impl Table<'_> {
 
     /// Rows in the same order on every node, so that no two wait for each other, and no key twice, which Postgres
     /// would refuse.
-    pub(super) fn merged(&self, mut rows: Vec<Vec<Value>>) -> Result<Vec<Vec<Value>>, Error> {
+    pub(super) fn merged<'a>(
+        &self,
+        mut rows: Vec<Vec<Datum<'a>>>,
+    ) -> Result<Vec<Vec<Datum<'a>>>, Error> {
         rows.sort_unstable();
-        let mut merged: Vec<Vec<Value>> = Vec::with_capacity(rows.len());
+        let mut merged: Vec<Vec<Datum<'a>>> = Vec::with_capacity(rows.len());
         for row in rows {
             match merged.last_mut() {
                 Some(last) if last[..self.key] == row[..self.key] => {
@@ -74,9 +77,9 @@ fn names(columns: &[Column<'_>]) -> String {
     names.join(", ")
 }
 
-fn add(sum: &Value, more: &Value) -> Result<Value, Error> {
+fn add<'a>(sum: &Datum<'_>, more: &Datum<'_>) -> Result<Datum<'a>, Error> {
     match (sum, more) {
-        (Value::Int(sum), Value::Int(more)) => sum.checked_add(*more).map(Value::Int),
+        (Datum::Int(sum), Datum::Int(more)) => sum.checked_add(*more).map(Datum::Int),
         _ => None,
     }
     .ok_or_else(|| Error::Column {

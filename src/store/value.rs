@@ -1,20 +1,23 @@
 //! What goes into a statement and comes out of a row, whichever database keeps it.
 
 use super::Error;
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 /// One value. There are no floats, for neither tokens nor money have any.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Value {
+pub enum Datum<'a> {
     /// Nobody knows, which is not zero.
     Null,
     /// A number; also a truth, as 0 or 1.
     Int(i64),
     /// Text.
-    Text(String),
+    Text(Cow<'a, str>),
     /// Bytes.
-    Bytes(Vec<u8>),
+    Bytes(Cow<'a, [u8]>),
 }
+
+/// One value that owns what it holds.
+pub type Value = Datum<'static>;
 
 /// One row of an answer.
 #[derive(Clone, Debug)]
@@ -77,7 +80,7 @@ impl FromValue for bool {
 impl FromValue for String {
     fn read(value: &Value) -> Option<Self> {
         match value {
-            Value::Text(text) => Some(text.clone()),
+            Value::Text(text) => Some(text.clone().into_owned()),
             _ => None,
         }
     }
@@ -92,7 +95,7 @@ impl FromValue for Box<str> {
 impl FromValue for Vec<u8> {
     fn read(value: &Value) -> Option<Self> {
         match value {
-            Value::Bytes(bytes) => Some(bytes.clone()),
+            Value::Bytes(bytes) => Some(bytes.clone().into_owned()),
             _ => None,
         }
     }
@@ -101,7 +104,7 @@ impl FromValue for Vec<u8> {
 impl<const N: usize> FromValue for [u8; N] {
     fn read(value: &Value) -> Option<Self> {
         match value {
-            Value::Bytes(bytes) => bytes.as_slice().try_into().ok(),
+            Value::Bytes(bytes) => bytes.as_ref().try_into().ok(),
             _ => None,
         }
     }
@@ -117,44 +120,57 @@ impl<T: FromValue> FromValue for Option<T> {
     }
 }
 
-impl From<i64> for Value {
+impl From<i64> for Datum<'_> {
     fn from(number: i64) -> Self {
         Self::Int(number)
     }
 }
 
 /// What no column can hold becomes the most that one can.
-impl From<u64> for Value {
+impl From<u64> for Datum<'_> {
     fn from(number: u64) -> Self {
         Self::Int(i64::try_from(number).unwrap_or(i64::MAX))
     }
 }
 
-impl From<u32> for Value {
+impl From<u32> for Datum<'_> {
     fn from(number: u32) -> Self {
         Self::Int(number.into())
     }
 }
 
-impl From<u16> for Value {
+impl From<u16> for Datum<'_> {
     fn from(number: u16) -> Self {
         Self::Int(number.into())
     }
 }
 
-impl From<bool> for Value {
+impl From<bool> for Datum<'_> {
     fn from(truth: bool) -> Self {
         Self::Int(truth.into())
     }
 }
 
-/// Without the character that Postgres takes in no text: a client's model may be called anything.
+impl<'a> Datum<'a> {
+    /// Text that stays where it is. Without the character that Postgres takes in no text: a client's model may be
+    /// called anything.
+    pub fn text(text: impl Into<Cow<'a, str>>) -> Self {
+        let text = text.into();
+        match memchr::memchr(0, text.as_bytes()) {
+            Some(_) => Self::Text(text.replace('\0', "\u{fffd}").into()),
+            None => Self::Text(text),
+        }
+    }
+
+    /// Bytes that stay where they are.
+    pub fn bytes(bytes: &'a [u8]) -> Self {
+        Self::Bytes(bytes.into())
+    }
+}
+
 impl From<String> for Value {
     fn from(text: String) -> Self {
-        match text.contains('\0') {
-            true => Self::Text(text.replace('\0', "\u{fffd}")),
-            false => Self::Text(text),
-        }
+        Self::text(text)
     }
 }
 
@@ -166,17 +182,17 @@ impl From<&str> for Value {
 
 impl From<Vec<u8>> for Value {
     fn from(bytes: Vec<u8>) -> Self {
-        Self::Bytes(bytes)
+        Self::Bytes(bytes.into())
     }
 }
 
 impl<const N: usize> From<[u8; N]> for Value {
     fn from(bytes: [u8; N]) -> Self {
-        Self::Bytes(bytes.to_vec())
+        Self::Bytes(bytes.to_vec().into())
     }
 }
 
-impl<T: Into<Self>> From<Option<T>> for Value {
+impl<T: Into<Self>> From<Option<T>> for Datum<'_> {
     fn from(value: Option<T>) -> Self {
         value.map_or(Self::Null, Into::into)
     }

@@ -1,5 +1,6 @@
 //! Money as OpenAI's API writes it.
 
+use super::schema::{Schema, Shape};
 use crate::domain::NanoDollars;
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -10,6 +11,16 @@ pub struct Amount {
     value: Box<RawValue>,
     currency: &'static str,
 }
+
+/// An amount.
+pub const SHAPE: Shape = Shape::new("Amount", || {
+    Schema::object()
+        .with(
+            "value",
+            Schema::number().at_least(0).says("Up to nine places"),
+        )
+        .with("currency", Schema::word("usd"))
+});
 
 impl Amount {
     /// So many billionths of a dollar. Written digit for digit: through a float, a bill would be off by its last ones.

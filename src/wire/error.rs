@@ -1,6 +1,27 @@
 //! OpenAI's error object.
 
+use super::schema::{Schema, Shape};
 use serde::{Deserialize, Serialize};
+
+/// The shape of it.
+pub const SHAPE: Shape = Shape::new("Error", || {
+    let error = Schema::object()
+        .with("message", Schema::text().says("For a person"))
+        .with("type", Schema::text().says("The family of the error"))
+        .with(
+            "param",
+            Schema::text()
+                .or_null()
+                .says("What of the request is wrong"),
+        )
+        .with(
+            "code",
+            Schema::text()
+                .or_null()
+                .says("The error itself, for a program"),
+        );
+    Schema::object().with("error", error)
+});
 
 /// `{"error": {…}}` with all four members, as every refusal of Weir is written.
 #[derive(Clone, Debug, Serialize, Deserialize)]

@@ -3,6 +3,7 @@
 //! Nothing here builds a document in memory: requests and answers are read where they lie, so that what Weir passes
 //! on stays the bytes that it was given.
 
+pub mod about;
 pub mod amount;
 pub mod answer;
 pub mod asked;
@@ -10,10 +11,14 @@ pub mod csv;
 pub mod error;
 pub mod json;
 mod media;
+pub mod members;
+mod object;
 pub mod percent;
 pub mod query;
 pub mod request;
+pub mod schema;
 pub mod sse;
 pub mod usage_export;
 
 pub use media::media_type;
+pub use object::object;

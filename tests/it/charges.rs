@@ -135,6 +135,7 @@ async fn a_stream_that_a_crash_interrupts_is_charged_to_whom_it_is_for() {
     let upstream = FakeUpstream::with([reply]).await;
     let prices = price("up", "input = 1\noutput = 10");
     let gateway = gateway(&upstream, &prices).await;
+    gateway.make_project("p").await;
     let key = gateway.make_key(&["--project", "p", "--user", "u"]).await;
     let mut request = chat_stream("up");
     request["metadata"] = json!({"of": "a \"crash\""});
@@ -167,6 +168,7 @@ async fn whom_a_key_is_for_is_in_its_rows_its_sums_and_the_list() {
     let usage = json!({"prompt_tokens": 10, "completion_tokens": 1});
     let upstream = FakeUpstream::with([answer(&usage)]).await;
     let gateway = gateway(&upstream, "").await;
+    gateway.make_project("proj_1").await;
     let key = gateway.make_key(&["--project", "proj_1"]).await;
     until("the key", async || {
         let answer = gateway

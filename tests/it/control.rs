@@ -81,6 +81,15 @@ async fn the_control_plane_refuses_in_openais_shape() {
     conn.send("POST /metrics HTTP/1.1\r\nhost: w\r\ncontent-length: 0\r\n\r\n")
         .await;
     conn.response().await.refused(405, "method_not_allowed");
+    conn.send("OPTIONS /v1/organization/costs HTTP/1.1\r\nhost: w\r\n\r\n")
+        .await;
+    let options = conn.response().await;
+    assert_eq!(
+        (options.status(), options.header("allow")),
+        (204, Some("GET, HEAD, OPTIONS"))
+    );
+    conn.send("HEAD /healthz HTTP/1.1\r\nhost: w\r\n\r\n").await;
+    assert_eq!(conn.head().await.status, 200);
 }
 
 #[tokio::test]

@@ -89,7 +89,7 @@ async fn usage_is_told_in_openais_shape() {
         "input_tokens": 300, "input_cached_tokens": 120, "input_uncached_tokens": 180,
         "input_cache_write_tokens": 0, "output_tokens": 21,
         "input_audio_tokens": 0, "output_audio_tokens": 0,
-        "api_key_id": key_id(&gateway), "model": "up", "batch": false,
+        "api_key_id": format!("key_{}", key_id(&gateway)), "model": "up", "batch": false,
         "project_id": null, "user_id": null, "service_tier": null,
     });
     assert_eq!(results(&page), [expected]);
@@ -125,6 +125,7 @@ async fn usage_is_told_in_openais_shape() {
     }
     for (filter, found) in [
         (format!("api_key_ids={key}"), 1),
+        (format!("api_key_ids=key_{key}"), 1),
         ("api_key_ids=nobody".to_owned(), 0),
         ("models[]=down&models[]=up".to_owned(), 1),
         ("project_ids=p".to_owned(), 0),
@@ -306,7 +307,7 @@ async fn a_key_sees_its_own_use_and_no_other() {
     assert_eq!(own.status(), 200, "{}", own.text());
     let own = own.json();
     assert_eq!(own["object"], "usage");
-    assert_eq!(own["api_key_id"], key_id(&gateway));
+    assert_eq!(own["api_key_id"], format!("key_{}", key_id(&gateway)));
     let days = own["days"].as_array().unwrap();
     assert_eq!(days.len(), 30);
     let sum = |name: &str| -> u64 { days.iter().map(|day| day[name].as_u64().unwrap()).sum() };

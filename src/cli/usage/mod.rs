@@ -8,7 +8,7 @@ use super::{Ending, complain, duration, mistake, say};
 use crate::{
     auth::Keys,
     config::{Flags, load_store},
-    domain::{Day, Outcome},
+    domain::{Day, KeyId, Outcome},
     ledger::{Ask, Column, Reports, Sum, Width},
     store::Db,
 };
@@ -81,8 +81,14 @@ impl Filters {
             (Column::Outcome, &self.outcomes),
         ];
         let set = all.into_iter().filter(|(_, values)| !values.is_empty());
-        set.map(|(column, values)| (column, values.clone()))
-            .collect()
+        let recorded = |(column, values): (Column, &Vec<String>)| match column {
+            Column::Key => (
+                column,
+                values.iter().map(|name| KeyId::recorded(name)).collect(),
+            ),
+            _ => (column, values.clone()),
+        };
+        set.map(recorded).collect()
     }
 }
 

@@ -5,17 +5,22 @@ use super::{
     buckets::{Page, Widths},
     filters,
     kinds::Group,
-    permit,
+    permit, shapes,
 };
 use crate::{
-    app::App,
     body::Body,
-    control::{json_text, rights},
+    control::{Operation, Request, json_text, rights},
+    domain::KeyId,
     error::Error,
     ledger::{Column, Line, Sum, Width},
-    wire::{amount::Amount, query::Query},
+    wire::{
+        about::{About, Content},
+        amount::{self, Amount},
+        query::Query,
+        schema::{Schema, Shape},
+    },
 };
-use http::{HeaderMap, Response};
+use http::Response;
 use serde::Serialize;
 use std::time::SystemTime;
 
@@ -42,14 +47,30 @@ struct Cost {
     quantity_unit: Option<&'static str>,
 }
 
-/// What calls cost, by the day.
-pub async fn costs(
-    app: &App,
-    headers: &HeaderMap,
-    query: Option<&str>,
-) -> Result<Response<Body>, Error> {
-    let actor = rights::who(app, headers)?;
-    let query = Query::parse(query, &COMMON)?;
+/// `GET /v1/organization/costs`.
+pub const COSTS: Operation = Operation::new(
+    |request| Box::pin(costs(request)),
+    About::new("Usage", "What calls cost, by the day")
+        .parameters(|| shapes::parameters(WIDTHS, &GROUPS))
+        .gives(&[(200, Content::Json(&PAGE))])
+        .refuses(&[503]),
+);
+const PAGE: Shape = Shape::new("CostsPage", || shapes::page(Schema::named(&COST)));
+const COST: Shape = Shape::new("Cost", || {
+    Schema::object()
+        .with("object", Schema::word("organization.costs.result"))
+        .with("amount", Schema::named(&amount::SHAPE))
+        .with("line_item", Schema::text().or_null().says("The model"))
+        .with("project_id", Schema::text().or_null())
+        .with("api_key_id", Schema::text().or_null())
+        .with("quantity", Schema::count().or_null())
+        .with("quantity_unit", Schema::text().or_null())
+});
+
+async fn costs(request: Request) -> Result<Response<Body>, Error> {
+    let app = &request.app;
+    let actor = rights::who(app, request.headers())?;
+    let query = Query::parse(request.query(), &COMMON)?;
     permit(&actor, &query)?;
     let page = Page::read(&query, WIDTHS, SystemTime::now())?;
     let groups = query.words("group_by", &GROUPS)?;
@@ -78,7 +99,7 @@ fn cost(groups: &[Group], line: Line) -> Cost {
         match group {
             Group::Project => cost.project_id = name,
             Group::LineItem => cost.line_item = name,
-            _ => cost.api_key_id = name,
+            _ => cost.api_key_id = name.map(KeyId::published),
         }
     }
     cost

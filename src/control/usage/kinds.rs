@@ -2,16 +2,16 @@
 
 use super::{Only, filters};
 use crate::{
-    domain::Endpoint,
+    domain::{Endpoint, KeyId},
     ledger::{Column, Line, Sum, Sums},
     wire::query::{Mistake, Query},
 };
 use serde_json::{Map, Value, json};
 
 /// One of the usage endpoints.
-pub struct Kind {
+pub(super) struct Kind {
     /// The end of its path.
-    pub name: &'static str,
+    pub(super) name: &'static str,
     /// What was asked for that it is about.
     pub(super) endpoints: &'static [Endpoint],
     /// What its results can be told apart by.
@@ -19,7 +19,7 @@ pub struct Kind {
     /// Parameters of its own that filter.
     pub(super) filters: &'static [&'static str],
     pub(super) sums: &'static [Sum],
-    figures: fn(&Sums) -> Value,
+    pub(super) figures: fn(&Sums) -> Value,
 }
 
 /// What results are told apart by.
@@ -61,17 +61,18 @@ impl Group {
                     .find(|(_, endpoint)| Some(endpoint.as_str()) == name.as_deref());
                 source.map_or(Value::Null, |(source, _)| (*source).into())
             }
+            Self::Key => name.map(KeyId::published).into(),
             _ => name.into(),
         }
     }
 }
 
-const SOURCES: &[(&str, Endpoint)] = &[
+pub(super) const SOURCES: &[(&str, Endpoint)] = &[
     ("image.generation", Endpoint::ImageGenerations),
     ("image.edit", Endpoint::ImageEdits),
     ("image.variation", Endpoint::ImageVariations),
 ];
-const SIZES: &[(&str, &str)] = &[
+pub(super) const SIZES: &[(&str, &str)] = &[
     ("256x256", "256x256"),
     ("512x512", "512x512"),
     ("1024x1024", "1024x1024"),
@@ -91,100 +92,92 @@ const FILTERS: [(&str, Column); 4] = [
     ("models", Column::Model),
 ];
 
-/// All of them.
-static KINDS: [Kind; 6] = [
-    Kind {
-        name: "completions",
-        endpoints: &[Endpoint::Chat, Endpoint::Completions, Endpoint::Responses],
-        groups: &[
-            ("project_id", Group::Project),
-            ("user_id", Group::User),
-            ("api_key_id", Group::Key),
-            ("model", Group::Model),
-            ("batch", Group::Batch),
-            ("service_tier", Group::Tier),
-        ],
-        filters: &["user_ids", "models", "batch"],
-        sums: &[
-            Sum::Requests,
-            Sum::Input,
-            Sum::Cached,
-            Sum::CacheWrite,
-            Sum::Output,
-            Sum::AudioInput,
-            Sum::AudioOutput,
-        ],
-        figures: |sums| {
-            json!({
-                "input_tokens": sums.input,
-                "input_cached_tokens": sums.cached,
-                "input_cache_write_tokens": sums.cache_write,
-                "input_uncached_tokens": sums.input.saturating_sub(sums.cached.saturating_add(sums.cache_write)),
-                "output_tokens": sums.output,
-                "input_audio_tokens": sums.audio_input,
-                "output_audio_tokens": sums.audio_output,
-            })
-        },
+pub(super) static COMPLETIONS: Kind = Kind {
+    name: "completions",
+    endpoints: &[Endpoint::Chat, Endpoint::Completions, Endpoint::Responses],
+    groups: &[
+        ("project_id", Group::Project),
+        ("user_id", Group::User),
+        ("api_key_id", Group::Key),
+        ("model", Group::Model),
+        ("batch", Group::Batch),
+        ("service_tier", Group::Tier),
+    ],
+    filters: &["user_ids", "models", "batch"],
+    sums: &[
+        Sum::Requests,
+        Sum::Input,
+        Sum::Cached,
+        Sum::CacheWrite,
+        Sum::Output,
+        Sum::AudioInput,
+        Sum::AudioOutput,
+    ],
+    figures: |sums| {
+        json!({
+            "input_tokens": sums.input,
+            "input_cached_tokens": sums.cached,
+            "input_cache_write_tokens": sums.cache_write,
+            "input_uncached_tokens": sums.input.saturating_sub(sums.cached.saturating_add(sums.cache_write)),
+            "output_tokens": sums.output,
+            "input_audio_tokens": sums.audio_input,
+            "output_audio_tokens": sums.audio_output,
+        })
     },
-    Kind {
-        name: "embeddings",
-        endpoints: &[Endpoint::Embeddings],
-        groups: GROUPS,
-        filters: &["user_ids", "models"],
-        sums: &[Sum::Requests, Sum::Input],
-        figures: |sums| json!({"input_tokens": sums.input}),
-    },
-    Kind {
-        name: "moderations",
-        endpoints: &[Endpoint::Moderations],
-        groups: GROUPS,
-        filters: &["user_ids", "models"],
-        sums: &[Sum::Requests, Sum::Input],
-        figures: |sums| json!({"input_tokens": sums.input}),
-    },
-    Kind {
-        name: "images",
-        endpoints: &[
-            Endpoint::ImageGenerations,
-            Endpoint::ImageEdits,
-            Endpoint::ImageVariations,
-        ],
-        groups: &[
-            ("project_id", Group::Project),
-            ("user_id", Group::User),
-            ("api_key_id", Group::Key),
-            ("model", Group::Model),
-            ("size", Group::Size),
-            ("source", Group::Source),
-        ],
-        filters: &["user_ids", "models", "sources", "sizes"],
-        sums: &[Sum::Requests, Sum::Quantity],
-        figures: |sums| json!({"images": sums.quantity}),
-    },
-    Kind {
-        name: "audio_speeches",
-        endpoints: &[Endpoint::Speech],
-        groups: GROUPS,
-        filters: &["user_ids", "models"],
-        sums: &[Sum::Requests, Sum::Quantity],
-        figures: |sums| json!({"characters": sums.quantity}),
-    },
-    Kind {
-        name: "audio_transcriptions",
-        endpoints: &[Endpoint::Transcriptions, Endpoint::Translations],
-        groups: GROUPS,
-        filters: &["user_ids", "models"],
-        sums: &[Sum::Requests, Sum::Quantity],
-        figures: |sums| json!({"seconds": sums.quantity}),
-    },
-];
+};
+pub(super) static EMBEDDINGS: Kind = Kind {
+    name: "embeddings",
+    endpoints: &[Endpoint::Embeddings],
+    groups: GROUPS,
+    filters: &["user_ids", "models"],
+    sums: &[Sum::Requests, Sum::Input],
+    figures: |sums| json!({"input_tokens": sums.input}),
+};
+pub(super) static MODERATIONS: Kind = Kind {
+    name: "moderations",
+    endpoints: &[Endpoint::Moderations],
+    groups: GROUPS,
+    filters: &["user_ids", "models"],
+    sums: &[Sum::Requests, Sum::Input],
+    figures: |sums| json!({"input_tokens": sums.input}),
+};
+pub(super) static IMAGES: Kind = Kind {
+    name: "images",
+    endpoints: &[
+        Endpoint::ImageGenerations,
+        Endpoint::ImageEdits,
+        Endpoint::ImageVariations,
+    ],
+    groups: &[
+        ("project_id", Group::Project),
+        ("user_id", Group::User),
+        ("api_key_id", Group::Key),
+        ("model", Group::Model),
+        ("size", Group::Size),
+        ("source", Group::Source),
+    ],
+    filters: &["user_ids", "models", "sources", "sizes"],
+    sums: &[Sum::Requests, Sum::Quantity],
+    figures: |sums| json!({"images": sums.quantity}),
+};
+pub(super) static AUDIO_SPEECHES: Kind = Kind {
+    name: "audio_speeches",
+    endpoints: &[Endpoint::Speech],
+    groups: GROUPS,
+    filters: &["user_ids", "models"],
+    sums: &[Sum::Requests, Sum::Quantity],
+    figures: |sums| json!({"characters": sums.quantity}),
+};
+pub(super) static AUDIO_TRANSCRIPTIONS: Kind = Kind {
+    name: "audio_transcriptions",
+    endpoints: &[Endpoint::Transcriptions, Endpoint::Translations],
+    groups: GROUPS,
+    filters: &["user_ids", "models"],
+    sums: &[Sum::Requests, Sum::Quantity],
+    figures: |sums| json!({"seconds": sums.quantity}),
+};
 
 impl Kind {
-    /// The one whose path ends so.
-    pub fn named(name: &str) -> Option<&'static Self> {
-        KINDS.iter().find(|kind| kind.name == name)
-    }
-
     /// What its parameters filter by; none if nothing can pass.
     pub(super) fn only(&self, query: &Query) -> Result<Option<Only>, Mistake> {
         let mut only = filters(query, &FILTERS)?;

@@ -3,25 +3,31 @@
 mod buckets;
 mod costs;
 mod kinds;
+mod shapes;
 
-pub use costs::costs;
-pub use kinds::Kind;
+pub use costs::COSTS;
+pub use shapes::{
+    AUDIO_SPEECHES, AUDIO_TRANSCRIPTIONS, COMPLETIONS, EMBEDDINGS, IMAGES, MODERATIONS,
+};
 
 use super::{
-    json_text,
+    Request, json_text,
     rights::{self, Actor, Right},
 };
 use crate::{
     app::App,
     body::Body,
-    domain::Endpoint,
+    domain::{Endpoint, KeyId},
     error::Error,
     ledger::{Ask, Column, Line, Sum, Width},
-    wire::query::{Mistake, Query},
+    wire::{
+        query::{Mistake, Query},
+        schema::Schema,
+    },
 };
 use buckets::{Page, Widths};
-use http::{HeaderMap, Response};
-use kinds::Group;
+use http::Response;
+use kinds::{Group, Kind};
 use serde::Serialize;
 use std::time::SystemTime;
 
@@ -65,15 +71,11 @@ struct Bucket<T> {
 }
 
 /// Usage of one kind.
-pub async fn usage(
-    app: &App,
-    kind: &'static Kind,
-    headers: &HeaderMap,
-    query: Option<&str>,
-) -> Result<Response<Body>, Error> {
-    let actor = rights::who(app, headers)?;
+async fn usage(request: Request, kind: &'static Kind) -> Result<Response<Body>, Error> {
+    let app = &request.app;
+    let actor = rights::who(app, request.headers())?;
     let names: Vec<&str> = COMMON.iter().chain(kind.filters).copied().collect();
-    let query = Query::parse(query, &names)?;
+    let query = Query::parse(request.query(), &names)?;
     permit(&actor, &query)?;
     let page = Page::read(&query, WIDTHS, SystemTime::now())?;
     let groups = query.words("group_by", kind.groups)?;
@@ -161,14 +163,28 @@ async fn answer<T>(
     })
 }
 
+/// Characters of a name in a filter: more than any name has.
+const NAME_MAX: u64 = 256;
+
+/// What a parameter that filters by names may be.
+pub(super) fn names() -> Schema {
+    Schema::list(Schema::text().length(1, NAME_MAX))
+}
+
 /// The values of the parameters that filter by a column.
-fn filters(query: &Query, columns: &[(&'static str, Column)]) -> Result<Only, Mistake> {
+pub(super) fn filters(query: &Query, columns: &[(&'static str, Column)]) -> Result<Only, Mistake> {
     let mut only = Vec::new();
     for (name, column) in columns {
         let values: Vec<String> = query.all(name).map(str::to_owned).collect();
-        if values.iter().any(String::is_empty) {
-            return Err(Mistake::Wrong(name, "a list of names".to_owned()));
+        let is_name = |value: &String| (1..=NAME_MAX).contains(&(value.chars().count() as u64));
+        if !values.iter().all(is_name) {
+            let expected = format!("a list of names of 1 to {NAME_MAX} characters");
+            return Err(Mistake::Wrong(name, expected));
         }
+        let values = match column {
+            Column::Key => values.iter().map(|name| KeyId::recorded(name)).collect(),
+            _ => values,
+        };
         if !values.is_empty() {
             only.push((*column, values));
         }

@@ -13,15 +13,19 @@ use std::{
     sync::atomic::{AtomicU64, Ordering},
 };
 
-/// Bytes before the first slot: a page, so that no slot lies across two.
+/// Bytes before the first slot: a page, so that no half of a slot lies across two.
 pub(super) const HEADER_BYTES: usize = 4096;
-/// Bytes of a slot.
-pub(super) const SLOT_BYTES: usize = 2048;
+/// Bytes of a slot: a head, which a call uses from its start, and a tail, which most use at their end only.
+pub(super) const SLOT_BYTES: usize = 2 * HALF_BYTES;
+pub(super) const HALF_BYTES: usize = 1024;
+/// So many heads fill a page, and their tails the next one: a stream that waits holds no memory for its end.
+pub(super) const GROUP_SLOTS: usize = 4;
+pub(super) const GROUP_BYTES: usize = GROUP_SLOTS * SLOT_BYTES;
 /// Bytes of a slot's note, which lies in a file of its own: its pages are memory only where calls have notes.
 pub(super) const NOTE_BYTES: usize = 2048;
 
 const MAGIC: u64 = u64::from_le_bytes(*b"weirflgt");
-const VERSION: u64 = 2;
+const VERSION: u64 = 3;
 /// Bytes of the header that are in use: what the file is, how many slots it has, how many of them were ever reached.
 pub(super) const LABEL_BYTES: usize = 40;
 /// The word of the header that says how many slots were ever reached.
@@ -53,7 +57,7 @@ impl Map {
         }
         let found = slots_of(&file, path)?;
         let slots = slots.max(found);
-        let len = HEADER_BYTES + slots * SLOT_BYTES;
+        let len = HEADER_BYTES + slots.div_ceil(GROUP_SLOTS) * GROUP_BYTES;
         reserve(&file, len as u64).map_err(refused)?;
         if found < slots {
             // After the room is there: a header never promises slots that don't exist.
@@ -83,9 +87,12 @@ impl Map {
         self.slots
     }
 
-    /// The words of all slots.
-    pub(super) fn words(&self) -> &[AtomicU64] {
-        &words(&self.raw)[HEADER_BYTES / size_of::<AtomicU64>()..]
+    /// The words of a slot's head and of its tail.
+    pub(super) fn halves(&self, index: usize) -> [&[AtomicU64]; 2] {
+        halves(index).map(|half| {
+            let start = (HEADER_BYTES + half) / size_of::<AtomicU64>();
+            &words(&self.raw)[start..start + HALF_BYTES / size_of::<AtomicU64>()]
+        })
     }
 
     /// The words of all slots' notes.
@@ -102,20 +109,19 @@ impl Map {
     ///
     /// Read beside the mapping: a look through it would make every page of the table memory of this process.
     pub(super) fn occupied(&self) -> io::Result<Vec<bool>> {
-        const SLOTS: usize = 512; // a MiB at a time
+        const GROUPS: usize = 128; // a MiB at a time
         let reached = (self.reached().load(Ordering::Relaxed) as usize).min(self.slots);
+        let groups = reached.div_ceil(GROUP_SLOTS);
         let mut occupied = Vec::with_capacity(self.slots);
-        let mut piece = vec![0; SLOTS.min(reached) * SLOT_BYTES];
-        while occupied.len() < reached {
-            let slots = SLOTS.min(reached - occupied.len());
-            let at = HEADER_BYTES + occupied.len() * SLOT_BYTES;
-            let piece = &mut piece[..slots * SLOT_BYTES];
+        let mut piece = vec![0; GROUPS.min(groups) * GROUP_BYTES];
+        for from in (0..groups).step_by(GROUPS) {
+            let piece = &mut piece[..GROUPS.min(groups - from) * GROUP_BYTES];
+            let at = HEADER_BYTES + from * GROUP_BYTES;
             self.file.read_exact_at(piece, at as u64)?;
-            occupied.extend(
-                piece
-                    .chunks_exact(SLOT_BYTES)
-                    .map(|slot| slot[..8] != [0; 8]),
-            );
+            for group in piece.chunks_exact(GROUP_BYTES) {
+                let heads = group[..GROUP_SLOTS * HALF_BYTES].chunks_exact(HALF_BYTES);
+                occupied.extend(heads.map(|head| head[..8] != [0; 8]));
+            }
         }
         occupied.resize(self.slots, false);
         Ok(occupied)
@@ -126,6 +132,13 @@ impl Map {
         self.raw.flush()?;
         self.notes.flush()
     }
+}
+
+/// Where the halves of a slot begin, in bytes from the first slot.
+pub(super) fn halves(index: usize) -> [usize; 2] {
+    let group = index / GROUP_SLOTS * GROUP_BYTES;
+    let head = group + index % GROUP_SLOTS * HALF_BYTES;
+    [head, head + GROUP_SLOTS * HALF_BYTES]
 }
 
 /// All words of a mapping.

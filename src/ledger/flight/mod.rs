@@ -4,15 +4,16 @@
 //! and without a system call.
 
 mod map;
+mod reading;
 mod section;
 mod slot;
 mod stack;
 
 use super::entry::{Admission, Answer, Entry, EntryId, Settled, Settlement, Tokens};
 use crate::domain::{Asked, Endpoint};
-use map::{HEADER_BYTES, LABEL_BYTES, Map, SLOT_BYTES};
+use map::{GROUP_BYTES, GROUP_SLOTS, HALF_BYTES, HEADER_BYTES, LABEL_BYTES, Map, SLOT_BYTES};
 use section::Torn;
-use slot::{NOTE_WORDS, Slot, State, WORDS};
+use slot::{NOTE_WORDS, Slot, State};
 use stack::Stack;
 use std::{
     collections::BTreeSet,
@@ -20,7 +21,7 @@ use std::{
     io::{self, Read, Write},
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
-    sync::atomic::{AtomicU32, AtomicU64, Ordering},
+    sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
 };
 
 /// Why there is no flight table.
@@ -55,6 +56,8 @@ pub(super) struct Table {
     map: Map,
     path: PathBuf,
     links: Box<[AtomicU32]>,
+    /// Groups of slots whose tails were stored to by this process, so that their page is memory.
+    tails: Box<[AtomicBool]>,
     free: Stack,
     settled: Stack,
     /// Slots that are not free.
@@ -89,6 +92,9 @@ impl Table {
         let table = Self {
             slots,
             links: (0..map.slots()).map(|_| AtomicU32::default()).collect(),
+            tails: (0..map.slots().div_ceil(GROUP_SLOTS))
+                .map(|_| AtomicBool::default())
+                .collect(),
             map,
             path: path.into(),
             free: Stack::default(),
@@ -148,9 +154,14 @@ impl Table {
     }
 
     fn slot(&self, index: u32) -> Slot<'_> {
-        let place = |words: usize| index as usize * words..(index as usize + 1) * words;
-        let (words, notes) = (self.map.words(), self.map.notes());
-        Slot(&words[place(WORDS)], &notes[place(NOTE_WORDS)])
+        let index = index as usize;
+        let [head, tail] = self.map.halves(index);
+        let note = &self.map.notes()[index * NOTE_WORDS..(index + 1) * NOTE_WORDS];
+        Slot { head, tail, note }
+    }
+
+    fn tail(&self, index: u32) -> &AtomicBool {
+        &self.tails[index as usize / GROUP_SLOTS]
     }
 
     /// Takes a slot for a call; none if the table is full.
@@ -205,6 +216,11 @@ impl Table {
         settlement: &Settlement<'_>,
     ) -> Settled {
         let settled = self.slot(index).settle(endpoint, answer, settlement);
+        let tail = self.tail(index);
+        // Nearly always set, and a store would take its line from other threads.
+        if !tail.load(Ordering::Relaxed) {
+            tail.store(true, Ordering::Relaxed);
+        }
         // A slot that was spoiled from outside is queued too: the writer sets it aside.
         self.queue(index);
         settled
@@ -289,10 +305,12 @@ impl Table {
     /// calls in the air are stored to here at once, and their own stores find nothing to wait for.
     pub(super) fn flush(&self) -> io::Result<()> {
         self.map.flush()?;
-        (0..self.map.reached().load(Ordering::Relaxed))
-            .map(|index| self.slot(index as u32))
-            .filter(|slot| slot.state() == Ok(State::InFlight))
-            .for_each(Slot::touch);
+        for index in 0..self.map.reached().load(Ordering::Relaxed) as u32 {
+            let slot = self.slot(index);
+            if slot.state() == Ok(State::InFlight) {
+                slot.touch(self.tail(index).load(Ordering::Relaxed));
+            }
+        }
         Ok(())
     }
 }
@@ -336,14 +354,23 @@ pub(super) fn view(path: &Path) -> Result<Option<View>, Error> {
     let extent = map::extent(label).ok_or_else(|| Error::Foreign { path: path.into() })?;
     let reached;
     (view.slots, reached) = extent;
-    let mut bytes = [0; SLOT_BYTES];
-    for _ in 0..reached {
-        file.read_exact(&mut bytes).map_err(refused)?;
-        let words = bytes
-            .chunks_exact(8)
-            .map(|word| u64::from_le_bytes(word.try_into().expect("eight of them")));
-        let words: Vec<AtomicU64> = words.map(AtomicU64::new).collect();
-        let slot = Slot(&words, &[]);
+    let mut group = [0; GROUP_BYTES];
+    for index in 0..reached {
+        if index % GROUP_SLOTS == 0 {
+            file.read_exact(&mut group).map_err(refused)?;
+        }
+        let [head, tail] = map::halves(index % GROUP_SLOTS).map(|half| {
+            let words = group[half..half + HALF_BYTES].chunks_exact(8);
+            let word = |bytes: &[u8]| u64::from_le_bytes(bytes.try_into().expect("eight of them"));
+            words
+                .map(|bytes| AtomicU64::new(word(bytes)))
+                .collect::<Vec<_>>()
+        });
+        let slot = Slot {
+            head: &head,
+            tail: &tail,
+            note: &[],
+        };
         match slot.state() {
             Ok(State::Free) => {}
             Ok(State::InFlight) => view.in_flight += 1,

@@ -9,13 +9,16 @@ use std::{
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Torn;
 
-/// Words before a section's content: the checksum and the length in bytes.
+/// Words before a section's content: the checksum, and which call wrote it, over the length in bytes.
 pub(super) const PREFIX: usize = 2;
+/// Bits of that length.
+const LEN_BITS: u32 = 16;
 
 /// The words of one section, and what its checksum begins with.
 #[derive(Clone, Copy)]
 pub(super) struct Section<'a> {
     words: &'a [AtomicU64],
+    sequence: u64,
     seed: u64,
 }
 
@@ -25,13 +28,20 @@ impl<'a> Section<'a> {
     /// So no section passes for one of an earlier call, nor for another one of the same.
     pub(super) fn new(words: &'a [AtomicU64], sequence: u64, place: usize) -> Self {
         let seed = mix(0x5765_6972_2077_6569, sequence ^ (place as u64) << 56);
-        Self { words, seed }
+        let sequence = sequence << LEN_BITS;
+        Self {
+            words,
+            sequence,
+            seed,
+        }
     }
 
     /// Writes the content, and its checksum last. What is longer than the section has room for is a mistake.
     pub(super) fn write(self, content: &[u8]) {
         let used = content.len().div_ceil(8);
-        self.words[1].store(content.len() as u64, Ordering::Relaxed);
+        self.words[0].store(0, Ordering::Release);
+        let label = self.sequence | content.len() as u64;
+        self.words[1].store(label, Ordering::Relaxed);
         for (word, bytes) in self.words[PREFIX..PREFIX + used]
             .iter()
             .zip(content.chunks(8))
@@ -43,13 +53,14 @@ impl<'a> Section<'a> {
         self.words[0].store(self.checksum(used), Ordering::Release);
     }
 
-    /// The content: none if nothing was written in this call.
+    /// The content: none if nothing was written in this call, whatever an earlier one left.
     pub(super) fn read(self) -> Result<Option<Vec<u8>>, Torn> {
         let checksum = self.words[0].load(Ordering::Acquire);
-        if checksum == 0 {
+        let label = self.words[1].load(Ordering::Relaxed);
+        let len = label ^ self.sequence;
+        if checksum == 0 || len >> LEN_BITS != 0 {
             return Ok(None);
         }
-        let len = self.words[1].load(Ordering::Relaxed);
         let room = (self.words.len() - PREFIX) * 8;
         let len = usize::try_from(len).ok().filter(|len| *len <= room);
         let len = len.ok_or(Torn)?;

@@ -1,17 +1,17 @@
 //! One slot of the flight table: what is where in its words, and how it says what it holds.
 //!
-//! A slot holds four sections, the admission, what was asked where that becomes known later, the answer, the
-//! settlement. A section's checksum is stored last, so a process that dies while it writes leaves a section that is not
+//! A slot holds four sections: in its head the admission and the answer, in its tail the settlement, and what was
+//! asked where that becomes known later. A section's checksum is stored last, so a process that dies while it writes leaves a section that is not
 //! there yet. The counts beside them need none: each is one word.
 
 use super::{
-    map::{NOTE_BYTES, SLOT_BYTES},
-    section::{Draft, Fields, PREFIX, Section, Torn},
+    map::{HALF_BYTES, NOTE_BYTES},
+    section::{Draft, PREFIX, Section, Torn},
 };
 use crate::{
-    domain::{Asked, Endpoint, KeyId, NanoDollars, Outcome, Owner, Price, Usage},
+    domain::{Asked, Endpoint, NanoDollars, Outcome, Owner, Price, Usage},
     ledger::entry::{
-        Admission, Answer, Counts, Entry, EntryId, METADATA_MAX_BYTES, Settled, Settlement, Source,
+        Admission, Answer, Counts, EntryId, METADATA_MAX_BYTES, Settled, Settlement, Source,
         Tokens, charge, judge, sane_quantity,
     },
 };
@@ -20,8 +20,8 @@ use std::{
     sync::atomic::{AtomicU64, Ordering},
 };
 
-/// Words of a slot, and of the note beside it.
-pub(super) const WORDS: usize = SLOT_BYTES / 8;
+/// Words of a slot's head and of its tail, and of the note beside it.
+const HALF_WORDS: usize = HALF_BYTES / 8;
 pub(super) const NOTE_WORDS: usize = NOTE_BYTES / 8;
 
 const STATE: usize = 0;
@@ -35,12 +35,15 @@ const LAST_US: usize = 5;
 const TOUCHED: usize = 6;
 /// Tokens of the answer so far and whether they are exact, one bit, both one up; zero for nothing counted.
 const TOKENS: usize = 7;
-const ADMISSION: Range<usize> = 16..76;
-const ASKED: Range<usize> = 76..100;
-const ANSWER: Range<usize> = 100..164;
-const SETTLEMENT: Range<usize> = 164..WORDS;
+pub(super) const ADMISSION: Range<usize> = 8..65;
+pub(super) const ANSWER: Range<usize> = 65..HALF_WORDS;
+// As if the tail were behind the head.
+pub(super) const ASKED: Range<usize> = HALF_WORDS..HALF_WORDS + 24;
+pub(super) const SETTLEMENT: Range<usize> = ASKED.end..2 * HALF_WORDS - 1;
+/// Means nothing either.
+const TAIL_TOUCHED: usize = HALF_WORDS - 1;
 /// Where the note would be if it were in the slot: it is a section too.
-const NOTE: usize = WORDS;
+const NOTE: usize = 2 * HALF_WORDS;
 
 const _: () = assert!(METADATA_MAX_BYTES == (NOTE_WORDS - PREFIX) * 8);
 
@@ -61,14 +64,19 @@ pub(super) enum State {
     Settled,
 }
 
-/// The words of one slot, and those of its note. Who only looks at a slot brings no note.
+/// The words of one slot.
 #[derive(Clone, Copy)]
-pub(super) struct Slot<'a>(pub(super) &'a [AtomicU64], pub(super) &'a [AtomicU64]);
+pub(super) struct Slot<'a> {
+    pub(super) head: &'a [AtomicU64],
+    pub(super) tail: &'a [AtomicU64],
+    /// Who only looks at a slot brings none.
+    pub(super) note: &'a [AtomicU64],
+}
 
 impl<'a> Slot<'a> {
     pub(super) fn state(self) -> Result<State, Torn> {
         // Written last, so whoever sees a state sees what it stands for.
-        match self.0[STATE].load(Ordering::Acquire) {
+        match self.head[STATE].load(Ordering::Acquire) {
             0 => Ok(State::Free),
             1 => Ok(State::InFlight),
             2 => Ok(State::Settled),
@@ -82,28 +90,19 @@ impl<'a> Slot<'a> {
             State::InFlight => 1,
             State::Settled => 2,
         };
-        self.0[STATE].store(code, Ordering::Release);
+        self.head[STATE].store(code, Ordering::Release);
     }
 
     /// Which of the slot's calls this is.
     pub(super) fn sequence(self) -> u64 {
-        self.0[SEQUENCE].load(Ordering::Relaxed)
+        self.head[SEQUENCE].load(Ordering::Relaxed)
     }
 
     /// Takes a free slot for a call.
     pub(super) fn admit(self, id: EntryId, admission: &Admission<'_>) {
-        self.0[SEQUENCE].store(self.sequence().wrapping_add(1), Ordering::Relaxed);
-        for word in [
-            CHUNKS,
-            BYTES,
-            FIRST_US,
-            LAST_US,
-            TOKENS,
-            ASKED.start,
-            ANSWER.start,
-            SETTLEMENT.start,
-        ] {
-            self.0[word].store(0, Ordering::Relaxed);
+        self.head[SEQUENCE].store(self.sequence().wrapping_add(1), Ordering::Relaxed);
+        for word in [CHUNKS, BYTES, FIRST_US, LAST_US, TOKENS] {
+            self.head[word].store(0, Ordering::Relaxed);
         }
         let metadata = admission
             .metadata
@@ -157,17 +156,17 @@ impl<'a> Slot<'a> {
     pub(super) fn count(self, chunks: u64, bytes: u64, at_us: u64) {
         if chunks == 1 {
             // Never zero, which stands for none.
-            self.0[FIRST_US].store(at_us.max(1), Ordering::Relaxed);
+            self.head[FIRST_US].store(at_us.max(1), Ordering::Relaxed);
         }
-        self.0[CHUNKS].store(chunks, Ordering::Relaxed);
-        self.0[BYTES].store(bytes, Ordering::Relaxed);
-        self.0[LAST_US].store(at_us, Ordering::Relaxed);
+        self.head[CHUNKS].store(chunks, Ordering::Relaxed);
+        self.head[BYTES].store(bytes, Ordering::Relaxed);
+        self.head[LAST_US].store(at_us, Ordering::Relaxed);
     }
 
     /// Notes what the answer's text came to so far: one store to memory.
     pub(super) fn tokens(self, tokens: Tokens) {
         let word = ((tokens.count << 1) | u64::from(tokens.exact)) + 1;
-        self.0[TOKENS].store(word, Ordering::Relaxed);
+        self.head[TOKENS].store(word, Ordering::Relaxed);
     }
 
     /// Writes down the end of a call to `endpoint` that was answered with this status, as a stream or not.
@@ -281,71 +280,6 @@ impl<'a> Slot<'a> {
         cost
     }
 
-    /// The entry of a call that is settled.
-    pub(super) fn entry(self) -> Result<Entry, Torn> {
-        let admission = self.admission()?;
-        let asked = self.asked();
-        let answer = self.answered()?;
-        let content = self.section(SETTLEMENT).read()?.ok_or(Torn)?;
-        let mut fields = Fields(&content);
-        let usage = Usage {
-            input: fields.option()?,
-            cached: fields.option()?,
-            cache_write: fields.option()?,
-            output: fields.option()?,
-            reasoning: fields.option()?,
-            audio_input: fields.option()?,
-            audio_output: fields.option()?,
-        };
-        let first_us = fields.option()?;
-        let status = fields.option()?.map(|status| status as u16);
-        let quantity = fields.option()?;
-        let cost = fields.option()?.map(|nanos| NanoDollars::new(nanos.into()));
-        let duration_us = fields.word()?;
-        let attempts = fields.word()? as u32;
-        let outcome = *Outcome::ALL.get(usize::from(fields.byte()?)).ok_or(Torn)?;
-        let source = match fields.byte()? {
-            NONE => None,
-            code => Some(*Source::ALL.get(usize::from(code)).ok_or(Torn)?),
-        };
-        let served_model = fields.maybe()?;
-        let finish_reason = fields.maybe()?;
-        let price = fields.maybe()?;
-        let metadata = admission.has_note.then(|| self.metadata()).flatten();
-        let stream = answer
-            .as_ref()
-            .map_or(admission.stream, |answer| answer.stream);
-        let answer = answer.unwrap_or_default();
-        Ok(Entry {
-            id: admission.id,
-            started: admission.started,
-            request: admission.request,
-            key: admission.key,
-            project: admission.project,
-            user: admission.user,
-            endpoint: admission.endpoint,
-            model: asked.model.map_or(admission.model, String::from),
-            served_model,
-            provider: answer.provider,
-            upstream: answer.upstream,
-            stream,
-            usage,
-            source,
-            quantity,
-            image_size: asked.image_size.map(String::from),
-            cost,
-            price,
-            first_us,
-            duration_us,
-            attempts,
-            outcome,
-            status,
-            finish_reason,
-            upstream_request: answer.upstream_request,
-            metadata,
-        })
-    }
-
     /// Gives the slot back, once its call is where it lasts.
     pub(super) fn free(self) {
         self.set(State::Free);
@@ -354,16 +288,20 @@ impl<'a> Slot<'a> {
     /// The slot as it is.
     pub(super) fn raw(self) -> Vec<u8> {
         let bytes = |word: &AtomicU64| word.load(Ordering::Relaxed).to_le_bytes();
-        self.0.iter().flat_map(bytes).collect()
+        self.head.iter().chain(self.tail).flat_map(bytes).collect()
     }
 
-    /// Stores a word that means nothing, so that the page takes the next store without waiting.
-    pub(super) fn touch(self) {
-        self.0[TOUCHED].store(0, Ordering::Relaxed);
+    /// Stores a word that means nothing, so that the page takes the next store without waiting; to the tail's page
+    /// too if that `is_used`.
+    pub(super) fn touch(self, is_used: bool) {
+        self.head[TOUCHED].store(0, Ordering::Relaxed);
+        if is_used {
+            self.tail[TAIL_TOUCHED].store(0, Ordering::Relaxed);
+        }
     }
 
     fn counts(self) -> Counts {
-        let word = |at: usize| self.0[at].load(Ordering::Relaxed);
+        let word = |at: usize| self.head[at].load(Ordering::Relaxed);
         Counts {
             chunks: word(CHUNKS),
             bytes: word(BYTES),
@@ -376,71 +314,22 @@ impl<'a> Slot<'a> {
         }
     }
 
-    pub(super) fn admission(self) -> Result<Admitted, Torn> {
-        let content = self.section(ADMISSION).read()?.ok_or(Torn)?;
-        let mut fields = Fields(&content);
-        Ok(Admitted {
-            id: EntryId(fields.array()?),
-            started: fields.word()?,
-            key: KeyId::parse(&fields.array::<{ KeyId::LEN }>()?).ok_or(Torn)?,
-            endpoint: *Endpoint::ALL.get(usize::from(fields.byte()?)).ok_or(Torn)?,
-            stream: fields.byte()? == 1,
-            has_note: fields.byte()? == 1,
-            request: fields.text()?,
-            model: fields.text()?,
-            project: fields.maybe()?,
-            user: fields.maybe()?,
-        })
-    }
-
-    /// What became known of the request as it passed; nothing, for most.
-    ///
-    /// It is written more than once. Where a process died over it, the rest of the entry is good without it.
-    pub(super) fn asked(self) -> Asked {
-        let read = || {
-            let content = self.section(ASKED).read()?.ok_or(Torn)?;
-            let mut fields = Fields(&content);
-            Ok::<_, Torn>(Asked {
-                model: fields.maybe()?.map(String::into_boxed_str),
-                image_size: fields.maybe()?.map(String::into_boxed_str),
-                characters: fields.option()?,
-            })
-        };
-        read().unwrap_or_default()
-    }
-
-    pub(super) fn answered(self) -> Result<Option<Answered>, Torn> {
-        let Some(content) = self.section(ANSWER).read()? else {
-            return Ok(None);
-        };
-        let mut fields = Fields(&content);
-        Ok(Some(Answered {
-            status: fields.word()? as u16,
-            stream: fields.byte()? == 1,
-            upstream: fields.maybe()?,
-            provider: fields.maybe()?,
-            upstream_request: fields.maybe()?,
-            price: fields.maybe()?,
-        }))
-    }
-
-    /// The client's metadata. It is no figure: where it was torn, the rest of the entry is good without it.
-    fn metadata(self) -> Option<String> {
-        let content = self.note().read().ok().flatten()?;
-        String::from_utf8(content).ok()
-    }
-
-    fn section(self, place: Range<usize>) -> Section<'a> {
+    pub(super) fn section(self, place: Range<usize>) -> Section<'a> {
         let start = place.start;
-        Section::new(&self.0[place], self.sequence(), start)
+        let words = match start.checked_sub(HALF_WORDS) {
+            None => &self.head[place],
+            Some(from) => &self.tail[from..place.end - HALF_WORDS],
+        };
+        Section::new(words, self.sequence(), start)
     }
 
-    fn note(self) -> Section<'a> {
-        Section::new(self.1, self.sequence(), NOTE)
+    pub(super) fn note(self) -> Section<'a> {
+        Section::new(self.note, self.sequence(), NOTE)
     }
 }
 
-const NONE: u8 = u8::MAX;
+/// The code of a source that is none.
+pub(super) const NONE: u8 = u8::MAX;
 
 fn code<T: PartialEq>(all: &[T], value: T) -> u8 {
     let place = all.iter().position(|other| *other == value);
@@ -465,27 +354,4 @@ impl Figures {
     fn is_anything(self) -> bool {
         self.source.is_some() || self.quantity.is_some()
     }
-}
-
-pub(super) struct Admitted {
-    id: EntryId,
-    started: u64,
-    key: KeyId,
-    pub(super) endpoint: Endpoint,
-    stream: bool,
-    has_note: bool,
-    request: String,
-    model: String,
-    project: Option<String>,
-    user: Option<String>,
-}
-
-#[derive(Default)]
-pub(super) struct Answered {
-    pub(super) status: u16,
-    pub(super) stream: bool,
-    upstream: Option<String>,
-    provider: Option<String>,
-    upstream_request: Option<String>,
-    price: Option<String>,
 }

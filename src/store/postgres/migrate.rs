@@ -11,6 +11,7 @@ pub(in crate::store) const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/postgres/0004_hangup.sql"),
     include_str!("../migrations/postgres/0005_rollup_day_key.sql"),
     include_str!("../migrations/postgres/0006_people.sql"),
+    include_str!("../migrations/postgres/0007_directory.sql"),
     include_str!("../migrations/postgres/0008_invites.sql"),
 ];
 

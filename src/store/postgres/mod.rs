@@ -9,7 +9,7 @@ mod value;
 
 pub(super) use migrate::MIGRATIONS;
 
-use super::{Error, Mode, Row, Table, Value};
+use super::{Datum, Error, Mode, Row, Table, Value};
 use crate::domain;
 use session::{Session, is_broken};
 use sha2::{Digest, Sha256};
@@ -54,7 +54,7 @@ impl Connection {
         }
         Ok(Self {
             runtime: Some(runtime.map_err(Error::Thread)?),
-            tls: tls::Connector::new(server)?,
+            tls: tls::Connector::new(server),
             config,
             schema: server.schema.clone(),
             patience,
@@ -138,12 +138,16 @@ impl Connection {
     pub(super) fn add_new(
         &mut self,
         table: &Table<'_>,
-        rows: &[Vec<Value>],
+        rows: &[Vec<Datum<'_>>],
     ) -> Result<Vec<bool>, Error> {
         self.ask(async |session| session.add_new(table, rows).await)
     }
 
-    pub(super) fn add_up(&mut self, table: &Table<'_>, rows: &[Vec<Value>]) -> Result<(), Error> {
+    pub(super) fn add_up(
+        &mut self,
+        table: &Table<'_>,
+        rows: &[Vec<Datum<'_>>],
+    ) -> Result<(), Error> {
         self.ask(async |session| session.add_up(table, rows).await)
     }
 

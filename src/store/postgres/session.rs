@@ -1,6 +1,6 @@
 //! One connection that is up, and the statements that were prepared on it.
 
-use super::super::{Error, Kind, Row, Table, Value};
+use super::super::{Datum, Error, Kind, Row, Table, Value};
 use super::tls::Connector;
 use super::value::{as_array, kind};
 use futures_util::{StreamExt, pin_mut};
@@ -96,7 +96,7 @@ impl Session {
     pub(super) async fn add_new(
         &mut self,
         table: &Table<'_>,
-        rows: &[Vec<Value>],
+        rows: &[Vec<Datum<'_>>],
     ) -> Result<Vec<bool>, Error> {
         let conflict = format!("DO NOTHING RETURNING {}", table.key());
         let sql = table.insert(&unnest(table), &conflict);
@@ -117,7 +117,7 @@ impl Session {
     pub(super) async fn add_up(
         &mut self,
         table: &Table<'_>,
-        rows: &[Vec<Value>],
+        rows: &[Vec<Datum<'_>>],
     ) -> Result<(), Error> {
         let sql = table.insert(&unnest(table), &table.sum());
         self.fill(table, &sql, rows).await.map(drop)
@@ -128,7 +128,7 @@ impl Session {
         &mut self,
         table: &Table<'_>,
         sql: &str,
-        rows: &[Vec<Value>],
+        rows: &[Vec<Datum<'_>>],
     ) -> Result<Vec<tokio_postgres::Row>, Error> {
         let types: Vec<Type> = table.columns.iter().map(|column| array(column.1)).collect();
         let statement = self.prepare(sql, &types).await?;

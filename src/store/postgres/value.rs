@@ -1,6 +1,6 @@
 //! Values on the wire.
 
-use super::super::{Kind, Value};
+use super::super::{Datum, Kind, Value};
 use bytes::{BufMut, BytesMut};
 use std::error::Error;
 use tokio_postgres::types::{FromSql, IsNull, ToSql, Type, to_sql_checked};
@@ -10,17 +10,17 @@ type Failure = Box<dyn Error + Sync + Send>;
 /// The type of a value; that of null is the statement's to say.
 pub(super) fn kind(value: &Value) -> Type {
     match value {
-        Value::Null => Type::UNKNOWN,
-        Value::Int(_) => Type::INT8,
-        Value::Text(_) => Type::TEXT,
-        Value::Bytes(_) => Type::BYTEA,
+        Datum::Null => Type::UNKNOWN,
+        Datum::Int(_) => Type::INT8,
+        Datum::Text(_) => Type::TEXT,
+        Datum::Bytes(_) => Type::BYTEA,
     }
 }
 
 /// One column of many rows.
 pub(super) fn as_array<'a>(
     kind: Kind,
-    rows: &'a [Vec<Value>],
+    rows: &'a [Vec<Datum<'a>>],
     column: usize,
 ) -> Box<dyn ToSql + Sync + Send + 'a> {
     let values = rows.iter().map(|row| &row[column]);
@@ -31,28 +31,28 @@ pub(super) fn as_array<'a>(
     }
 }
 
-fn int(value: &Value) -> Option<i64> {
+fn int(value: &Datum<'_>) -> Option<i64> {
     match value {
-        Value::Int(number) => Some(*number),
+        Datum::Int(number) => Some(*number),
         _ => None,
     }
 }
 
-fn text(value: &Value) -> Option<&str> {
+fn text<'a>(value: &'a Datum<'a>) -> Option<&'a str> {
     match value {
-        Value::Text(text) => Some(text),
+        Datum::Text(text) => Some(text),
         _ => None,
     }
 }
 
-fn bytes(value: &Value) -> Option<&[u8]> {
+fn bytes<'a>(value: &'a Datum<'a>) -> Option<&'a [u8]> {
     match value {
-        Value::Bytes(bytes) => Some(bytes),
+        Datum::Bytes(bytes) => Some(bytes),
         _ => None,
     }
 }
 
-impl ToSql for Value {
+impl ToSql for Datum<'_> {
     fn to_sql(&self, ty: &Type, out: &mut BytesMut) -> Result<IsNull, Failure> {
         match (self, ty) {
             (Self::Null, _) => return Ok(IsNull::Yes),
@@ -82,8 +82,8 @@ impl<'a> FromSql<'a> for Value {
             Type::INT2 => Self::Int(i16::from_sql(ty, raw)?.into()),
             Type::BOOL => Self::Int(bool::from_sql(ty, raw)?.into()),
             Type::NUMERIC => Self::Int(whole(raw).ok_or("a number that is no whole one")?),
-            Type::BYTEA => Self::Bytes(raw.to_vec()),
-            _ => Self::Text(<&str>::from_sql(ty, raw)?.to_owned()),
+            Type::BYTEA => Self::Bytes(raw.to_vec().into()),
+            _ => Self::Text(<&str>::from_sql(ty, raw)?.to_owned().into()),
         })
     }
 

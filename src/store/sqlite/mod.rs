@@ -25,6 +25,7 @@ pub(super) const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/sqlite/0004_hangup.sql"),
     include_str!("../migrations/sqlite/0005_rollup_day_key.sql"),
     include_str!("../migrations/sqlite/0006_people.sql"),
+    include_str!("../migrations/sqlite/0007_directory.sql"),
     include_str!("../migrations/sqlite/0008_invites.sql"),
 ];
 

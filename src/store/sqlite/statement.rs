@@ -1,6 +1,6 @@
 //! Statements: values in, rows out.
 
-use super::super::{Error, Row, Table, Value};
+use super::super::{Datum, Error, Row, Table, Value};
 use rusqlite::types::{ToSql, ToSqlOutput, ValueRef};
 use rusqlite::{Connection, Statement, params_from_iter};
 use std::sync::Arc;
@@ -39,7 +39,7 @@ pub(in crate::store) fn execute(
 pub(in crate::store) fn add_new(
     conn: &Connection,
     table: &Table<'_>,
-    rows: &[Vec<Value>],
+    rows: &[Vec<Datum<'_>>],
 ) -> Result<Vec<bool>, Error> {
     fill(conn, &table.insert(&places(table), "DO NOTHING"), rows)
 }
@@ -47,7 +47,7 @@ pub(in crate::store) fn add_new(
 pub(in crate::store) fn add_up(
     conn: &Connection,
     table: &Table<'_>,
-    rows: &[Vec<Value>],
+    rows: &[Vec<Datum<'_>>],
 ) -> Result<(), Error> {
     fill(conn, &table.insert(&places(table), &table.sum()), rows).map(drop)
 }
@@ -59,9 +59,9 @@ fn places(table: &Table<'_>) -> String {
     )
 }
 
-fn fill(conn: &Connection, sql: &str, rows: &[Vec<Value>]) -> Result<Vec<bool>, Error> {
+fn fill(conn: &Connection, sql: &str, rows: &[Vec<Datum<'_>>]) -> Result<Vec<bool>, Error> {
     let mut statement = conn.prepare_cached(sql)?;
-    let put = |row: &Vec<Value>| Ok(statement.execute(params_from_iter(row))? == 1);
+    let put = |row: &Vec<Datum<'_>>| Ok(statement.execute(params_from_iter(row))? == 1);
     rows.iter().map(put).collect()
 }
 
@@ -83,8 +83,8 @@ fn read(value: ValueRef<'_>, column: &str) -> Result<Value, Error> {
     Ok(match value {
         ValueRef::Null => Value::Null,
         ValueRef::Integer(number) => Value::Int(number),
-        ValueRef::Text(text) => Value::Text(String::from_utf8_lossy(text).into_owned()),
-        ValueRef::Blob(bytes) => Value::Bytes(bytes.to_vec()),
+        ValueRef::Text(text) => Value::Text(String::from_utf8_lossy(text).into_owned().into()),
+        ValueRef::Blob(bytes) => bytes.to_vec().into(),
         ValueRef::Real(_) => {
             return Err(Error::Column {
                 name: column.to_owned(),
@@ -93,7 +93,7 @@ fn read(value: ValueRef<'_>, column: &str) -> Result<Value, Error> {
     })
 }
 
-impl ToSql for Value {
+impl ToSql for Datum<'_> {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
         let value = match self {
             Self::Null => ValueRef::Null,

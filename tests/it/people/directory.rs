@@ -44,9 +44,18 @@ fn has_members(value: &Value, names: &[&str]) {
     assert_eq!(members, names, "{value}");
 }
 
+/// Makes projects with ids that a test can name.
+async fn projects(gateway: &Gateway, ids: &[&str]) {
+    for id in ids {
+        let exit = gateway.weir(&["project", "create", id, "--id", id]).await;
+        assert_eq!(exit.code, Some(0), "{exit:?}");
+    }
+}
+
 #[tokio::test]
 async fn users_are_listed_changed_and_removed() {
     let gateway = Gateway::setup().start().await;
+    projects(&gateway, &["proj_a", "proj_b"]).await;
     let mut made = Vec::new();
     for email in ["ana@example.com", "bob@example.com", "cyd@example.com"] {
         made.push(user(&gateway, email, &["--project", "proj_a"]).await);
@@ -121,6 +130,7 @@ async fn users_are_listed_changed_and_removed() {
 #[tokio::test]
 async fn an_invite_is_accepted_once_and_makes_what_it_says() {
     let gateway = Gateway::setup().start().await;
+    projects(&gateway, &["proj_a", "proj_b"]).await;
     let asked = json!({
         "email": "Eve@example.com", "role": "reader", "id": "invite-0000000000000000", "status": "accepted",
         "projects": [{"id": "proj_a", "role": "owner"}, {"id": "proj_b", "role": "member"}],
@@ -208,6 +218,7 @@ async fn an_invite_is_accepted_once_and_makes_what_it_says() {
 #[tokio::test]
 async fn the_users_of_a_project_are_added_changed_and_removed() {
     let gateway = Gateway::setup().start().await;
+    projects(&gateway, &["proj_a", "proj_b"]).await;
     let ana = user(&gateway, "ana@example.com", &[]).await;
     let bob = user(&gateway, "bob@example.com", &[]).await;
     let all = "/projects/proj_a/users";
@@ -332,6 +343,7 @@ async fn the_table_of_rights_holds_cell_by_cell() {
     const LED: &[u16] = &[200, 200, 404, 200, 403];
 
     let gateway = Gateway::setup().start().await;
+    projects(&gateway, &["proj_a", "proj_b"]).await;
     user(&gateway, "owner@example.com", &["--role", "owner"]).await;
     user(&gateway, "reader@example.com", &[]).await;
     user(&gateway, "lead@example.com", &[]).await;

@@ -347,6 +347,12 @@ impl Gateway {
         weir(self.dir.path(), arguments, &[]).await
     }
 
+    /// Makes a project with this id.
+    pub async fn make_project(&self, id: &str) {
+        let exit = self.weir(&["project", "create", id, "--id", id]).await;
+        assert_eq!(exit.code, Some(0), "{exit:?}");
+    }
+
     /// Makes a key.
     pub async fn make_key(&self, arguments: &[&str]) -> Key {
         let exit = self

@@ -3,6 +3,7 @@
 mod client;
 mod dir;
 mod gateway;
+pub mod schema;
 mod upstream;
 
 pub use client::{Conn, Head, Response};

@@ -37,7 +37,7 @@ def used_by(gateway: Gateway, name: str) -> str:
                 except openai.AuthenticationError:
                     # The key was made beside the running gateway, which looks for new ones now and then.
                     assert time.monotonic() < deadline
-    return key.removeprefix("sk-weir-").split("_")[0]
+    return "key_" + key.removeprefix("sk-weir-").split("_")[0]
 
 
 def results_of(ask, expected: int) -> list:

@@ -1,0 +1,134 @@
+//! `weir project`: changes the store directly, and a running gateway sees the change within a second.
+
+use super::{
+    Ending,
+    office::{self, Office, ending, seconds},
+    say,
+};
+use crate::{
+    config::Flags,
+    directory::{Cursor, NewProject, Project, Side},
+};
+use clap::Subcommand;
+use serde_json::json;
+
+/// How many projects are read from the store at a time.
+const PAGE: usize = 1000;
+
+#[derive(Subcommand)]
+pub(super) enum Action {
+    /// Make a project and print its id
+    Create {
+        /// What to call it
+        name: String,
+        /// An id of your own choosing, of letters, digits, `-`, `_` and `.` [default: a new one]
+        #[arg(long)]
+        id: Option<String>,
+        /// A JSON object with all of it
+        #[arg(long)]
+        json: bool,
+    },
+    /// List the projects
+    List {
+        /// Archived ones too
+        #[arg(long)]
+        archived: bool,
+        /// One JSON object a line
+        #[arg(long)]
+        json: bool,
+    },
+    /// Archive a project for good, and revoke all of its keys
+    Archive {
+        /// The project's id
+        project: String,
+    },
+}
+
+pub(super) fn run(flags: &Flags, action: Action) -> Result<(), Ending> {
+    office::run(flags, async |office| act(&office, action).await)
+}
+
+async fn act(office: &Office, action: Action) -> Result<(), Ending> {
+    let Office { directory, by, .. } = office;
+    match action {
+        Action::Create { name, id, json } => {
+            let new = NewProject {
+                id,
+                name,
+                ..NewProject::default()
+            };
+            let made = directory
+                .create_project(by.clone(), new)
+                .await
+                .map_err(ending)?;
+            say(&if json { line_json(&made) } else { made.id });
+            Ok(())
+        }
+        Action::List { archived, json } => list(office, archived, json).await,
+        Action::Archive { project } => {
+            let archived = directory
+                .archive_project(by.clone(), project)
+                .await
+                .map_err(ending)?;
+            say(&format!("archived {}", archived.id));
+            Ok(())
+        }
+    }
+}
+
+async fn list(office: &Office, with_archived: bool, as_json: bool) -> Result<(), Ending> {
+    if !as_json {
+        say(&format!("{:<29}  {:<8}  NAME", "ID", "STATE"));
+    }
+    let mut side = None;
+    loop {
+        let cursor = Cursor {
+            side,
+            limit: PAGE,
+            ..Cursor::default()
+        };
+        let page = office
+            .directory
+            .projects(cursor, with_archived)
+            .await
+            .map_err(ending)?;
+        for project in &page.items {
+            say(&if as_json {
+                line_json(project)
+            } else {
+                line(project)
+            });
+        }
+        match page.items.into_iter().next_back() {
+            Some(last) if page.has_more => side = Some(Side::After(last.id)),
+            _ => return Ok(()),
+        }
+    }
+}
+
+fn state(project: &Project) -> &'static str {
+    match project.archived {
+        None => "active",
+        Some(_) => "archived",
+    }
+}
+
+fn line(project: &Project) -> String {
+    format!(
+        "{:<29}  {:<8}  {}",
+        project.id,
+        state(project),
+        project.name
+    )
+}
+
+fn line_json(project: &Project) -> String {
+    let project = json!({
+        "id": project.id,
+        "name": project.name,
+        "state": state(project),
+        "created_at": seconds(project.created),
+        "archived_at": project.archived.map(seconds),
+    });
+    project.to_string()
+}

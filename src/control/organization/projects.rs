@@ -1,0 +1,198 @@
+//! `/v1/organization/projects`.
+
+use super::{PAGE, cursor, enter, list, list_of, members, name, paged, project_of, seconds};
+use crate::{
+    body::Body,
+    control::{
+        Operation, Request, json,
+        rights::{self, Actor, Right, allows},
+    },
+    directory::{NAME_MAX_CHARS, NewProject, Project, ProjectChange},
+    error::Error,
+    wire::{
+        about::{About, Content, Parameter},
+        query::Query,
+        schema::{Schema, Shape},
+    },
+};
+use http::Response;
+use serde_json::{Value, json};
+
+const TAG: &str = "Projects";
+/// The places that OpenAI knows. Weir notes which was named, and leaves it to the upstreams.
+const RESIDENCIES: [(&str, &str); 12] = {
+    const fn both(word: &'static str) -> (&'static str, &'static str) {
+        (word, word)
+    }
+    [
+        both("GLOBAL"),
+        both("US_STORAGE_PROCESSING"),
+        both("EU_STORAGE_PROCESSING"),
+        both("JP_STORAGE"),
+        both("KR_STORAGE"),
+        both("CA_STORAGE"),
+        both("SG_STORAGE"),
+        both("IN_STORAGE"),
+        both("AU_STORAGE"),
+        both("GB_STORAGE"),
+        both("AE_STORAGE"),
+        both("AE_STORAGE_PROCESSING"),
+    ]
+};
+
+const PROJECT: Shape = Shape::new("Project", || {
+    Schema::object()
+        .with("id", Schema::text())
+        .with("object", Schema::word("organization.project"))
+        .with("name", Schema::text())
+        .with("created_at", Schema::time())
+        .with("archived_at", Schema::time().or_null())
+        .with("status", Schema::words(["active", "archived"]))
+        .with("external_key_id", Schema::text().or_null())
+        .may("residency", residency())
+});
+const PROJECTS: Shape = Shape::new("Projects", || list_of(&PROJECT));
+const NEW: Shape = Shape::new("NewProject", || {
+    Schema::object()
+        .with("name", name())
+        .may("external_key_id", name().or_null())
+        .may("residency", residency().or_null())
+        .open()
+});
+const CHANGE: Shape = Shape::new("ProjectChange", || {
+    Schema::object()
+        .may("name", name().or_null())
+        .may("external_key_id", name().or_null())
+        .open()
+});
+
+fn residency() -> Schema {
+    Schema::words(RESIDENCIES.map(|(word, _)| word))
+}
+
+/// `POST /v1/organization/projects`.
+pub const CREATE: Operation = Operation::new(
+    |request| Box::pin(create(request)),
+    About::new(TAG, "Make a project")
+        .takes(&NEW)
+        .gives(&[(200, Content::Json(&PROJECT))])
+        .refuses(&[503]),
+);
+/// `GET /v1/organization/projects`.
+pub const LIST: Operation = Operation::new(
+    |request| Box::pin(page(request)),
+    About::new(TAG, "List projects")
+        .parameters(|| {
+            let mut parameters = paged(&["limit", "after"], PAGE);
+            let archived = Schema::flag().default(false);
+            parameters.push(Parameter::new("include_archived", archived));
+            parameters
+        })
+        .gives(&[(200, Content::Json(&PROJECTS))])
+        .refuses(&[503]),
+);
+/// `GET /v1/organization/projects/{project_id}`.
+pub const RETRIEVE: Operation = Operation::new(
+    |request| Box::pin(retrieve(request)),
+    About::new(TAG, "Retrieve a project")
+        .gives(&[(200, Content::Json(&PROJECT))])
+        .refuses(&[503]),
+);
+/// `POST /v1/organization/projects/{project_id}`.
+pub const UPDATE: Operation = Operation::new(
+    |request| Box::pin(update(request)),
+    About::new(TAG, "Change a project")
+        .takes(&CHANGE)
+        .gives(&[(200, Content::Json(&PROJECT))])
+        .refuses(&[503]),
+);
+/// `POST /v1/organization/projects/{project_id}/archive`.
+pub const ARCHIVE: Operation = Operation::new(
+    |request| Box::pin(archive(request)),
+    About::new(TAG, "Archive a project for good")
+        .details("All of its keys are revoked with it. The default project cannot be archived.")
+        .gives(&[(200, Content::Json(&PROJECT))])
+        .refuses(&[400, 503]),
+);
+
+async fn create(mut request: Request) -> Result<Response<Body>, Error> {
+    let by = enter(&request, Right::ProjectsCreate, None)?;
+    let members = members(&mut request).await?;
+    let name = members.text("name", 1, NAME_MAX_CHARS)?;
+    let new = NewProject {
+        id: None,
+        name: members.required("name", name)?,
+        residency: members.word("residency", &RESIDENCIES)?.map(str::to_owned),
+        external_key_id: members.text("external_key_id", 1, NAME_MAX_CHARS)?,
+    };
+    Ok(json(&shown(
+        &request.app.directory.create_project(by, new).await?,
+    )))
+}
+
+async fn page(request: Request) -> Result<Response<Body>, Error> {
+    let actor = rights::who(&request.app, request.headers())?;
+    let query = Query::parse(request.query(), &["limit", "after", "include_archived"])?;
+    let cursor = cursor(&query, PAGE)?;
+    let archived = query.word("include_archived", &[("true", true), ("false", false)])?;
+    let directory = &request.app.directory;
+    let archived = archived.unwrap_or(false);
+    let page = match actor {
+        Actor::User(user) if !allows(Right::ProjectsRead, Actor::User(user.clone()).standing()) => {
+            let own = user.memberships.iter().map(|part| part.project.to_string());
+            directory
+                .projects_among(own.collect(), cursor, archived)
+                .await?
+        }
+        _ => directory.projects(cursor, archived).await?,
+    };
+    Ok(list(&page, shown))
+}
+
+async fn retrieve(request: Request) -> Result<Response<Body>, Error> {
+    let project = project_of(&request);
+    enter(&request, Right::ProjectsRead, Some(&project))?;
+    Ok(json(&shown(&request.app.directory.project(project).await?)))
+}
+
+async fn update(mut request: Request) -> Result<Response<Body>, Error> {
+    let project = project_of(&request);
+    let by = enter(&request, Right::ProjectsWrite, Some(&project))?;
+    let members = members(&mut request).await?;
+    let external = members.text("external_key_id", 1, NAME_MAX_CHARS)?;
+    let change = ProjectChange {
+        name: members.text("name", 1, NAME_MAX_CHARS)?,
+        // Here null says something: that there is no such key any more.
+        external_key_id: members.has("external_key_id").then_some(external),
+    };
+    let changed = request
+        .app
+        .directory
+        .update_project(by, project, change)
+        .await?;
+    Ok(json(&shown(&changed)))
+}
+
+async fn archive(request: Request) -> Result<Response<Body>, Error> {
+    let project = project_of(&request);
+    let by = enter(&request, Right::ProjectsWrite, Some(&project))?;
+    Ok(json(&shown(
+        &request.app.directory.archive_project(by, project).await?,
+    )))
+}
+
+fn shown(project: &Project) -> Value {
+    let mut shown = json!({
+        "id": project.id,
+        "object": "organization.project",
+        "name": project.name,
+        "created_at": seconds(project.created),
+        "archived_at": project.archived.map(seconds),
+        "status": if project.archived.is_some() { "archived" } else { "active" },
+        "external_key_id": project.external_key_id,
+    });
+    if let Some(residency) = &project.residency {
+        shown["residency"] = residency.as_str().into();
+    }
+    shown
+}

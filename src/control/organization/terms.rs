@@ -1,0 +1,288 @@
+//! The member `weir` of keys: what is agreed for one that OpenAI has no words for.
+
+use super::seconds;
+use crate::{
+    auth::{METADATA_MAX, MODELS_MAX, NAME_MAX_CHARS, NETWORKS_MAX, NUMBER_MAX, Record},
+    directory::NewProjectKey,
+    domain::{Budget, KeyId, KeyLimits, ModelRule, Network, Span, Terms},
+    error::Error,
+    wire::{
+        members::{Members, Mistake},
+        schema::{Schema, Shape},
+    },
+};
+use serde_json::{Value, json};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// Ten years: as long as anyone plans, and far from what a time can hold.
+const LIFE_MAX_SECONDS: u64 = 10 * 366 * 86_400;
+/// A rotation that takes longer than a month is two keys.
+const OVERLAP_MAX_SECONDS: u64 = 31 * 86_400;
+const SPANS: [(&str, Span); 3] = [
+    ("day", Span::Day),
+    ("month", Span::Month),
+    ("life", Span::Life),
+];
+const LIMITS: [&str; 5] = [
+    "requests_per_minute",
+    "tokens_per_minute",
+    "requests_per_day",
+    "tokens_per_day",
+    "concurrent_requests",
+];
+
+/// What a request wants of a key.
+pub(super) enum Wanted {
+    /// A key of its own.
+    New(Box<NewProjectKey>),
+    /// One in place of another, which goes on for a while.
+    Heir(KeyId, Duration),
+}
+
+/// What is asked for in a request.
+pub(super) const ASKED: Shape = Shape::new("KeyTermsAsked", || {
+    agreed()
+        .may("expires_at", Schema::time())
+        .may(
+            "expires_in_seconds",
+            Schema::count().at_least(1).at_most(LIFE_MAX_SECONDS),
+        )
+        .open()
+});
+/// The same where a key may take another's place.
+pub(super) const ASKED_OR_HEIR: Shape = Shape::new("KeyTermsAskedOrHeir", || {
+    let replaces = "The id of a key whose place the new one takes, with its name and its terms";
+    agreed()
+        .may("expires_at", Schema::time())
+        .may(
+            "expires_in_seconds",
+            Schema::count().at_least(1).at_most(LIFE_MAX_SECONDS),
+        )
+        .may("replaces", Schema::text().says(replaces))
+        .may(
+            "overlap_seconds",
+            Schema::count()
+                .at_most(OVERLAP_MAX_SECONDS)
+                .says("How long the old key goes on working"),
+        )
+        .open()
+});
+/// What is told of a key.
+pub(super) const TOLD: Shape = Shape::new("KeyTerms", || {
+    agreed()
+        .with("state", Schema::words(["live", "expired", "revoked"]))
+        .with("expires_at", Schema::time().or_null())
+        .with("replaced_by", Schema::text().or_null())
+});
+
+fn agreed() -> Schema {
+    let limits = LIMITS.into_iter();
+    let number = || Schema::count().at_most(NUMBER_MAX).or_null();
+    let (pairs, name, text) = METADATA_MAX;
+    Schema::object()
+        .may(
+            "tier",
+            Schema::text().length(1, NAME_MAX_CHARS as u64).or_null(),
+        )
+        .may(
+            "models",
+            Schema::list(Schema::text())
+                .items(1, MODELS_MAX as u64)
+                .or_null(),
+        )
+        .may(
+            "on_hangup",
+            Schema::text()
+                .or_null()
+                .says("`cancel`, `finish` or `finish-up-to=TOKENS`"),
+        )
+        .may(
+            "limits",
+            limits
+                .fold(Schema::object(), |all, name| all.may(name, number()))
+                .or_null(),
+        )
+        .may(
+            "budget",
+            Schema::object()
+                .with(
+                    "threshold_amount",
+                    Schema::count().at_most(NUMBER_MAX).says("In cents"),
+                )
+                .with("currency", Schema::word("USD"))
+                .with("interval", Schema::words(SPANS.map(|(word, _)| word)))
+                .or_null(),
+        )
+        .may(
+            "allowed_ips",
+            Schema::list(Schema::text())
+                .items(0, NETWORKS_MAX as u64)
+                .or_null(),
+        )
+        .may(
+            "metadata",
+            Schema::map(Schema::text().length(0, text as u64))
+                .or_null()
+                .says(&format!(
+                    "At most {pairs} texts, with names of up to {name} characters"
+                )),
+        )
+}
+
+/// Reads the member of a request that makes a key.
+pub(super) fn read(members: &Members, name: String) -> Result<NewProjectKey, Error> {
+    let Some(weir) = members.object("weir")? else {
+        return Ok(NewProjectKey::named(name));
+    };
+    let terms = Terms {
+        tier: weir
+            .text("tier", 1, NAME_MAX_CHARS)?
+            .map(String::into_boxed_str),
+        limits: limits(&weir)?,
+        budget: budget(&weir)?,
+        allowed_ips: networks(&weir)?,
+        metadata: weir
+            .pairs("metadata", METADATA_MAX)?
+            .unwrap_or_default()
+            .into_iter()
+            .collect(),
+    };
+    Ok(NewProjectKey {
+        name,
+        models: models(&weir)?,
+        on_hangup: match weir.text("on_hangup", 1, NAME_MAX_CHARS)? {
+            None => None,
+            Some(text) => {
+                let wrong =
+                    |_| weir.wrong("on_hangup", "`cancel`, `finish` or `finish-up-to=TOKENS`");
+                Some(text.parse().map_err(wrong)?)
+            }
+        },
+        terms,
+        expires: expiry(&weir)?,
+    })
+}
+
+/// The same where a key may take another's place.
+pub(super) fn read_or_heir(members: &Members, name: String) -> Result<Wanted, Error> {
+    let weir = members.object("weir")?.unwrap_or_default();
+    let overlap = weir.number("overlap_seconds", 0, OVERLAP_MAX_SECONDS)?;
+    let Some(replaces) = weir.text("replaces", 1, NAME_MAX_CHARS)? else {
+        return match overlap {
+            None => Ok(Wanted::New(Box::new(read(members, name)?))),
+            Some(_) => Err(weir.missing("replaces").into()),
+        };
+    };
+    let id =
+        KeyId::of_public(&replaces).ok_or_else(|| weir.wrong("replaces", "the id of a key"))?;
+    for own in [
+        "tier",
+        "models",
+        "on_hangup",
+        "limits",
+        "budget",
+        "allowed_ips",
+        "metadata",
+        "expires_at",
+        "expires_in_seconds",
+    ] {
+        if weir.has(own) {
+            let expected = "left out: a key that replaces another has its terms";
+            return Err(weir.wrong(own, expected).into());
+        }
+    }
+    Ok(Wanted::Heir(id, Duration::from_secs(overlap.unwrap_or(0))))
+}
+
+fn models(weir: &Members) -> Result<ModelRule, Mistake> {
+    let names = weir.texts("models", MODELS_MAX, NAME_MAX_CHARS)?;
+    let Some(names) = names else {
+        return Ok(ModelRule::All);
+    };
+    match !names.is_empty() && names.iter().all(|name| name.matches('*').count() <= 1) {
+        true => Ok(ModelRule::Only(
+            names.into_iter().map(String::into_boxed_str).collect(),
+        )),
+        false => Err(weir.wrong("models", "one name or more, with at most one `*` each")),
+    }
+}
+
+fn limits(weir: &Members) -> Result<KeyLimits, Mistake> {
+    let Some(limits) = weir.object("limits")? else {
+        return Ok(KeyLimits::default());
+    };
+    let [requests, tokens, daily_requests, daily_tokens, at_once] =
+        LIMITS.map(|name| limits.number(name, 0, NUMBER_MAX));
+    Ok(KeyLimits {
+        requests_per_minute: requests?,
+        tokens_per_minute: tokens?,
+        requests_per_day: daily_requests?,
+        tokens_per_day: daily_tokens?,
+        concurrent_requests: at_once?,
+    })
+}
+
+fn budget(weir: &Members) -> Result<Option<Budget>, Mistake> {
+    let Some(budget) = weir.object("budget")? else {
+        return Ok(None);
+    };
+    budget.word("currency", &[("USD", ())])?;
+    let amount = budget.number("threshold_amount", 0, NUMBER_MAX)?;
+    let interval = budget.word("interval", &SPANS)?;
+    Ok(Some(Budget {
+        threshold_amount: budget.required("threshold_amount", amount)?,
+        interval: budget.required("interval", interval)?,
+    }))
+}
+
+fn networks(weir: &Members) -> Result<Vec<Network>, Mistake> {
+    let texts = weir.texts("allowed_ips", NETWORKS_MAX, NAME_MAX_CHARS)?;
+    let networks = texts.unwrap_or_default();
+    let networks: Result<_, _> = networks.iter().map(|text| text.parse()).collect();
+    networks.map_err(|_| weir.wrong("allowed_ips", "addresses, or ranges as 10.1.0.0/16"))
+}
+
+fn expiry(weir: &Members) -> Result<Option<SystemTime>, Mistake> {
+    let now = SystemTime::now();
+    let life = weir.number("expires_in_seconds", 1, LIFE_MAX_SECONDS)?;
+    let seconds = seconds(now);
+    let end = weir.number("expires_at", seconds + 1, seconds + LIFE_MAX_SECONDS)?;
+    match (life, end) {
+        (Some(_), Some(_)) => {
+            Err(weir.wrong("expires_at", "left out where `expires_in_seconds` is given"))
+        }
+        (life, end) => {
+            let end = end.map(|end| UNIX_EPOCH + Duration::from_secs(end));
+            Ok(end.or(life.map(|life| now + Duration::from_secs(life))))
+        }
+    }
+}
+
+/// The member as answers have it.
+pub(super) fn told(key: &Record) -> Value {
+    let Record { models, terms, .. } = key;
+    let models = match models {
+        ModelRule::All => None,
+        ModelRule::Only(names) => Some(names.to_vec()),
+    };
+    let budget = terms.budget.map(|budget| {
+        json!({"threshold_amount": budget.threshold_amount, "currency": "USD", "interval": budget.interval})
+    });
+    let state = match (key.revoked, key.expires) {
+        (Some(_), _) => "revoked",
+        (None, Some(end)) if end <= SystemTime::now() => "expired",
+        _ => "live",
+    };
+    json!({
+        "state": state,
+        "expires_at": key.expires.map(seconds),
+        "replaced_by": key.replaced_by.map(|id| id.public()),
+        "tier": terms.tier,
+        "models": models,
+        "on_hangup": key.on_hangup.map(|policy| policy.to_string()),
+        "limits": terms.limits,
+        "budget": budget,
+        "allowed_ips": terms.allowed_ips,
+        "metadata": terms.metadata,
+    })
+}

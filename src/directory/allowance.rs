@@ -1,0 +1,184 @@
+//! What a project may do, as a request needs it: a value in memory that never changes, replaced as a whole.
+
+use super::alerts::Alert;
+use crate::domain::matches;
+use serde::Serialize;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+/// What all projects may do, and the organization as a whole, at one moment.
+#[derive(Clone, Debug, Default)]
+pub struct Allowances {
+    /// Of all projects together.
+    pub organization: Arc<Allowance>,
+    /// By the project's id; one that is not here has no limits.
+    pub projects: HashMap<Box<str>, Arc<Allowance>>,
+}
+
+/// What a project, or the organization, may do.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Allowance {
+    /// What it may spend in a month, in cents.
+    pub spend_limit: Option<u64>,
+    /// Who is to be told when it has spent how much.
+    pub alerts: Vec<Alert>,
+    /// Which models it may use; none: all.
+    pub models: Option<ModelPermissions>,
+    /// How fast it may use a model, by the model's name.
+    pub rate_limits: BTreeMap<Box<str>, RateLimit>,
+    /// How long what it says may be kept; none: as usual.
+    pub retention: Option<Retention>,
+}
+
+impl Allowances {
+    /// What a project may do.
+    pub fn of(&self, project: &str) -> Option<&Arc<Allowance>> {
+        self.projects.get(project)
+    }
+
+    /// Whether a project may use a model.
+    pub fn allows(&self, project: &str, model: &str) -> bool {
+        let models = self
+            .of(project)
+            .and_then(|allowance| allowance.models.as_ref());
+        models.is_none_or(|models| models.allow(model))
+    }
+
+    /// Whether a project may use some models only.
+    pub fn restricts(&self, project: &str) -> bool {
+        self.of(project)
+            .is_some_and(|allowance| allowance.models.is_some())
+    }
+}
+
+/// Which models a project may use.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ModelPermissions {
+    /// Whether those that are listed are allowed, and no others; otherwise they are denied.
+    pub is_allow_list: bool,
+    /// Names of models; in each one `*` may stand for any text.
+    pub models: Vec<Box<str>>,
+}
+
+impl ModelPermissions {
+    /// Whether a model may be used.
+    pub fn allow(&self, model: &str) -> bool {
+        self.models.iter().any(|name| matches(name, model)) == self.is_allow_list
+    }
+}
+
+/// How fast a project may use a model; none: without limit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct RateLimit {
+    /// Requests a minute.
+    pub max_requests_per_1_minute: Option<u64>,
+    /// Tokens a minute.
+    pub max_tokens_per_1_minute: Option<u64>,
+    /// Images a minute.
+    pub max_images_per_1_minute: Option<u64>,
+    /// Megabytes of audio a minute.
+    pub max_audio_megabytes_per_1_minute: Option<u64>,
+    /// Requests a day.
+    pub max_requests_per_1_day: Option<u64>,
+    /// Input tokens of batches a day.
+    pub batch_1_day_max_input_tokens: Option<u64>,
+}
+
+impl RateLimit {
+    /// The names of its figures: OpenAI's members and the store's columns alike.
+    pub const NAMES: [&str; 6] = [
+        "max_requests_per_1_minute",
+        "max_tokens_per_1_minute",
+        "max_images_per_1_minute",
+        "max_audio_megabytes_per_1_minute",
+        "max_requests_per_1_day",
+        "batch_1_day_max_input_tokens",
+    ];
+
+    /// Its figures in the order of their names.
+    pub fn figures(&self) -> [Option<u64>; 6] {
+        [
+            self.max_requests_per_1_minute,
+            self.max_tokens_per_1_minute,
+            self.max_images_per_1_minute,
+            self.max_audio_megabytes_per_1_minute,
+            self.max_requests_per_1_day,
+            self.batch_1_day_max_input_tokens,
+        ]
+    }
+}
+
+impl From<[Option<u64>; 6]> for RateLimit {
+    fn from([requests, tokens, images, audio, daily, batch]: [Option<u64>; 6]) -> Self {
+        Self {
+            max_requests_per_1_minute: requests,
+            max_tokens_per_1_minute: tokens,
+            max_images_per_1_minute: images,
+            max_audio_megabytes_per_1_minute: audio,
+            max_requests_per_1_day: daily,
+            batch_1_day_max_input_tokens: batch,
+        }
+    }
+}
+
+/// How long what a project says may be kept, in OpenAI's words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Retention {
+    /// A project does as the organization does.
+    OrganizationDefault,
+    /// A project has no rule of its own or of the organization's.
+    None,
+    /// Nothing is kept.
+    ZeroDataRetention,
+    /// Only what an inquiry into abuse needs.
+    ModifiedAbuseMonitoring,
+    /// Nothing is kept, with further safeguards.
+    EnhancedZeroDataRetention,
+    /// Only what an inquiry into abuse needs, with further safeguards.
+    EnhancedModifiedAbuseMonitoring,
+}
+
+impl Retention {
+    /// All of them with OpenAI's words; the first two are for projects only.
+    pub const WORDS: [(&str, Self); 6] = [
+        ("organization_default", Self::OrganizationDefault),
+        ("none", Self::None),
+        ("zero_data_retention", Self::ZeroDataRetention),
+        ("modified_abuse_monitoring", Self::ModifiedAbuseMonitoring),
+        (
+            "enhanced_zero_data_retention",
+            Self::EnhancedZeroDataRetention,
+        ),
+        (
+            "enhanced_modified_abuse_monitoring",
+            Self::EnhancedModifiedAbuseMonitoring,
+        ),
+    ];
+
+    /// OpenAI's word.
+    pub fn as_str(self) -> &'static str {
+        let found = Self::WORDS.iter().find(|(_, retention)| *retention == self);
+        found.map_or("none", |(word, _)| word)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ModelPermissions;
+
+    #[test]
+    fn a_list_allows_what_it_names_or_denies_it() {
+        let mut permissions = ModelPermissions {
+            is_allow_list: true,
+            models: vec!["gpt-5".into(), "o3*".into()],
+        };
+        let allowed = |permissions: &ModelPermissions| {
+            ["gpt-5", "gpt-5-mini", "o3-mini"].map(|model| permissions.allow(model))
+        };
+        assert_eq!(allowed(&permissions), [true, false, true]);
+        permissions.is_allow_list = false;
+        assert_eq!(allowed(&permissions), [false, true, false]);
+        permissions.models.clear();
+        assert_eq!(allowed(&permissions), [true; 3]);
+    }
+}

@@ -1,0 +1,87 @@
+//! What is agreed for a key that OpenAI's API has no words for.
+
+use super::Network;
+use serde::{Deserialize, Serialize};
+use std::{collections::BTreeMap, net::IpAddr};
+
+/// The terms of a key. What is left out does not limit it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Terms {
+    /// The name of the class of service that it belongs to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tier: Option<Box<str>>,
+    /// How fast it may be used.
+    #[serde(skip_serializing_if = "KeyLimits::is_empty")]
+    pub limits: KeyLimits,
+    /// What it may spend.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub budget: Option<Budget>,
+    /// The addresses that it may be used from; from all if there are none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub allowed_ips: Vec<Network>,
+    /// Notes of whoever made it.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub metadata: BTreeMap<String, String>,
+}
+
+/// How fast a key may be used; none: without limit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct KeyLimits {
+    /// Requests a minute.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub requests_per_minute: Option<u64>,
+    /// Tokens a minute.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tokens_per_minute: Option<u64>,
+    /// Requests a day.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub requests_per_day: Option<u64>,
+    /// Tokens a day.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tokens_per_day: Option<u64>,
+    /// Requests at the same time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub concurrent_requests: Option<u64>,
+}
+
+/// What may be spent in a span of time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Budget {
+    /// How much, in cents.
+    pub threshold_amount: u64,
+    /// In which span.
+    pub interval: Span,
+}
+
+/// A span of the calendar, in UTC.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Span {
+    /// A day.
+    Day,
+    /// A month.
+    Month,
+    /// The key's whole life.
+    Life,
+}
+
+impl Terms {
+    /// Whether nothing was agreed.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// Whether the key may be used from `address`.
+    pub fn allows_from(&self, address: IpAddr) -> bool {
+        let mut networks = self.allowed_ips.iter();
+        self.allowed_ips.is_empty() || networks.any(|network| network.contains(address))
+    }
+}
+
+impl KeyLimits {
+    fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
