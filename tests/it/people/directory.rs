@@ -1,7 +1,7 @@
 //! Users, invites and the users of projects, as OpenAI's Administration API has them; and who may do what there.
 
 use super::{PASSWORD, Tokens, chat_as, get_as, login, post, send, user};
-use crate::support::{Gateway, Response};
+use crate::support::{Gateway, Response, until};
 use serde_json::{Value, json};
 
 const BASE: &str = "/v1/organization";
@@ -470,4 +470,124 @@ async fn the_table_of_rights_holds_cell_by_cell() {
             );
         }
     }
+}
+
+#[tokio::test]
+async fn every_change_to_a_user_is_in_the_audit_log_without_a_secret() {
+    let gateway = Gateway::setup().start().await;
+    projects(&gateway, &["proj_a"]).await;
+    let ana = user(&gateway, "ana@example.com", &[]).await;
+    let one = format!("/users/{}", ana.id);
+    let part = format!("/projects/proj_a/users/{}", ana.id);
+    done(&gateway, "POST", &one, Some(json!({"role": "owner"}))).await;
+    let token = login(&gateway, "ana@example.com").await.access;
+    let join = json!({"user_id": ana.id, "role": "member"});
+    let joined = ask(
+        &gateway,
+        &token,
+        "POST",
+        "/projects/proj_a/users",
+        Some(&join),
+    )
+    .await;
+    assert_eq!(joined.status(), 200, "{}", joined.text());
+    done(&gateway, "POST", &part, Some(json!({"role": "owner"}))).await;
+    done(&gateway, "DELETE", &part, None).await;
+    let bob = json!({"email": "bob@example.com", "role": "reader"});
+    let bob = done(&gateway, "POST", "/invites", Some(bob)).await;
+    let secret = bob["weir"]["token"].as_str().unwrap();
+    let body = json!({"token": secret, "password": PASSWORD});
+    Tokens::of(&post(gateway.data, "/auth/accept", &body).await);
+    let cyd = json!({"email": "cyd@example.com", "role": "reader"});
+    let cyd = done(&gateway, "POST", "/invites", Some(cyd)).await;
+    let path = format!("/invites/{}", cyd["id"].as_str().unwrap());
+    done(&gateway, "DELETE", &path, None).await;
+    done(&gateway, "DELETE", &one, None).await;
+
+    let log = done(&gateway, "GET", "/audit_logs?limit=100", None).await;
+    let entries: Vec<&Value> = log["data"].as_array().unwrap().iter().rev().collect();
+    let told = |entry: &&Value| entry["weir"]["event"].as_str().unwrap().to_owned();
+    let told: Vec<String> = entries
+        .iter()
+        .map(told)
+        .filter(|event| event != "project.created")
+        .collect();
+    let expected = [
+        "user.added",
+        "user.updated",
+        "login.succeeded",
+        "project_user.added",
+        "project_user.updated",
+        "project_user.deleted",
+        "invite.sent",
+        "invite.accepted",
+        "user.added",
+        "invite.sent",
+        "invite.deleted",
+        "user.deleted",
+    ];
+    let own: Vec<&str> = told
+        .iter()
+        .map(String::as_str)
+        .filter(|event| !event.contains("api_key"))
+        .collect();
+    assert_eq!(own, expected, "{log}");
+    let by_ana = entries
+        .iter()
+        .find(|entry| entry["weir"]["event"] == "project_user.added")
+        .unwrap();
+    assert_eq!(
+        by_ana["actor"]["session"]["user"]["email"],
+        "ana@example.com"
+    );
+    let updated = entries
+        .iter()
+        .find(|entry| entry["weir"]["event"] == "user.updated")
+        .unwrap();
+    assert_eq!(updated["weir"]["before"]["role"], "reader");
+    assert_eq!(updated["weir"]["after"]["role"], "owner");
+    for hidden in [secret, PASSWORD, "argon2"] {
+        assert!(!log.to_string().contains(hidden), "{hidden}");
+    }
+    let exit = gateway.weir(&["doctor"]).await;
+    assert_eq!(exit.code, Some(0), "{exit:?}");
+}
+
+#[tokio::test]
+async fn a_project_that_is_archived_or_is_not_there_has_no_users() {
+    let gateway = Gateway::setup().start().await;
+    projects(&gateway, &["proj_a"]).await;
+    let ana = user(&gateway, "ana@example.com", &["--project", "proj_a"]).await;
+    let token = login(&gateway, "ana@example.com").await.access;
+    assert_eq!(chat_as(&gateway, &token, &[]).await.status(), 200);
+    done(&gateway, "POST", "/projects/proj_a/archive", None).await;
+    until("the end of the membership", async || {
+        let response = chat_as(&gateway, &token, &[]).await;
+        (response.status() == 400).then_some(())
+    })
+    .await;
+    let named = [("openai-project", "proj_a")];
+    chat_as(&gateway, &token, &named)
+        .await
+        .refused(404, "not_found");
+    let join = json!({"user_id": ana.id, "role": "member"});
+    let refused = ask(
+        &gateway,
+        &gateway.admin,
+        "POST",
+        "/projects/proj_a/users",
+        Some(&join),
+    )
+    .await;
+    refused.refused(400, "project_archived");
+    for (method, path) in [
+        ("POST", "/projects/proj_z/users"),
+        ("GET", "/projects/proj_z/users"),
+    ] {
+        let refused = ask(&gateway, &gateway.admin, method, path, Some(&join)).await;
+        refused.refused(404, "not_found");
+    }
+    let invite = json!({"email": "b@example.com", "role": "reader", "projects": [{"id": "proj_z", "role": "member"}]});
+    let refused = ask(&gateway, &gateway.admin, "POST", "/invites", Some(&invite)).await;
+    refused.refused(404, "not_found");
 }

@@ -24,7 +24,8 @@ def admin(gateway: Gateway) -> Iterator[OpenAI]:
 
 def test_somebody_is_invited_works_in_a_project_and_leaves(gateway: Gateway, admin: OpenAI, conforms):  # noqa: F811
     organization = admin.admin.organization
-    part = {"id": "proj_people", "role": "member"}
+    project = organization.projects.create(name="people").id
+    part = {"id": project, "role": "member"}
     invite = organization.invites.create(email="ana@example.com", role="reader", projects=[part])
     conforms("Invite", json.loads(invite.model_dump_json(exclude_unset=True)))
     assert [one.id for one in organization.invites.list()] == [invite.id]
@@ -41,12 +42,12 @@ def test_somebody_is_invited_works_in_a_project_and_leaves(gateway: Gateway, adm
     conforms("User", json.loads(organization.users.retrieve(user.id).model_dump_json(exclude_unset=True)))
     assert organization.users.update(user.id, role="owner").role == "owner"
     users = organization.projects.users
-    member = users.retrieve(user.id, project_id="proj_people")
+    member = users.retrieve(user.id, project_id=project)
     conforms("ProjectUser", json.loads(member.model_dump_json(exclude_unset=True)))
-    assert users.update(user.id, project_id="proj_people", role="owner").role == "owner"
-    assert [one.id for one in users.list("proj_people")] == [user.id]
-    assert users.delete(user.id, project_id="proj_people").deleted
-    assert users.create("proj_people", user_id=user.id, role="member").role == "member"
+    assert users.update(user.id, project_id=project, role="owner").role == "owner"
+    assert [one.id for one in users.list(project)] == [user.id]
+    assert users.delete(user.id, project_id=project).deleted
+    assert users.create(project, user_id=user.id, role="member").role == "member"
     assert organization.users.delete(user.id).deleted
     with pytest.raises(openai.NotFoundError):
         organization.users.retrieve(user.id)
@@ -60,7 +61,7 @@ def test_what_is_on_the_wire_is_what_the_description_says(gateway: Gateway, conf
         accept = {"token": invite["weir"]["token"], "password": PASSWORD}
         httpx2.post(f"{gateway.control_url}/auth/accept", json=accept).raise_for_status()
         user = client.get("/users", params={"emails[]": "bo@example.com"}).json()["data"][0]
-        project = "/projects/proj_wire/users"
+        project = f"/projects/{client.post('/projects', json={'name': 'wire'}).json()['id']}/users"
         answers = [
             ("Invite", invite),
             ("InviteListResponse", client.get("/invites").json()),
