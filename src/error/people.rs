@@ -9,7 +9,10 @@ impl From<people::Error> for Error {
         match error {
             Of::Email => Self::wrong("email", "an email address of at most 254 bytes"),
             Of::Name => Self::wrong("name", NAME),
-            Of::Password => Self::wrong("password", "a text of 12 to 256 characters"),
+            Of::Password => Self::wrong(
+                "password",
+                "a text of 12 to 256 characters without control characters",
+            ),
             Of::Project | Of::Memberships => {
                 Self::wrong("projects", "at most 1000 ids of 1 to 64 bytes")
             }

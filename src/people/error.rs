@@ -18,7 +18,7 @@ pub enum Error {
     Name,
     /// The password can be guessed, or is a book.
     #[error(
-        "a password has {} to {} characters",
+        "a password has {} to {} characters, none of them control characters",
         password::PASSWORD_CHARS_MIN,
         password::PASSWORD_CHARS_MAX
     )]

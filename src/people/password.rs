@@ -34,8 +34,10 @@ pub struct PasswordHash(Secret);
 impl PasswordHash {
     /// The hash of a new password. Takes a moment; not for a thread that serves.
     pub fn of(password: &Secret) -> Result<Self, Error> {
-        let length = password.expose().chars().count();
-        if !(PASSWORD_CHARS_MIN..=PASSWORD_CHARS_MAX).contains(&length) {
+        let text = password.expose();
+        let fits = (PASSWORD_CHARS_MIN..=PASSWORD_CHARS_MAX).contains(&text.chars().count());
+        // A form or a terminal would not let them type it again.
+        if !fits || text.chars().any(char::is_control) {
             return Err(Error::Password);
         }
         Self::hash(password.expose())

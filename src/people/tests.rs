@@ -249,7 +249,7 @@ fn a_password_is_proven_by_its_hash_alone() {
     );
     assert_ne!(one, two, "salted");
     assert_eq!(format!("{one:?}"), "PasswordHash(..)");
-    for bad in ["", "eleven char", &"x".repeat(257)] {
+    for bad in ["", "eleven char", "twelve\tand more", &"x".repeat(257)] {
         assert!(matches!(hash(bad), Err(Error::Password)), "{bad}");
     }
     assert!(hash("pässwörter ☃").is_ok(), "characters, not bytes");
