@@ -341,6 +341,7 @@ async fn the_table_of_rights_holds_cell_by_cell() {
     const ALL: &[u16] = &[200, 200, 403, 403, 403];
     const SEEN: &[u16] = &[200, 200, 404, 200, 200];
     const LED: &[u16] = &[200, 200, 404, 200, 403];
+    const SET: &[u16] = &[200, 200, 404, 403, 403];
 
     let gateway = Gateway::setup().start().await;
     projects(&gateway, &["proj_a", "proj_b"]).await;
@@ -366,6 +367,10 @@ async fn the_table_of_rights_holds_cell_by_cell() {
     let usage = format!("/usage/completions?start_time={since}");
     let one = format!("/users/{}", other.id);
     let in_project = format!("/projects/proj_a/users/{}", other.id);
+    let alert = json!({
+        "currency": "USD", "interval": "month", "threshold_amount": 100,
+        "notification_channel": {"type": "email", "recipients": ["ops@example.com"]},
+    });
     let cells: Vec<(&str, String, Option<Value>, &[u16])> = vec![
         ("GET", costs.clone(), None, ALL),
         ("GET", usage.clone(), None, ALL),
@@ -388,6 +393,69 @@ async fn the_table_of_rights_holds_cell_by_cell() {
             None,
             &[200, 200, 404, 404, 404],
         ),
+        ("GET", "/projects/proj_a".to_owned(), None, SEEN),
+        (
+            "GET",
+            "/projects/proj_b".to_owned(),
+            None,
+            &[200, 200, 404, 404, 404],
+        ),
+        (
+            "POST",
+            "/projects/proj_a".to_owned(),
+            Some(json!({"name": "a"})),
+            LED,
+        ),
+        (
+            "POST",
+            "/projects".to_owned(),
+            Some(json!({"name": "another"})),
+            ALL,
+        ),
+        ("GET", "/projects/proj_a/api_keys".to_owned(), None, SEEN),
+        (
+            "GET",
+            "/projects/proj_a/service_accounts".to_owned(),
+            None,
+            SEEN,
+        ),
+        (
+            "POST",
+            "/projects/proj_a/service_accounts".to_owned(),
+            Some(json!({"name": "s"})),
+            LED,
+        ),
+        ("GET", "/projects/proj_a/rate_limits".to_owned(), None, SEEN),
+        (
+            "GET",
+            "/projects/proj_a/model_permissions".to_owned(),
+            None,
+            SEEN,
+        ),
+        (
+            "GET",
+            "/projects/proj_a/data_retention".to_owned(),
+            None,
+            SEEN,
+        ),
+        (
+            "POST",
+            "/projects/proj_a/spend_alerts".to_owned(),
+            Some(alert.clone()),
+            SET,
+        ),
+        ("POST", "/spend_alerts".to_owned(), Some(alert), ALL),
+        ("GET", "/data_retention".to_owned(), None, ALL),
+        ("GET", "/admin_api_keys".to_owned(), None, ALL),
+        (
+            "POST",
+            "/admin_api_keys".to_owned(),
+            Some(json!({"name": "k"})),
+            ALL,
+        ),
+        ("GET", "/audit_logs".to_owned(), None, ALL),
+        // Everybody has a list of their own.
+        ("GET", "/projects".to_owned(), None, &[200; 5]),
     ];
     let mut tokens = vec![gateway.admin.clone()];
     for email in [
