@@ -69,8 +69,11 @@ impl Paths {
         }
         if let Some(shape) = about.takes {
             let schema = Schema::named(shape).into_json(&mut self.shapes);
+            // A body that may leave everything out may be left out itself.
+            let members = self.shapes.get(shape.name);
+            let is_required = members.is_some_and(|members| members.get("required").is_some());
             operation["requestBody"] = json!({
-                "required": true, "content": {"application/json": {"schema": schema}},
+                "required": is_required, "content": {"application/json": {"schema": schema}},
             });
         }
         operation
