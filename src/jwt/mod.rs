@@ -9,7 +9,7 @@ mod crypto;
 mod key;
 
 pub use algorithm::Algorithm;
-pub use claims::{Expected, Look, Refused, look, texts};
+pub use claims::{Expected, Look, Refused, has_form, look, texts};
 pub use key::{BadKey, SigningKey, VerifyKey};
 
 /// The longest token that is read. Those of issuers that put every group of a user into it stay below.

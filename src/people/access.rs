@@ -91,6 +91,9 @@ impl People {
 
     fn holder(&self, headers: &HeaderMap, now: SystemTime) -> Result<Holder, Unproven> {
         let credential = auth::credential(headers).map_err(|_| Unproven::NoToken)?;
+        if !jwt::has_form(credential) {
+            return Err(Unproven::NoToken);
+        }
         let trust = self.trust.load();
         let hash = verified::hash(credential);
         let said = match trust.verified.get(&hash, now) {

@@ -53,8 +53,9 @@ pub(super) struct Attempt<'g> {
     address: IpAddr,
     /// None: no email was named.
     account: Option<Box<str>>,
-    /// The address's failures without this one, and with it.
-    failures: [Failures; 2],
+    /// The failures of the address and of the account, each without this one and with it.
+    of_address: [Failures; 2],
+    of_account: Option<[Failures; 2]>,
 }
 
 impl Guard {
@@ -74,15 +75,16 @@ impl Guard {
         if let Some(wait) = waits.into_iter().flatten().max() {
             return Err(wait);
         }
-        let failures = tables.addresses.fail(address, ADDRESS_WAIT_MAX, now);
-        if let Some(account) = account {
-            tables.accounts.fail(account.into(), ACCOUNT_WAIT_MAX, now);
-        }
+        let account: Option<Box<str>> = account.map(Box::from);
+        let accounts = &mut tables.accounts;
+        let fail = |account: &str| accounts.fail(account.into(), ACCOUNT_WAIT_MAX, now);
+        let of_account = account.as_deref().map(fail);
         Ok(Attempt {
             guard: self,
             address,
-            account: account.map(Box::from),
-            failures,
+            account,
+            of_address: tables.addresses.fail(address, ADDRESS_WAIT_MAX, now),
+            of_account,
         })
     }
 
@@ -99,14 +101,16 @@ impl Attempt<'_> {
         if let Some(account) = &self.account {
             tables.accounts.0.remove(account);
         }
-        let [before, after] = self.failures;
-        if let Some(failures) = tables.addresses.0.get_mut(&self.address) {
-            match *failures == after {
-                true => *failures = before,
-                // Others have failed meanwhile, and the wait that they brought stays.
-                false => failures.count = failures.count.saturating_sub(1),
-            }
+        tables.addresses.undo(&self.address, self.of_address);
+    }
+
+    /// Nobody looked at it, for reasons of Weir's own: it counts for nothing.
+    pub(super) fn withdrawn(self) {
+        let mut tables = self.guard.lock();
+        if let (Some(account), Some(failures)) = (&self.account, self.of_account) {
+            tables.accounts.undo(account, failures);
         }
+        tables.addresses.undo(&self.address, self.of_address);
     }
 }
 
@@ -142,6 +146,21 @@ impl<K: Hash + Eq + Clone> Table<K> {
         };
         failures.until = now + wait;
         [before, *failures]
+    }
+
+    /// Takes a failure back.
+    fn undo<Q>(&mut self, key: &Q, [before, after]: [Failures; 2])
+    where
+        K: std::borrow::Borrow<Q>,
+        Q: Hash + Eq + ?Sized,
+    {
+        if let Some(failures) = self.0.get_mut(key) {
+            match *failures == after {
+                true => *failures = before,
+                // Others have failed meanwhile, and the wait that they brought stays.
+                false => failures.count = failures.count.saturating_sub(1),
+            }
+        }
     }
 
     /// Forgets what is over, and if that is nothing, the quarter that is over soonest.
@@ -242,6 +261,18 @@ mod tests {
         guard.enter(HOME, Some("own")).unwrap().succeeded();
         guard.enter(address(2), Some("ana")).unwrap().succeeded();
         assert_eq!(fail(&guard, HOME, "ana"), Ok(()), "one more is free");
+        assert_eq!(fail(&guard, HOME, "ana"), Err(Duration::from_secs(1)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_nobody_looked_at_counts_for_nothing() {
+        let guard = Guard::default();
+        for _ in 0..3 * FREE {
+            guard.enter(HOME, Some("ana")).unwrap().withdrawn();
+        }
+        for _ in 0..=FREE {
+            assert_eq!(fail(&guard, HOME, "ana"), Ok(()));
+        }
         assert_eq!(fail(&guard, HOME, "ana"), Err(Duration::from_secs(1)));
     }
 

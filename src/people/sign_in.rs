@@ -89,7 +89,11 @@ impl People {
             .map_err(SignInError::Slowed)?;
         let found = self.users.password(email).await?;
         let hash = found.as_ref().map(|(_, hash)| hash.clone());
-        let is_proven = self.hasher.check(credentials.password, hash).await?;
+        let checked = self.hasher.check(credentials.password, hash).await;
+        let Ok(is_proven) = checked else {
+            attempt.withdrawn();
+            return Err(SignInError::Busy);
+        };
         let Some((user, hash)) = found.filter(|_| is_proven) else {
             return Err(SignInError::Refused);
         };
