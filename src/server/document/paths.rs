@@ -69,8 +69,10 @@ impl Paths {
         }
         if let Some(shape) = about.takes {
             let schema = Schema::named(shape).into_json(&mut self.shapes);
+            // A body that is left out is an object without members.
+            let needs = self.shapes[shape.name].get("required").is_some();
             operation["requestBody"] = json!({
-                "required": true, "content": {"application/json": {"schema": schema}},
+                "required": needs, "content": {"application/json": {"schema": schema}},
             });
         }
         operation
