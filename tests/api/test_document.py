@@ -36,8 +36,7 @@ def test_it_is_an_openapi_document(document: dict):
 def planes(methods: dict) -> set[str]:
     """The planes that have a path."""
     first = next(iter(methods.values()))
-    servers = first.get("servers", [{"url": "/"}])
-    return {"control" if server["url"] == "/" else "data" for server in servers}
+    return {"control" if server["url"] == "/" else "data" for server in first["servers"]}
 
 
 def hunt(gateway: Gateway, plane: str, paths: set[str], *options: str, config: str = "") -> None:
