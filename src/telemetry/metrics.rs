@@ -1,4 +1,4 @@
-//! Every metric and its labels, in one list. Nothing else in Weir names one.
+//! Every metric and its labels, in one module. Nothing else in Weir names one.
 //!
 //! Labels are bounded: a model is one of the config's names or `other`, and no key, address or request is a label.
 
