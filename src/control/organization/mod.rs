@@ -73,6 +73,11 @@ fn project_of(request: &Request) -> String {
 
 /// The members of a body.
 async fn members(request: &mut Request) -> Result<Members, Error> {
+    if request.is_empty() {
+        return Err(Error::BadRequest(
+            "The request must have a JSON object for its body.",
+        ));
+    }
     Ok(request.object().await?.into())
 }
 

@@ -41,7 +41,7 @@ pub(super) enum Wanted {
 
 /// What is asked for in a request.
 pub(super) const ASKED: Shape = Shape::new("KeyTermsAsked", || {
-    agreed()
+    agreed(Schema::open)
         .may("expires_at", Schema::time())
         .may(
             "expires_in_seconds",
@@ -52,7 +52,7 @@ pub(super) const ASKED: Shape = Shape::new("KeyTermsAsked", || {
 /// The same where a key may take another's place.
 pub(super) const ASKED_OR_HEIR: Shape = Shape::new("KeyTermsAskedOrHeir", || {
     let replaces = "The id of a key whose place the new one takes, with its name and its terms";
-    agreed()
+    agreed(Schema::open)
         .may("expires_at", Schema::time())
         .may(
             "expires_in_seconds",
@@ -69,13 +69,14 @@ pub(super) const ASKED_OR_HEIR: Shape = Shape::new("KeyTermsAskedOrHeir", || {
 });
 /// What is told of a key.
 pub(super) const TOLD: Shape = Shape::new("KeyTerms", || {
-    agreed()
+    agreed(|closed| closed)
         .with("state", Schema::words(["live", "expired", "revoked"]))
         .with("expires_at", Schema::time().or_null())
         .with("replaced_by", Schema::text().or_null())
 });
 
-fn agreed() -> Schema {
+/// The members that requests and answers have alike; `open` says whether objects may have others too, as in requests.
+fn agreed(open: fn(Schema) -> Schema) -> Schema {
     let limits = LIMITS.into_iter();
     let number = || Schema::count().at_most(NUMBER_MAX).or_null();
     let (pairs, name, text) = METADATA_MAX;
@@ -98,21 +99,9 @@ fn agreed() -> Schema {
         )
         .may(
             "limits",
-            limits
-                .fold(Schema::object(), |all, name| all.may(name, number()))
-                .or_null(),
+            open(limits.fold(Schema::object(), |all, name| all.may(name, number()))).or_null(),
         )
-        .may(
-            "budget",
-            Schema::object()
-                .with(
-                    "threshold_amount",
-                    Schema::count().at_most(NUMBER_MAX).says("In cents"),
-                )
-                .with("currency", Schema::word("USD"))
-                .with("interval", Schema::words(SPANS.map(|(word, _)| word)))
-                .or_null(),
-        )
+        .may("budget", open(budget_of()).or_null())
         .may(
             "allowed_ips",
             Schema::list(Schema::text())
@@ -127,6 +116,16 @@ fn agreed() -> Schema {
                     "At most {pairs} texts, with names of up to {name} characters"
                 )),
         )
+}
+
+fn budget_of() -> Schema {
+    Schema::object()
+        .with(
+            "threshold_amount",
+            Schema::count().at_most(NUMBER_MAX).says("In cents"),
+        )
+        .with("currency", Schema::word("USD"))
+        .with("interval", Schema::words(SPANS.map(|(word, _)| word)))
 }
 
 /// Reads the member of a request that makes a key.
@@ -226,7 +225,8 @@ fn budget(weir: &Members) -> Result<Option<Budget>, Mistake> {
     let Some(budget) = weir.object("budget")? else {
         return Ok(None);
     };
-    budget.word("currency", &[("USD", ())])?;
+    let currency = budget.word("currency", &[("USD", ())])?;
+    budget.required("currency", currency)?;
     let amount = budget.number("threshold_amount", 0, NUMBER_MAX)?;
     let interval = budget.word("interval", &SPANS)?;
     Ok(Some(Budget {

@@ -286,7 +286,7 @@ async fn what_openai_has_no_words_for_is_told_as_it_was_asked() {
             "weir.limits.requests_per_minute",
         ),
         (
-            json!({"budget": {"threshold_amount": 1}}),
+            json!({"budget": {"threshold_amount": 1, "currency": "USD"}}),
             "weir.budget.interval",
         ),
         (
