@@ -72,7 +72,7 @@ fn store(dir: &Path) -> Place {
         shown: "the server".to_owned(),
         schema: "weir_bench".to_owned(),
         tls: false,
-        roots: None,
+        authorities: None,
     });
     let clear = |tx: &mut weir::store::Transaction<'_>| tx.run("DROP SCHEMA weir_bench CASCADE");
     let cleared =

@@ -4,6 +4,7 @@
 
 mod chat;
 mod check;
+mod completions;
 mod doctor;
 mod key;
 mod limit;
@@ -63,6 +64,8 @@ enum Action {
     Usage(usage::Options),
     /// Compare the ledger, its sums and the flight table, verify the audit log, and name what differs
     Doctor,
+    /// Print a script that completes commands and flags in a shell
+    Completions(completions::Options),
 }
 
 /// Why a command ended badly.
@@ -99,6 +102,7 @@ pub fn run() -> ExitCode {
         Some(Action::Limit(action)) => limit::run(&flags, action),
         Some(Action::Usage(options)) => usage::run(&flags, &options),
         Some(Action::Doctor) => doctor::run(&flags),
+        Some(Action::Completions(options)) => completions::run(&options),
     };
     match ending {
         Ok(()) => ExitCode::SUCCESS,

@@ -25,12 +25,11 @@ mod values;
 #[cfg(test)]
 mod tests;
 
-pub use authorities::Authorities;
 pub use file::{Flags, Loaded, load, load_store};
 pub use network::Network;
 pub use report::{Problem, Problems};
 
-use crate::domain::{Day, OnHangup, Place, Price, PriceList, Secret, Tier};
+use crate::domain::{Authorities, Day, OnHangup, Place, Price, PriceList, Secret, Tier};
 use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 /// Everything that an operator can set.

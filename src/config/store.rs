@@ -3,7 +3,7 @@
 //! A URL is never quoted, for it may hold a password.
 
 use super::{
-    Store,
+    Store, authorities,
     credential::{Found, fetch},
     environment::Environment,
     read::{At, Section},
@@ -67,14 +67,18 @@ fn parse(at: &At<'_>, url: &str) -> Option<Place> {
     if !is_postgres {
         return at.refuse("expected sqlite:PATH or postgres://USER:PASSWORD@HOST/DATABASE");
     }
-    match server(url) {
-        Ok(server) => Some(Place::Postgres(server)),
-        Err(why) => at.refuse(why),
+    let (mut server, roots) = match server(url) {
+        Ok(found) => found,
+        Err(why) => return at.refuse(why),
+    };
+    if let Some(path) = roots {
+        server.authorities = Some(authorities::read(at, path)?);
     }
+    Some(Place::Postgres(server))
 }
 
-/// What Weir reads of a Postgres URL itself, and the rest for the driver.
-fn server(url: &str) -> Result<Postgres, &'static str> {
+/// What Weir reads of a Postgres URL itself, with the file of authorities that it names, and the rest for the driver.
+fn server(url: &str) -> Result<(Postgres, Option<&str>), &'static str> {
     let (base, parameters) = url.split_once('?').unwrap_or((url, ""));
     let (mut schema, mut tls, mut roots) = (SCHEMA, false, None);
     let mut rest = Vec::new();
@@ -88,7 +92,7 @@ fn server(url: &str) -> Result<Postgres, &'static str> {
                     "sslmode is `disable`, or `verify-full` (also as `require`): TLS to a server that proves who it is",
                 );
             }
-            ("sslrootcert", path) => roots = Some(PathBuf::from(path)),
+            ("sslrootcert", path) => roots = Some(path),
             _ => rest.push(parameter),
         }
     }
@@ -103,6 +107,11 @@ fn server(url: &str) -> Result<Postgres, &'static str> {
     if !is_name(schema) {
         return Err("schema is a name of 1 to 63 lower-case letters, digits and _");
     }
+    if roots.is_some() && !tls {
+        return Err(
+            "sslrootcert is for sslmode=verify-full: without it nobody is asked who they are",
+        );
+    }
     let mode = if tls { "require" } else { "disable" };
     let url = format!(
         "{base}?{}",
@@ -111,13 +120,14 @@ fn server(url: &str) -> Result<Postgres, &'static str> {
     let parsed: tokio_postgres::Config = url
         .parse()
         .map_err(|_| "the URL is not one that Postgres has")?;
-    Ok(Postgres {
+    let server = Postgres {
         shown: shown(&parsed)?,
         url: Secret::new(url),
         schema: schema.to_owned(),
         tls,
-        roots,
-    })
+        authorities: None,
+    };
+    Ok((server, roots))
 }
 
 /// The hosts and the database, without who knocks there.

@@ -2,6 +2,7 @@
 
 mod arrival;
 mod asked;
+mod authorities;
 mod caller;
 mod day;
 mod endpoint;
@@ -20,6 +21,7 @@ mod user;
 
 pub use arrival::Arrival;
 pub use asked::Asked;
+pub use authorities::Authorities;
 pub(crate) use caller::matches;
 pub use caller::{Caller, ModelRule, Owner};
 pub use day::Day;

@@ -1,6 +1,6 @@
 //! Where what must last is kept.
 
-use super::Secret;
+use super::{Authorities, Secret};
 use std::fmt;
 use std::path::PathBuf;
 
@@ -24,8 +24,8 @@ pub struct Postgres {
     pub schema: String,
     /// Whether the server must speak TLS and prove who it is.
     pub tls: bool,
-    /// PEM file of the authorities that may vouch for it, in place of the public ones.
-    pub roots: Option<PathBuf>,
+    /// Who may vouch for it, in place of the public's authorities.
+    pub authorities: Option<Authorities>,
 }
 
 /// Names the place to a person, without a credential.

@@ -1,18 +1,19 @@
-//! Follows one call to its end and settles it once: ledger, metrics, events and the log line.
+//! Follows one call to its end and settles it once.
 
-use super::{Call, Payload, tally::Tally};
+use super::{
+    Call, Payload,
+    account::{Account, Passed},
+    tally::Tally,
+};
 use crate::{
     app::{App, Snapshot},
     config::Upstream,
-    domain::{Arrival, Day, Endpoint, Outcome, Price, Tier, Usage},
+    domain::{Arrival, Day, Endpoint, Outcome, Price, Tier},
     error::Error,
-    events::{CallInfo, End, What},
+    events::{CallInfo, What},
     ledger::{Admission, Answer, Counted, Flight, METADATA_MAX_BYTES, Settlement},
     tap::{Report, Watch},
-    telemetry::{
-        access::Access,
-        metrics::{self, Figures, Labels},
-    },
+    telemetry::metrics,
     wire::{
         answer::{Part, Seen},
         asked::AskedReader,
@@ -282,81 +283,20 @@ impl Meter {
         if settled.unpriced {
             app.metrics.unpriced(&self.label);
         }
-        let usage = seen.usage;
-        if usage.is_some() || self.upstream.is_some() && self.status.is_success() {
-            app.metrics.tokens(&self.label, usage.as_ref());
-        }
-        let used = usage.unwrap_or_default();
-        let nobody = || Arc::from("none");
-        app.metrics.call(
-            Labels {
-                endpoint: self.info.endpoint,
-                model: Arc::clone(&self.label),
-                upstream: self.upstream_name().cloned().unwrap_or_else(nobody),
-                status: self.status.as_u16(),
-                outcome,
-            },
-            &Figures {
-                duration,
-                first: figures.passed.map(|(first, _)| since(first)),
-                generation: figures
-                    .passed
-                    .filter(|_| self.is_stream)
-                    .map(|(first, last)| last - first),
-                chunks: figures.chunks,
-                bytes: figures.bytes,
-                usage: used,
-            },
-        );
-        let end = End {
+        Account {
+            app,
+            arrival: &self.arrival,
+            info: &self.info,
+            label: &self.label,
+            upstream: self.upstream.as_ref().map(|upstream| &upstream.name),
+            status: self.status,
+            is_stream: self.is_stream,
             outcome,
-            status: self.status.as_u16(),
-            chunks: figures.chunks,
-            bytes: figures.bytes,
-            input: used.input,
-            output: used.output,
-        };
-        if self.is_stream {
-            app.events.publish(&self.info, What::StreamCompleted(end));
-        }
-        let good = outcome == Outcome::Completed && self.status.as_u16() < 400;
-        app.events.publish(
-            &self.info,
-            if good {
-                What::RequestCompleted(end)
-            } else {
-                What::RequestFailed(end)
-            },
-        );
-        if app.snapshot.load().config.log.access {
-            self.log(outcome, used, figures, duration);
-        }
-    }
-
-    fn upstream_name(&self) -> Option<&Arc<str>> {
-        self.upstream.as_ref().map(|upstream| &upstream.name)
-    }
-
-    fn log(&self, outcome: Outcome, usage: Usage, figures: &Passed, duration: Duration) {
-        let arrival = &self.arrival;
-        let access = Access {
-            request: &arrival.id,
-            key: arrival.key,
-            client: arrival.client,
-            method: &arrival.method,
-            path: &arrival.path,
-            model: (!self.info.endpoint.is_forwarded()).then_some(&*self.info.model),
-            upstream: self.upstream_name().map(|name| &**name),
-            status: self.status.as_u16(),
-            outcome: outcome.as_str(),
+            usage: seen.usage,
+            passed: figures,
             duration,
-            first: figures
-                .passed
-                .map(|(first, _)| first.saturating_duration_since(arrival.started)),
-            bytes: figures.bytes,
-            usage,
-        };
-        access.write(&self.app.log);
+        }
+        .tell();
     }
 }
 
@@ -390,14 +330,6 @@ fn metadata(call: &Call) -> Option<&str> {
         metrics::metadata_left_out();
     }
     Some(object).filter(|_| fits)
-}
-
-/// What of an answer is known when it is settled.
-#[derive(Default)]
-struct Passed {
-    chunks: u64,
-    bytes: u64,
-    passed: Option<(Instant, Instant)>,
 }
 
 impl Watch for Meter {

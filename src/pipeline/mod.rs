@@ -1,5 +1,6 @@
 //! The life of a call, from a request that is authenticated and read to a body that is metered to its end.
 
+mod account;
 mod call;
 mod dispatch;
 mod early;

@@ -1,10 +1,10 @@
 //! Every URL of the data plane, one match.
 
+use super::control;
 use crate::{
     api::{Request, forward, generate, models, usage},
     app::Worker,
     body::{self, Body},
-    control::health,
     domain::{Arrival, Endpoint},
     error::Error,
     wire::about::About,
@@ -15,9 +15,8 @@ use std::sync::Arc;
 const GET: &[Method] = &[Method::GET, Method::HEAD, Method::OPTIONS];
 const POST: &[Method] = &[Method::POST, Method::OPTIONS];
 
-/// What the data plane answers itself, for the document of the API: the arms below that pass nothing on.
+/// What the data plane alone answers itself, for the document of the API: the arms below that pass nothing on.
 pub(super) static OWN: &[(Method, &str, About)] = &[
-    (Method::GET, "/healthz", health::HEALTHZ_ABOUT),
     (Method::GET, "/v1/models", models::LIST),
     (Method::GET, "/v1/models/{model}", models::RETRIEVE),
     (Method::GET, "/v1/usage", usage::OWN),
@@ -56,16 +55,19 @@ pub(super) async fn route(
             Box::pin(usage::own(worker, request, arrival)).await
         }
         ("/v1/usage", _) => allow_only(GET, &method),
-        ("/healthz", &Method::GET | &Method::HEAD) => Ok(health::healthz()),
-        ("/healthz", _) => allow_only(GET, &method),
-        (path, _) => match path.strip_prefix("/v1/models/") {
-            Some(name) if matches!(method, Method::GET | Method::HEAD) => {
-                let name = name.to_owned();
-                Box::pin(models::retrieve(worker, &name, request, arrival)).await
+        (path, _) => {
+            if let Some(found) = control::find(control::ON_BOTH, path) {
+                return Box::pin(control::answer(found, &worker.app, request, arrival)).await;
             }
-            Some(_) if method != Method::DELETE => allow_only(GET, &method),
-            _ => Box::pin(forward::pass(worker, request, arrival)).await,
-        },
+            match path.strip_prefix("/v1/models/") {
+                Some(name) if matches!(method, Method::GET | Method::HEAD) => {
+                    let name = name.to_owned();
+                    Box::pin(models::retrieve(worker, &name, request, arrival)).await
+                }
+                Some(_) if method != Method::DELETE => allow_only(GET, &method),
+                _ => Box::pin(forward::pass(worker, request, arrival)).await,
+            }
+        }
     }
 }
 

@@ -51,7 +51,7 @@ impl Fixture {
             shown: "the test server".to_owned(),
             schema: format!("test_{}_{number}", std::process::id()),
             tls: false,
-            roots: None,
+            authorities: None,
         };
         let place = Place::Postgres(server);
         drop_schema(&place);

@@ -65,14 +65,6 @@ pub enum Error {
     /// The server cannot be reached, or does not let Weir in.
     #[error("cannot connect")]
     Connect(#[source] Box<Error>),
-    /// The authorities that vouch for the server cannot be read.
-    #[error("{} is no usable PEM file", path.display())]
-    Roots {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with it.
-        source: Box<dyn std::error::Error + Send + Sync>,
-    },
     /// A later Weir has used this store.
     #[error("{place} has version {found} and this weir knows up to {known}: use a newer weir")]
     Newer {

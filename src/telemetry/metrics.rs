@@ -1,16 +1,18 @@
-//! Every metric and its labels, in one list. Nothing else in Weir names one.
+//! Every metric and its labels, in one module. Nothing else in Weir names one.
 //!
 //! Labels are bounded: a model is one of the config's names or `other`, and no key, address or request is a label.
 
-use crate::domain::{Endpoint, Outcome, Usage};
+mod calls;
+
+pub use calls::{Figures, Labels};
+
+use crate::domain::Usage;
+use calls::{CallMetrics, Known, TokenMetrics, series};
 use metrics::{
-    Counter, Gauge, Histogram, Unit, counter, describe_counter, describe_gauge, describe_histogram,
-    gauge, histogram,
+    Counter, Gauge, Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge,
 };
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use std::{
-    collections::HashMap,
-    hash::Hash,
     sync::{Arc, RwLock},
     time::Duration,
 };
@@ -75,53 +77,6 @@ pub struct Metrics {
     pub body_memory: Gauge,
 }
 
-/// What a finished call is counted under.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Labels {
-    /// What was asked.
-    pub endpoint: Endpoint,
-    /// The model's name in the config, or `other`.
-    pub model: Arc<str>,
-    /// Who answered, or nobody.
-    pub upstream: Arc<str>,
-    /// The status that the client got.
-    pub status: u16,
-    /// How it ended.
-    pub outcome: Outcome,
-}
-
-/// A finished call in figures.
-#[derive(Clone, Copy, Debug)]
-pub struct Figures {
-    /// From its first byte to its last.
-    pub duration: Duration,
-    /// To the first piece of the answer.
-    pub first: Option<Duration>,
-    /// From the first piece to the last.
-    pub generation: Option<Duration>,
-    /// Pieces of the answer.
-    pub chunks: u64,
-    /// Bytes of the answer.
-    pub bytes: u64,
-    /// What it used.
-    pub usage: Usage,
-}
-
-/// Handles to series by their labels, which are the config's words, so that a quick hash will do.
-type Known<K, S> = RwLock<HashMap<K, Arc<S>, foldhash::fast::RandomState>>;
-
-/// Handles to the series of one set of labels, so that a call pays for no look-up by name.
-struct CallMetrics {
-    requests: Counter,
-    duration: Histogram,
-    first: Histogram,
-    per_token: Histogram,
-    input: Histogram,
-    output: Histogram,
-    chunks: Counter,
-    bytes: Counter,
-}
-
 /// Installs the recorder; call once in a process.
 pub fn install() -> Result<Metrics, metrics_exporter_prometheus::BuildError> {
     let mut builder = PrometheusBuilder::new();
@@ -163,112 +118,18 @@ impl Metrics {
 
     /// Counts a finished call.
     pub fn call(&self, labels: Labels, figures: &Figures) {
-        let series = self.series(labels);
-        series.requests.increment(1);
-        series.duration.record(figures.duration.as_secs_f64());
-        series.chunks.increment(figures.chunks);
-        series.bytes.increment(figures.bytes);
-        if let Some(first) = figures.first {
-            series.first.record(first.as_secs_f64());
-        }
-        let tokens = figures.usage.output.unwrap_or(figures.chunks);
-        if let Some(generation) = figures.generation
-            && tokens > 1
-        {
-            series
-                .per_token
-                .record(generation.as_secs_f64() / (tokens - 1) as f64);
-        }
-        if let Some(input) = figures.usage.input {
-            series.input.record(input as f64);
-        }
-        if let Some(output) = figures.usage.output {
-            series.output.record(output as f64);
-        }
+        series(&self.calls, labels, CallMetrics::new).count(figures);
     }
 
     /// Counts what a call used, if its provider said.
     pub fn tokens(&self, model: &Arc<str>, usage: Option<&Usage>) {
-        let series = series(&self.tokens, model.clone(), TokenMetrics::new);
-        let Some(usage) = usage else {
-            return series.without_usage.increment(1);
-        };
-        let parts = [usage.input, usage.output, usage.cached, usage.reasoning];
-        for (counter, tokens) in series.kinds.iter().zip(parts) {
-            counter.increment(tokens.unwrap_or(0));
-        }
+        series(&self.tokens, model.clone(), TokenMetrics::new).count(usage);
     }
 
     /// Counts a call that used something whose price nobody knows.
     pub fn unpriced(&self, model: &Arc<str>) {
         let make = |model: &Arc<str>| counter!("weir_unpriced_requests_total", "model" => model.to_string());
         series(&self.unpriced, Arc::clone(model), make).increment(1);
-    }
-
-    fn series(&self, labels: Labels) -> Arc<CallMetrics> {
-        series(&self.calls, labels, CallMetrics::new)
-    }
-}
-
-/// The series under `labels`, made at their first use.
-fn series<K: Eq + Hash, S>(known: &Known<K, S>, labels: K, make: impl Fn(&K) -> S) -> Arc<S> {
-    let found = known
-        .read()
-        .expect("nothing panics while it is held")
-        .get(&labels)
-        .cloned();
-    found.unwrap_or_else(|| {
-        let made = Arc::new(make(&labels));
-        known
-            .write()
-            .expect("nothing panics while it is held")
-            .entry(labels)
-            .or_insert(made)
-            .clone()
-    })
-}
-
-/// What the ledger holds, in sum.
-struct TokenMetrics {
-    kinds: [Counter; 4],
-    without_usage: Counter,
-}
-
-impl TokenMetrics {
-    fn new(model: &Arc<str>) -> Self {
-        let kind = |kind: &'static str| counter!("weir_tokens_total", "model" => model.to_string(), "kind" => kind);
-        Self {
-            kinds: ["input", "output", "cached", "reasoning"].map(kind),
-            without_usage: counter!("weir_without_usage_total", "model" => model.to_string()),
-        }
-    }
-}
-
-impl CallMetrics {
-    fn new(labels: &Labels) -> Self {
-        let (endpoint, operation) = (labels.endpoint.as_str(), labels.endpoint.operation());
-        let (model, upstream) = (labels.model.to_string(), labels.upstream.to_string());
-        let gen_ai = [
-            ("gen_ai_operation_name", operation.to_owned()),
-            ("gen_ai_request_model", model.clone()),
-            ("gen_ai_provider_name", upstream.clone()),
-        ];
-        let tokens = |kind: &str| {
-            let mut all = gen_ai.to_vec();
-            all.push(("gen_ai_token_type", kind.to_owned()));
-            histogram!(TOKEN_USAGE, &all)
-        };
-        Self {
-            requests: counter!("weir_requests_total", "endpoint" => endpoint, "model" => model.clone(),
-                "upstream" => upstream.clone(), "status" => labels.status.to_string(), "outcome" => labels.outcome.as_str()),
-            duration: histogram!(DURATION, &gen_ai),
-            first: histogram!(FIRST_TOKEN, &gen_ai),
-            per_token: histogram!(PER_TOKEN, &gen_ai),
-            input: tokens("input"),
-            output: tokens("output"),
-            chunks: counter!("weir_chunks_total", "endpoint" => endpoint, "model" => model.clone(), "upstream" => upstream.clone()),
-            bytes: counter!("weir_answer_bytes_total", "endpoint" => endpoint, "model" => model, "upstream" => upstream),
-        }
     }
 }
 

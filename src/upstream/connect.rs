@@ -1,11 +1,7 @@
 //! Opening connections: TCP without delay, TLS with the public roots or an upstream's own, HTTP/2 where the upstream offers it.
 
 use super::Outgoing;
-use crate::{
-    body,
-    config::{Authorities, Upstream},
-    tasks,
-};
+use crate::{body, config::Upstream, domain::Authorities, tasks};
 use http::{Uri, uri::Scheme};
 use hyper::{
     client::conn::{http1, http2},
@@ -16,7 +12,6 @@ use hyper_util::{
     client::legacy::connect::{Connection, HttpConnector},
     rt::{TokioExecutor, TokioTimer},
 };
-use rustls::RootCertStore;
 use std::{
     pin::Pin,
     sync::OnceLock,
@@ -49,8 +44,12 @@ impl Connector {
         plain.set_nodelay(true);
         plain.enforce_http(false);
         plain.set_keepalive(Some(KEEPALIVE));
+        let tls = match authorities {
+            None => public().clone(),
+            own => Authorities::client(own),
+        };
         let tls = HttpsConnectorBuilder::new()
-            .with_tls_config(authorities.map_or_else(|| public().clone(), |own| tls(own.roots())))
+            .with_tls_config(tls)
             .https_only()
             .enable_all_versions()
             .wrap_connector(plain.clone());
@@ -124,19 +123,7 @@ impl<C: Future<Output = hyper::Result<()>> + Unpin> Future for Driven<C> {
 /// What all upstreams share that have public certificates.
 fn public() -> &'static rustls::ClientConfig {
     static PUBLIC: OnceLock<rustls::ClientConfig> = OnceLock::new();
-    PUBLIC.get_or_init(|| {
-        tls(RootCertStore {
-            roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
-        })
-    })
-}
-
-fn tls(roots: RootCertStore) -> rustls::ClientConfig {
-    rustls::ClientConfig::builder_with_provider(rustls::crypto::ring::default_provider().into())
-        .with_safe_default_protocol_versions()
-        .expect("the provider supports the default versions")
-        .with_root_certificates(roots)
-        .with_no_client_auth()
+    PUBLIC.get_or_init(|| Authorities::client(None))
 }
 
 /// Whether a connection to the upstream can be opened now.

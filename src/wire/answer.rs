@@ -3,6 +3,7 @@
 //! Reads chat completions, completions, embeddings and responses, whole or as events, beside the bytes as they pass.
 //! What it does not know it skips; what is not JSON it leaves unread.
 
+mod field;
 mod texts;
 mod walk;
 

@@ -32,10 +32,16 @@ def test_it_is_an_openapi_document(document: dict):
     validate(document)
 
 
+def planes(methods: dict) -> set[str]:
+    """The planes that have a path."""
+    first = next(iter(methods.values()))
+    servers = first.get("servers", [{"url": "/"}])
+    return {"control" if server["url"] == "/" else "data" for server in servers}
+
+
 @pytest.mark.parametrize("plane", ["control", "data"])
 def test_nothing_is_answered_that_is_not_promised(gateway: Gateway, document: dict, plane: str):
-    elsewhere = {path for path, methods in document["paths"].items() if any("servers" in one for one in methods.values())}
-    here = elsewhere if plane == "data" else set(document["paths"]) - elsewhere
+    here = {path for path, methods in document["paths"].items() if plane in planes(methods)}
     assert here
     base = gateway.control_url if plane == "control" else gateway.url.removesuffix("/v1")
     key = gateway.admin_key if plane == "control" else gateway.key

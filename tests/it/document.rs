@@ -12,8 +12,16 @@ struct Operation {
 }
 
 impl Operation {
-    fn is_of_data_plane(&self) -> bool {
-        self.says.get("servers").is_some()
+    /// The listeners that have it.
+    fn places(&self, gateway: &Gateway) -> Vec<SocketAddr> {
+        let Some(servers) = self.says["servers"].as_array() else {
+            return vec![gateway.control];
+        };
+        let place = |server: &Value| match server["url"].as_str() {
+            Some("/") => gateway.control,
+            _ => gateway.data,
+        };
+        servers.iter().map(place).collect()
     }
 
     fn needs(&self, scheme: &str) -> bool {
@@ -127,11 +135,12 @@ async fn every_operation_answers_as_the_document_says() {
     let document = document(&gateway).await;
     let operations = operations(&document);
     assert!(operations.len() > 15);
-    for operation in operations {
-        let at = match operation.is_of_data_plane() {
-            true => gateway.data,
-            false => gateway.control,
-        };
+    for (operation, at) in operations.iter().flat_map(|operation| {
+        operation
+            .places(&gateway)
+            .into_iter()
+            .map(move |at| (operation, at))
+    }) {
         let key = match operation.needs("apiKey") {
             true => &gateway.key,
             false => &gateway.admin,

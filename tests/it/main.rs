@@ -13,6 +13,7 @@
 mod architecture;
 mod charges;
 mod chat;
+mod completions;
 mod config;
 mod control;
 mod counting;
@@ -29,6 +30,7 @@ mod protocol;
 mod requests;
 mod shutdown;
 mod simulator;
+mod store_tls;
 mod streaming;
 mod support;
 mod tls;

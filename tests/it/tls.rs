@@ -9,7 +9,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 
 /// A certificate for this machine, in `dir`; it vouches for itself.
-fn certify(dir: &Path) -> rcgen::CertifiedKey<rcgen::KeyPair> {
+pub fn certify(dir: &Path) -> rcgen::CertifiedKey<rcgen::KeyPair> {
     let names = ["127.0.0.1".to_owned(), "localhost".to_owned()];
     let made = rcgen::generate_simple_self_signed(names).unwrap();
     std::fs::write(dir.join("key.pem"), made.signing_key.serialize_pem()).unwrap();
@@ -17,19 +17,24 @@ fn certify(dir: &Path) -> rcgen::CertifiedKey<rcgen::KeyPair> {
     made
 }
 
+/// How a server speaks that shows this certificate.
+pub fn server_config(shown: &rcgen::CertifiedKey<rcgen::KeyPair>) -> rustls::ServerConfig {
+    let key = PrivateKeyDer::try_from(shown.signing_key.serialize_der()).unwrap();
+    let provider = rustls::crypto::ring::default_provider();
+    rustls::ServerConfig::builder_with_provider(provider.into())
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![shown.cert.der().clone()], key)
+        .unwrap()
+}
+
 /// Speaks TLS and HTTP/1.1 in front of an upstream.
 async fn before(
     upstream: &FakeUpstream,
     shown: &rcgen::CertifiedKey<rcgen::KeyPair>,
 ) -> SocketAddr {
-    let key = PrivateKeyDer::try_from(shown.signing_key.serialize_der()).unwrap();
-    let provider = rustls::crypto::ring::default_provider();
-    let mut config = rustls::ServerConfig::builder_with_provider(provider.into())
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(vec![shown.cert.der().clone()], key)
-        .unwrap();
+    let mut config = server_config(shown);
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     let acceptor = TlsAcceptor::from(Arc::new(config));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

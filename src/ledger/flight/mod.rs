@@ -4,6 +4,7 @@
 //! and without a system call.
 
 mod map;
+mod reading;
 mod section;
 mod slot;
 mod stack;

@@ -6,12 +6,12 @@
 
 use super::{
     map::{HALF_BYTES, NOTE_BYTES},
-    section::{Draft, Fields, PREFIX, Section, Torn},
+    section::{Draft, PREFIX, Section, Torn},
 };
 use crate::{
-    domain::{Asked, Endpoint, KeyId, NanoDollars, Outcome, Owner, Price, Usage},
+    domain::{Asked, Endpoint, NanoDollars, Outcome, Owner, Price, Usage},
     ledger::entry::{
-        Admission, Answer, Counts, Entry, EntryId, METADATA_MAX_BYTES, Settled, Settlement, Source,
+        Admission, Answer, Counts, EntryId, METADATA_MAX_BYTES, Settled, Settlement, Source,
         Tokens, charge, judge, sane_quantity,
     },
 };
@@ -35,11 +35,11 @@ const LAST_US: usize = 5;
 const TOUCHED: usize = 6;
 /// Tokens of the answer so far and whether they are exact, one bit, both one up; zero for nothing counted.
 const TOKENS: usize = 7;
-const ADMISSION: Range<usize> = 8..65;
-const ANSWER: Range<usize> = 65..HALF_WORDS;
+pub(super) const ADMISSION: Range<usize> = 8..65;
+pub(super) const ANSWER: Range<usize> = 65..HALF_WORDS;
 // As if the tail were behind the head.
-const ASKED: Range<usize> = HALF_WORDS..HALF_WORDS + 24;
-const SETTLEMENT: Range<usize> = ASKED.end..2 * HALF_WORDS - 1;
+pub(super) const ASKED: Range<usize> = HALF_WORDS..HALF_WORDS + 24;
+pub(super) const SETTLEMENT: Range<usize> = ASKED.end..2 * HALF_WORDS - 1;
 /// Means nothing either.
 const TAIL_TOUCHED: usize = HALF_WORDS - 1;
 /// Where the note would be if it were in the slot: it is a section too.
@@ -280,71 +280,6 @@ impl<'a> Slot<'a> {
         cost
     }
 
-    /// The entry of a call that is settled.
-    pub(super) fn entry(self) -> Result<Entry, Torn> {
-        let admission = self.admission()?;
-        let asked = self.asked();
-        let answer = self.answered()?;
-        let content = self.section(SETTLEMENT).read()?.ok_or(Torn)?;
-        let mut fields = Fields(&content);
-        let usage = Usage {
-            input: fields.option()?,
-            cached: fields.option()?,
-            cache_write: fields.option()?,
-            output: fields.option()?,
-            reasoning: fields.option()?,
-            audio_input: fields.option()?,
-            audio_output: fields.option()?,
-        };
-        let first_us = fields.option()?;
-        let status = fields.option()?.map(|status| status as u16);
-        let quantity = fields.option()?;
-        let cost = fields.option()?.map(|nanos| NanoDollars::new(nanos.into()));
-        let duration_us = fields.word()?;
-        let attempts = fields.word()? as u32;
-        let outcome = *Outcome::ALL.get(usize::from(fields.byte()?)).ok_or(Torn)?;
-        let source = match fields.byte()? {
-            NONE => None,
-            code => Some(*Source::ALL.get(usize::from(code)).ok_or(Torn)?),
-        };
-        let served_model = fields.maybe()?;
-        let finish_reason = fields.maybe()?;
-        let price = fields.maybe()?;
-        let metadata = admission.has_note.then(|| self.metadata()).flatten();
-        let stream = answer
-            .as_ref()
-            .map_or(admission.stream, |answer| answer.stream);
-        let answer = answer.unwrap_or_default();
-        Ok(Entry {
-            id: admission.id,
-            started: admission.started,
-            request: admission.request,
-            key: admission.key,
-            project: admission.project,
-            user: admission.user,
-            endpoint: admission.endpoint,
-            model: asked.model.map_or(admission.model, String::from),
-            served_model,
-            provider: answer.provider,
-            upstream: answer.upstream,
-            stream,
-            usage,
-            source,
-            quantity,
-            image_size: asked.image_size.map(String::from),
-            cost,
-            price,
-            first_us,
-            duration_us,
-            attempts,
-            outcome,
-            status,
-            finish_reason,
-            upstream_request: answer.upstream_request,
-            metadata,
-        })
-    }
-
     /// Gives the slot back, once its call is where it lasts.
     pub(super) fn free(self) {
         self.set(State::Free);
@@ -379,61 +314,7 @@ impl<'a> Slot<'a> {
         }
     }
 
-    pub(super) fn admission(self) -> Result<Admitted, Torn> {
-        let content = self.section(ADMISSION).read()?.ok_or(Torn)?;
-        let mut fields = Fields(&content);
-        Ok(Admitted {
-            id: EntryId(fields.array()?),
-            started: fields.word()?,
-            key: KeyId::parse(&fields.array::<{ KeyId::LEN }>()?).ok_or(Torn)?,
-            endpoint: *Endpoint::ALL.get(usize::from(fields.byte()?)).ok_or(Torn)?,
-            stream: fields.byte()? == 1,
-            has_note: fields.byte()? == 1,
-            request: fields.text()?,
-            model: fields.text()?,
-            project: fields.maybe()?,
-            user: fields.maybe()?,
-        })
-    }
-
-    /// What became known of the request as it passed; nothing, for most.
-    ///
-    /// It is written more than once. Where a process died over it, the rest of the entry is good without it.
-    pub(super) fn asked(self) -> Asked {
-        let read = || {
-            let content = self.section(ASKED).read()?.ok_or(Torn)?;
-            let mut fields = Fields(&content);
-            Ok::<_, Torn>(Asked {
-                model: fields.maybe()?.map(String::into_boxed_str),
-                image_size: fields.maybe()?.map(String::into_boxed_str),
-                characters: fields.option()?,
-            })
-        };
-        read().unwrap_or_default()
-    }
-
-    pub(super) fn answered(self) -> Result<Option<Answered>, Torn> {
-        let Some(content) = self.section(ANSWER).read()? else {
-            return Ok(None);
-        };
-        let mut fields = Fields(&content);
-        Ok(Some(Answered {
-            status: fields.word()? as u16,
-            stream: fields.byte()? == 1,
-            upstream: fields.maybe()?,
-            provider: fields.maybe()?,
-            upstream_request: fields.maybe()?,
-            price: fields.maybe()?,
-        }))
-    }
-
-    /// The client's metadata. It is no figure: where it was torn, the rest of the entry is good without it.
-    fn metadata(self) -> Option<String> {
-        let content = self.note().read().ok().flatten()?;
-        String::from_utf8(content).ok()
-    }
-
-    fn section(self, place: Range<usize>) -> Section<'a> {
+    pub(super) fn section(self, place: Range<usize>) -> Section<'a> {
         let start = place.start;
         let words = match start.checked_sub(HALF_WORDS) {
             None => &self.head[place],
@@ -442,12 +323,13 @@ impl<'a> Slot<'a> {
         Section::new(words, self.sequence(), start)
     }
 
-    fn note(self) -> Section<'a> {
+    pub(super) fn note(self) -> Section<'a> {
         Section::new(self.note, self.sequence(), NOTE)
     }
 }
 
-const NONE: u8 = u8::MAX;
+/// The code of a source that is none.
+pub(super) const NONE: u8 = u8::MAX;
 
 fn code<T: PartialEq>(all: &[T], value: T) -> u8 {
     let place = all.iter().position(|other| *other == value);
@@ -472,27 +354,4 @@ impl Figures {
     fn is_anything(self) -> bool {
         self.source.is_some() || self.quantity.is_some()
     }
-}
-
-pub(super) struct Admitted {
-    id: EntryId,
-    started: u64,
-    key: KeyId,
-    pub(super) endpoint: Endpoint,
-    stream: bool,
-    has_note: bool,
-    request: String,
-    model: String,
-    project: Option<String>,
-    user: Option<String>,
-}
-
-#[derive(Default)]
-pub(super) struct Answered {
-    pub(super) status: u16,
-    pub(super) stream: bool,
-    upstream: Option<String>,
-    provider: Option<String>,
-    upstream_request: Option<String>,
-    price: Option<String>,
 }

@@ -3,7 +3,10 @@
 use crate::{
     body::Body,
     control::{Operation, json},
-    server::{control, data},
+    server::{
+        control::{self, Row},
+        data,
+    },
     wire::{
         about::{About, Content, Credential},
         schema::{Schema, Shape},
@@ -42,19 +45,22 @@ const SHAPE: Shape = Shape::new("Info", || {
 });
 
 fn info() -> Response<Body> {
-    let own = data::OWN
-        .iter()
-        .map(|(method, at, _)| format!("{method} {at}"));
-    let passed_on = PASSED_ON.iter().map(|url| (*url).to_owned());
-    let control = control::TABLE.iter();
-    let control = control.map(|(method, at, _)| format!("{method} {at}"));
+    let urls = |table: &[Row]| -> Vec<String> {
+        let rows = table.iter();
+        rows.map(|(method, at, _)| format!("{method} {at}"))
+            .collect()
+    };
+    let own = data::OWN.iter();
+    let own: Vec<String> = own
+        .map(|(method, at, _)| format!("{method} {at}"))
+        .collect();
+    let passed_on = PASSED_ON.map(str::to_owned).to_vec();
+    let data = [own, urls(control::ON_BOTH), passed_on].concat();
+    let control = [urls(control::TABLE), urls(control::ON_BOTH)].concat();
     json(&json!({
         "name": "weir",
         "version": env!("CARGO_PKG_VERSION"),
         "features": ["chat", "completions", "embeddings", "models", "forwarding", "usage", "streaming", "simulator", "tls", "http2"],
-        "endpoints": {
-            "data": own.chain(passed_on).collect::<Vec<_>>(),
-            "control": control.collect::<Vec<_>>(),
-        },
+        "endpoints": {"data": data, "control": control},
     }))
 }

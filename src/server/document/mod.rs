@@ -71,19 +71,29 @@ fn data_plane(config: &Config) -> String {
 }
 
 fn build(data_plane: &str) -> Value {
-    let mut paths = Paths::default();
-    for (method, template, operation) in control::TABLE {
-        paths.add(method, template, &operation.about);
-    }
-    let data = json!([{
+    let control =
+        json!({"url": "/", "description": "The control plane, which serves this document"});
+    let data = json!({
         "url": "{data_plane}",
         "description": "The data plane",
         "variables": {"data_plane": {
             "default": data_plane, "description": "Where clients reach it: behind a proxy somewhere else",
         }},
-    }]);
+    });
+    let mut paths = Paths::default();
+    for (method, template, operation) in control::TABLE {
+        paths.add(method, template, &operation.about, None);
+    }
+    for (method, template, operation) in control::ON_BOTH {
+        paths.add(
+            method,
+            template,
+            &operation.about,
+            Some(json!([control, data])),
+        );
+    }
     for (method, template, about) in data::OWN {
-        paths.add_elsewhere(method, template, about, &data);
+        paths.add(method, template, about, Some(json!([data])));
     }
     let (paths, schemas) = paths.into_json();
     json!({
@@ -94,7 +104,7 @@ fn build(data_plane: &str) -> Value {
             "description": ABOUT,
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
-        "servers": [{"url": "/", "description": "The control plane, which serves this document"}],
+        "servers": [control],
         "paths": paths,
         "components": {
             "schemas": schemas,
@@ -130,7 +140,8 @@ mod tests {
                 described.insert((method.to_ascii_uppercase(), path.clone()));
             }
         }
-        let control = control::TABLE.iter().map(|(method, at, _)| (method, at));
+        let control = control::TABLE.iter().chain(control::ON_BOTH);
+        let control = control.map(|(method, at, _)| (method, at));
         let own = data::OWN.iter().map(|(method, at, _)| (method, at));
         let served: BTreeSet<_> = control
             .chain(own)

@@ -23,28 +23,20 @@ pub(super) struct Paths {
 }
 
 impl Paths {
-    /// Adds an operation of the control plane.
-    pub(super) fn add(&mut self, method: &Method, template: &str, about: &About) {
-        let operation = self.operation(method, template, about);
-        let path = self.paths.entry(template).or_insert_with(|| json!({}));
-        path[method.as_str().to_ascii_lowercase()] = operation;
-    }
-
-    /// Adds one that only `servers` have. One that the control plane has too is left as it is.
-    pub(super) fn add_elsewhere(
+    /// Adds an operation, which other servers have than the document says for all, if it is told which.
+    pub(super) fn add(
         &mut self,
         method: &Method,
         template: &str,
         about: &About,
-        servers: &Value,
+        servers: Option<Value>,
     ) {
-        let name = method.as_str().to_ascii_lowercase();
-        let known = self.paths.get(template);
-        if known.is_some_and(|path| path.get(&name).is_some()) {
-            return;
+        let mut operation = self.operation(method, template, about);
+        if let Some(servers) = servers {
+            operation["servers"] = servers;
         }
-        self.add(method, template, about);
-        self.paths[template][name]["servers"] = servers.clone();
+        let path = self.paths.entry(template).or_insert_with(|| json!({}));
+        path[method.as_str().to_ascii_lowercase()] = operation;
     }
 
     /// The paths, and the schemas by name.

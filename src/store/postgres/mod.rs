@@ -54,7 +54,7 @@ impl Connection {
         }
         Ok(Self {
             runtime: Some(runtime.map_err(Error::Thread)?),
-            tls: tls::Connector::new(server)?,
+            tls: tls::Connector::new(server),
             config,
             schema: server.schema.clone(),
             patience,

@@ -129,7 +129,7 @@ fn a_server_that_is_not_there_is_an_error_that_tells_no_password() {
         shown: format!("postgres://127.0.0.1:{port}/d"),
         schema: "weir".to_owned(),
         tls: false,
-        roots: None,
+        authorities: None,
     };
     let place = Place::Postgres(server);
     let error = Db::open(&place).unwrap_err();

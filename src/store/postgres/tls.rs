@@ -1,9 +1,7 @@
 //! TLS towards the server, which has to prove who it is.
 
-use super::super::Error;
-use crate::domain::Postgres;
-use rustls::pki_types::{CertificateDer, ServerName, pem::PemObject};
-use rustls::{ClientConfig, RootCertStore};
+use crate::domain::{Authorities, Postgres};
+use rustls::{ClientConfig, pki_types::ServerName};
 use std::future::Future;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -28,32 +26,9 @@ pub(super) struct Stream<S>(client::TlsStream<S>);
 
 impl Connector {
     /// None if the server is to be spoken to in the clear.
-    pub(super) fn new(server: &Postgres) -> Result<Option<Self>, Error> {
-        if !server.tls {
-            return Ok(None);
-        }
-        let mut roots = RootCertStore::empty();
-        match &server.roots {
-            None => roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned()),
-            Some(file) => {
-                let refused = |source: Box<dyn std::error::Error + Send + Sync>| Error::Roots {
-                    path: file.clone(),
-                    source,
-                };
-                let found = CertificateDer::pem_file_iter(file);
-                for root in found.map_err(|error| refused(error.into()))? {
-                    let root = root.map_err(|error| refused(error.into()))?;
-                    roots.add(root).map_err(|error| refused(error.into()))?;
-                }
-            }
-        }
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let config = ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .expect("the provider has what these versions need")
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-        Ok(Some(Self(Arc::new(config))))
+    pub(super) fn new(server: &Postgres) -> Option<Self> {
+        let config = || Authorities::client(server.authorities.as_ref());
+        server.tls.then(|| Self(Arc::new(config())))
     }
 }
 

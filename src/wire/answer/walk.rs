@@ -2,75 +2,13 @@
 
 use super::{
     Event, Seen,
-    texts::{Hear, Kind, Texts},
+    field::{Field, Node},
+    texts::{Hear, Texts},
 };
 use crate::{
     domain::{Tier, Usage},
     wire::json::{Sink, Span, Text, Token},
 };
-
-/// A place in the document that has members of interest.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Node {
-    #[default]
-    Other,
-    Root,
-    /// The object that `response.*` events wrap.
-    Response,
-    Choices,
-    Choice,
-    /// The list that holds images, among others.
-    Data,
-    /// A choice's `delta` or `message`.
-    Delta,
-    /// `tool_calls`, an array.
-    ToolCalls,
-    ToolCall,
-    /// What a tool call calls; `function_call`, the old way, is one too.
-    Function,
-    Usage,
-    InputDetails,
-    OutputDetails,
-}
-
-/// The member whose value comes next.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Field {
-    #[default]
-    Other,
-    Choices,
-    Response,
-    Delta,
-    Index,
-    /// A text of the answer.
-    Text(Kind),
-    ToolCalls,
-    Function,
-    FunctionCall,
-    FinishReason,
-    Error,
-    Model,
-    Type,
-    Tier,
-    Data,
-    Duration,
-    Seconds,
-    Usage,
-    Total,
-    Input,
-    /// `input_tokens`, which some providers count without what their cache read and wrote.
-    InputTokens,
-    Output,
-    InputDetails,
-    OutputDetails,
-    Cached,
-    CacheWrite,
-    /// The same two, counted beside the input.
-    CacheReadApart,
-    CacheWriteApart,
-    Reasoning,
-    Audio,
-}
 
 /// Levels above which nothing of interest lies.
 const LEVELS: usize = 8;
@@ -192,10 +130,7 @@ impl Walk {
         {
             cut.end = comma + 1;
         }
-        self.field = match text.plain() {
-            Some(name) => field(node, name),
-            None => escaped_field(node, text),
-        };
+        self.field = Field::of(node, text);
         if node == Node::Root && self.field == Field::Usage {
             self.usage_key = (start, comma);
         }
@@ -407,78 +342,4 @@ fn count(digits: &[u8]) -> Option<u64> {
         let digit = byte.is_ascii_digit().then(|| u64::from(byte - b'0'))?;
         count.checked_mul(10)?.checked_add(digit)
     })
-}
-
-#[cold]
-fn escaped_field(node: Node, text: Text<'_>) -> Field {
-    text.decode()
-        .map_or(Field::Other, |name| field(node, name.as_bytes()))
-}
-
-fn field(node: Node, name: &[u8]) -> Field {
-    match node {
-        Node::Root | Node::Response => match name {
-            b"usage" => Field::Usage,
-            b"error" => Field::Error,
-            b"model" => Field::Model,
-            b"service_tier" => Field::Tier,
-            b"data" if node == Node::Root => Field::Data,
-            b"duration" if node == Node::Root => Field::Duration,
-            b"choices" if node == Node::Root => Field::Choices,
-            b"response" if node == Node::Root => Field::Response,
-            b"type" if node == Node::Root => Field::Type,
-            _ => Field::Other,
-        },
-        Node::Choice => match name {
-            b"delta" | b"message" => Field::Delta,
-            b"finish_reason" => Field::FinishReason,
-            b"text" => Field::Text(Kind::Content),
-            b"index" => Field::Index,
-            _ => Field::Other,
-        },
-        Node::Delta => match name {
-            b"content" => Field::Text(Kind::Content),
-            b"refusal" => Field::Text(Kind::Refusal),
-            b"reasoning" => Field::Text(Kind::Reasoning),
-            b"reasoning_content" => Field::Text(Kind::ReasoningContent),
-            b"tool_calls" => Field::ToolCalls,
-            b"function_call" => Field::FunctionCall,
-            _ => Field::Other,
-        },
-        Node::ToolCall => match name {
-            b"index" => Field::Index,
-            b"function" | b"custom" => Field::Function,
-            _ => Field::Other,
-        },
-        Node::Function => match name {
-            b"name" => Field::Text(Kind::ToolName),
-            b"arguments" | b"input" => Field::Text(Kind::ToolArguments),
-            _ => Field::Other,
-        },
-        Node::Usage => match name {
-            b"prompt_tokens" => Field::Input,
-            b"input_tokens" => Field::InputTokens,
-            b"total_tokens" => Field::Total,
-            b"seconds" => Field::Seconds,
-            b"cached_tokens" | b"prompt_cache_hit_tokens" => Field::Cached,
-            b"cache_read_input_tokens" => Field::CacheReadApart,
-            b"cache_creation_input_tokens" => Field::CacheWriteApart,
-            b"completion_tokens" | b"output_tokens" => Field::Output,
-            b"prompt_tokens_details" | b"input_tokens_details" | b"input_token_details" => {
-                Field::InputDetails
-            }
-            b"completion_tokens_details" | b"output_tokens_details" | b"output_token_details" => {
-                Field::OutputDetails
-            }
-            _ => Field::Other,
-        },
-        Node::InputDetails | Node::OutputDetails => match name {
-            b"cached_tokens" if node == Node::InputDetails => Field::Cached,
-            b"cache_write_tokens" if node == Node::InputDetails => Field::CacheWrite,
-            b"reasoning_tokens" if node == Node::OutputDetails => Field::Reasoning,
-            b"audio_tokens" => Field::Audio,
-            _ => Field::Other,
-        },
-        Node::Other | Node::Choices | Node::Data | Node::ToolCalls => Field::Other,
-    }
 }

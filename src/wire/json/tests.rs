@@ -1,4 +1,4 @@
-use super::*;
+use super::{token::TEXT_MAX_BYTES, *};
 use proptest::prelude::*;
 
 #[derive(Default)]

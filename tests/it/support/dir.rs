@@ -89,7 +89,7 @@ impl Dir {
             shown: "the test server".to_owned(),
             schema: schema.clone(),
             tls: false,
-            roots: None,
+            authorities: None,
         });
         let host = url.split('@').nth(1).unwrap().split('/').next().unwrap();
         let url = url.replace(host, &detour(host));
