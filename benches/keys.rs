@@ -76,7 +76,7 @@ fn store(dir: &Path) -> anyhow::Result<Place> {
         shown: "the server".to_owned(),
         schema: "weir_bench".to_owned(),
         tls: false,
-        roots: None,
+        authorities: None,
     });
     let clear = |tx: &mut Transaction<'_>| tx.run("DROP SCHEMA weir_bench CASCADE");
     weir::store::connect(&place)?.transact(Mode::Write, clear)?;

@@ -83,11 +83,6 @@ impl Request {
         found.map_or("", |(_, value)| value)
     }
 
-    /// Whether it has no body.
-    pub fn is_empty(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
     /// Its body, which must be a JSON object; one that is not there is an empty object.
     pub async fn object(&mut self) -> Result<Map<String, Value>, Error> {
         let body = self.bytes().await?;

@@ -157,7 +157,7 @@ async fn a_body_that_is_none_is_refused_whatever_it_is() {
         (json, b"[]", 400, "invalid_json"),
         (json, b"{\"name\":\"a\xff\"}", 400, "invalid_json"),
         (json, deep.as_bytes(), 400, "invalid_json"),
-        (json, b"", 400, "bad_request"),
+        (json, b"", 400, "missing_required_parameter"),
         (json, b"{\"name\":null}", 400, "missing_required_parameter"),
         (json, b"{\"name\":[\"a\"]}", 400, "invalid_value"),
         (json, b"{\"name\":\"a\\u0000b\"}", 400, "invalid_value"),
