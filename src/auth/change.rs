@@ -29,11 +29,6 @@ pub struct NewKey {
 }
 
 impl Keys {
-    /// Makes a key. It opens its plane here at once, and in other processes as soon as they look.
-    pub async fn create(&self, by: Origin, new: NewKey) -> Result<Minted, Error> {
-        self.change(move |tx| add(tx, &by, &new)).await
-    }
-
     /// Up to `limit` keys in the order in which they were made, from the one after `after`; those that ended too.
     ///
     /// A long page holds up the changes behind it: ask for thousands, not for millions.
@@ -65,7 +60,7 @@ impl Keys {
     }
 }
 
-/// [`Keys::create`] as a part of a larger change; see [`Keys::change`].
+/// Makes a key, within [`Keys::change`]. It opens its plane here at once, and in other processes as soon as they look.
 pub fn add(tx: &mut Transaction<'_>, by: &Origin, new: &NewKey) -> Result<Minted, Error> {
     check(new)?;
     let minted = key::mint(new.kind)?;

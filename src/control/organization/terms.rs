@@ -225,10 +225,10 @@ fn budget(weir: &Members) -> Result<Option<Budget>, Mistake> {
     let Some(budget) = weir.object("budget")? else {
         return Ok(None);
     };
-    let currency = budget.word("currency", &[("USD", ())])?;
-    budget.required("currency", currency)?;
     let amount = budget.number("threshold_amount", 0, NUMBER_MAX)?;
+    let currency = budget.word("currency", &[("USD", ())])?;
     let interval = budget.word("interval", &SPANS)?;
+    budget.required("currency", currency)?;
     Ok(Some(Budget {
         threshold_amount: budget.required("threshold_amount", amount)?,
         interval: budget.required("interval", interval)?,
