@@ -133,7 +133,7 @@ pub fn replace(
 }
 
 /// Notes in the audit log what became of a key.
-fn tell(
+pub(super) fn tell(
     tx: &mut Transaction<'_>,
     by: &Origin,
     key: &Record,
@@ -164,7 +164,7 @@ fn tell(
 }
 
 /// A key as the audit log tells of it.
-fn told(key: &Record) -> Value {
+pub(super) fn told(key: &Record) -> Value {
     let seconds = |time: SystemTime| Millis::of(time).seconds();
     let models = match &key.models {
         ModelRule::All => None,
@@ -183,7 +183,7 @@ fn told(key: &Record) -> Value {
 }
 
 /// A key that is there and not revoked.
-fn find(tx: &mut Transaction<'_>, id: KeyId) -> Result<Record, Error> {
+pub(super) fn find(tx: &mut Transaction<'_>, id: KeyId) -> Result<Record, Error> {
     let record = records::find(tx, id)?.ok_or(Error::NoSuchKey(id))?;
     if record.revoked.is_some() {
         Err(Error::AlreadyRevoked(id))
@@ -197,7 +197,7 @@ fn is_sane(text: &str) -> bool {
     (1..=NAME_MAX_CHARS).contains(&text.chars().count()) && !text.chars().any(char::is_control)
 }
 
-fn check(new: &NewKey) -> Result<(), Error> {
+pub(super) fn check(new: &NewKey) -> Result<(), Error> {
     let is_pattern = |name: &str| is_sane(name) && name.matches('*').count() <= 1;
     if !is_sane(&new.name) {
         return Err(Error::Name);

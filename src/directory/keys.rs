@@ -4,7 +4,7 @@ use super::accounts::{self, Account};
 use super::projects::{active, known};
 use super::{Cursor, Directory, Error, Page, Side};
 use crate::audit::Origin;
-use crate::auth::{self, Kind, NewKey, Record, Whose};
+use crate::auth::{self, KeyChange, Kind, NewKey, Record, Whose};
 use crate::domain::{KeyId, ModelRule, OnHangup, Owner, Secret, Terms};
 use crate::store::Transaction;
 use std::collections::{HashMap, HashSet};
@@ -141,6 +141,25 @@ impl Directory {
             Ok((record, owners))
         })
         .await
+    }
+
+    /// Changes what is agreed for a key of a project.
+    pub async fn update_project_key(
+        &self,
+        by: Origin,
+        project: String,
+        id: KeyId,
+        change: KeyChange,
+    ) -> Result<(Record, HashMap<String, Account>), Error> {
+        self.keys
+            .change(move |tx| {
+                active(tx, &project)?;
+                find(tx, &project, id)?;
+                let record = auth::alter(tx, &by, id, change)?;
+                let owners = owners(tx, std::slice::from_ref(&record))?;
+                Ok((record, owners))
+            })
+            .await
     }
 
     /// Ends a key of a project now and for good.
