@@ -177,52 +177,6 @@ impl Directory {
             })
             .await
     }
-
-    /// Makes an admin key.
-    pub async fn create_admin_key(
-        &self,
-        by: Origin,
-        name: String,
-        expires: Option<SystemTime>,
-    ) -> Result<Made, Error> {
-        let new = NewKey {
-            name,
-            kind: Kind::Admin,
-            models: ModelRule::All,
-            on_hangup: None,
-            owner: Owner::default(),
-            terms: Terms::default(),
-            expires,
-        };
-        self.keys
-            .change(move |tx| {
-                let minted = auth::add(tx, &by, &new)?;
-                made(tx, minted)
-            })
-            .await
-    }
-
-    /// A page of the admin keys.
-    pub async fn admin_keys(&self, cursor: Cursor) -> Result<Page<Record>, Error> {
-        let is_admins = |record: &Record| record.kind == Kind::Admin;
-        self.read(move |tx| page(tx, Whose::Admins, &cursor, is_admins))
-            .await
-    }
-
-    /// An admin key.
-    pub async fn admin_key(&self, id: KeyId) -> Result<Record, Error> {
-        self.read(move |tx| find_admin(tx, id)).await
-    }
-
-    /// Ends an admin key now and for good.
-    pub async fn delete_admin_key(&self, by: Origin, id: KeyId) -> Result<(), Error> {
-        self.keys
-            .change(move |tx| {
-                find_admin(tx, id)?;
-                Ok(auth::end(tx, &by, id)?)
-            })
-            .await
-    }
 }
 
 /// Makes a key in a project that may have new ones.
@@ -249,7 +203,7 @@ pub(super) fn add_key(
     made(tx, minted)
 }
 
-fn made(tx: &mut Transaction<'_>, minted: auth::Minted) -> Result<Made, Error> {
+pub(super) fn made(tx: &mut Transaction<'_>, minted: auth::Minted) -> Result<Made, Error> {
     let record = auth::find(tx, minted.id)?;
     Ok(Made {
         record: record.ok_or_else(|| Error::NoSuchKey(minted.id.public()))?,
@@ -266,12 +220,7 @@ fn find(tx: &mut Transaction<'_>, project: &str, id: KeyId) -> Result<Record, Er
     record.ok_or_else(|| Error::NoSuchKey(id.public()))
 }
 
-fn find_admin(tx: &mut Transaction<'_>, id: KeyId) -> Result<Record, Error> {
-    let record = auth::find_live(tx, id)?.filter(|record| record.kind == Kind::Admin);
-    record.ok_or_else(|| Error::NoSuchKey(id.public()))
-}
-
-fn page(
+pub(super) fn page(
     tx: &mut Transaction<'_>,
     whose: Whose<'_>,
     cursor: &Cursor,

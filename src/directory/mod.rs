@@ -4,6 +4,7 @@
 //! ([`Directory::allowances`]), where it is read without a lock and follows the store within a second.
 
 mod accounts;
+mod admins;
 mod alerts;
 mod allowance;
 mod error;

@@ -560,6 +560,7 @@ async fn people_do_the_same_at_the_command_line() {
         &["project", "create", "x", "--id", "proj_default"],
         &["key", "create", "--project", "nobody"],
         &["limit", "spend", "none"],
+        &["limit", "rate", "", "--project", "proj_default"],
         &["limit", "spend", "0"],
         &["limit", "list", "--project", "nobody"],
     ] {
