@@ -25,20 +25,34 @@ fn authenticate(
     match worker.app.keys.authenticate_at(headers, arrival.at) {
         Ok(caller) => {
             arrival.key = Some(caller.key);
-            let terms = caller.terms.as_ref();
-            match terms.is_none_or(|terms| terms.allows_from(arrival.client)) {
-                true => Ok(caller),
-                false => {
-                    metrics::unauthenticated("address");
-                    Err(Error::AddressForbidden)
-                }
-            }
+            admit(worker, &caller, arrival)?;
+            Ok(caller)
         }
         Err(rejected) => {
             metrics::unauthenticated(rejected.as_str());
             Err(Error::Unauthenticated)
         }
     }
+}
+
+/// Whether a known caller may come in: from this address, and for a project that is still there.
+fn admit(worker: &Worker, caller: &Caller, arrival: &Arrival) -> Result<(), Error> {
+    let terms = caller.terms.as_ref();
+    if !terms.is_none_or(|terms| terms.allows_from(arrival.client)) {
+        metrics::unauthenticated("address");
+        return Err(Error::AddressForbidden);
+    }
+    // A key ends with its project; what else names one may not.
+    if worker
+        .app
+        .directory
+        .allowances()
+        .is_archived(caller.project())
+    {
+        metrics::unauthenticated("archived");
+        return Err(Error::Unauthenticated);
+    }
+    Ok(())
 }
 
 /// Whether a caller may use a model: its key must allow it, and so must its project.

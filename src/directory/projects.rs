@@ -1,6 +1,7 @@
 //! Projects: what keys, limits and costs belong to.
 
 use super::page::List;
+use super::rows;
 use super::{Cursor, Directory, Error, Page, Side, check_name};
 use crate::audit::{self, Entry, Event, Origin};
 use crate::auth::{self, Whose};
@@ -208,6 +209,8 @@ impl Directory {
                     &[id.as_str().into(), Millis::of(SystemTime::now()).into()],
                 )?;
                 let revoked = auth::end_all(tx, Whose::Project(&id))?;
+                // For whoever needs no key to use it.
+                rows::touch(tx, &id)?;
                 let after = json!({"revoked_api_keys": revoked});
                 tell(
                     tx,

@@ -71,7 +71,7 @@ fn project_of(request: &Request) -> String {
     request.named("project_id").to_owned()
 }
 
-/// The members of a body.
+/// The members of a body; one that is left out has none.
 async fn members(request: &mut Request) -> Result<Members, Error> {
     Ok(request.object().await?.into())
 }
