@@ -176,8 +176,8 @@ fn headers(status: u16) -> Value {
 fn security(credential: Credential) -> Value {
     match credential {
         Credential::None => json!([]),
-        Credential::Admin => json!([{"adminKey": []}]),
-        Credential::Key => json!([{"apiKey": []}]),
+        Credential::Admin => json!([{"adminKey": []}, {"userToken": []}]),
+        Credential::Key => json!([{"apiKey": []}, {"userToken": []}]),
     }
 }
 
