@@ -33,14 +33,28 @@ fn authenticate(
         }
     };
     arrival.key = Some(caller.key);
+    admit(worker, &caller, arrival)?;
+    Ok(caller)
+}
+
+/// Whether a known caller may come in: from this address, and for a project that is still there.
+fn admit(worker: &Worker, caller: &Caller, arrival: &Arrival) -> Result<(), Error> {
     let terms = caller.terms.as_ref();
-    match terms.is_none_or(|terms| terms.allows_from(arrival.client)) {
-        true => Ok(caller),
-        false => {
-            metrics::unauthenticated("address");
-            Err(Error::AddressForbidden)
-        }
+    if !terms.is_none_or(|terms| terms.allows_from(arrival.client)) {
+        metrics::unauthenticated("address");
+        return Err(Error::AddressForbidden);
     }
+    // A key ends with its project; what else names one may not.
+    if worker
+        .app
+        .directory
+        .allowances()
+        .is_archived(caller.project())
+    {
+        metrics::unauthenticated("archived");
+        return Err(Error::Unauthenticated);
+    }
+    Ok(())
 }
 
 /// Whose request this is, by a user's token.

@@ -29,11 +29,6 @@ pub struct NewKey {
 }
 
 impl Keys {
-    /// Makes a key. It opens its plane here at once, and in other processes as soon as they look.
-    pub async fn create(&self, by: Origin, new: NewKey) -> Result<Minted, Error> {
-        self.change(move |tx| add(tx, &by, &new)).await
-    }
-
     /// Up to `limit` keys in the order in which they were made, from the one after `after`; those that ended too.
     ///
     /// A long page holds up the changes behind it: ask for thousands, not for millions.
@@ -65,7 +60,7 @@ impl Keys {
     }
 }
 
-/// [`Keys::create`] as a part of a larger change; see [`Keys::change`].
+/// Makes a key, within [`Keys::change`]. It opens its plane here at once, and in other processes as soon as they look.
 pub fn add(tx: &mut Transaction<'_>, by: &Origin, new: &NewKey) -> Result<Minted, Error> {
     check(new)?;
     let minted = key::mint(new.kind)?;
@@ -138,7 +133,7 @@ pub fn replace(
 }
 
 /// Notes in the audit log what became of a key.
-fn tell(
+pub(super) fn tell(
     tx: &mut Transaction<'_>,
     by: &Origin,
     key: &Record,
@@ -169,7 +164,7 @@ fn tell(
 }
 
 /// A key as the audit log tells of it.
-fn told(key: &Record) -> Value {
+pub(super) fn told(key: &Record) -> Value {
     let seconds = |time: SystemTime| Millis::of(time).seconds();
     let models = match &key.models {
         ModelRule::All => None,
@@ -188,7 +183,7 @@ fn told(key: &Record) -> Value {
 }
 
 /// A key that is there and not revoked.
-fn find(tx: &mut Transaction<'_>, id: KeyId) -> Result<Record, Error> {
+pub(super) fn find(tx: &mut Transaction<'_>, id: KeyId) -> Result<Record, Error> {
     let record = records::find(tx, id)?.ok_or(Error::NoSuchKey(id))?;
     if record.revoked.is_some() {
         Err(Error::AlreadyRevoked(id))
@@ -202,7 +197,7 @@ fn is_sane(text: &str) -> bool {
     (1..=NAME_MAX_CHARS).contains(&text.chars().count()) && !text.chars().any(char::is_control)
 }
 
-fn check(new: &NewKey) -> Result<(), Error> {
+pub(super) fn check(new: &NewKey) -> Result<(), Error> {
     let is_pattern = |name: &str| is_sane(name) && name.matches('*').count() <= 1;
     if !is_sane(&new.name) {
         return Err(Error::Name);

@@ -27,7 +27,9 @@ impl From<Kind> for Value {
 
 impl FromValue for Kind {
     fn read(value: &Value) -> Option<Self> {
-        let text = String::read(value)?;
+        let Value::Text(text) = value else {
+            return None;
+        };
         [Self::Api, Self::Admin]
             .into_iter()
             .find(|kind| kind.as_str() == text)

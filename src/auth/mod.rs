@@ -3,6 +3,7 @@
 //! A request is answered from memory and never waits, neither for the store nor for a change to the keys.
 //! No secret leaves here except once, when it is made.
 
+mod alter;
 mod change;
 mod columns;
 mod error;
@@ -13,6 +14,7 @@ mod index;
 mod key;
 mod records;
 
+pub use alter::{KeyChange, alter};
 pub use change::{NewKey, add, end, end_all, replace};
 pub use error::{Error, Rejected};
 pub use first::{FirstKeys, first_api_key};

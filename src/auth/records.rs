@@ -1,5 +1,6 @@
 //! The keys as rows. Plain statements, the same for both databases: the callers bring the transaction, and the rules.
 
+use super::NewKey;
 use super::index::{Change, Entry, Rules};
 use super::key::{Kind, Minted};
 use crate::domain::{KeyId, ModelRule, OnHangup, Owner, Terms};
@@ -169,6 +170,27 @@ pub(super) fn insert(tx: &mut Transaction<'_>, new: &New<'_>) -> Result<(), Erro
         new.created.into(),
         new.expires.into(),
         new.terms.into(),
+    ];
+    tx.execute(sql, &values).map(drop)
+}
+
+/// Writes what may change of a key.
+pub(super) fn update(
+    tx: &mut Transaction<'_>,
+    id: KeyId,
+    new: &NewKey,
+    expires: Option<Millis>,
+) -> Result<(), Error> {
+    let sql =
+        "UPDATE api_key SET name = $2, models = $3, on_hangup = $4, terms = $5, expires_at = $6,
+        version = (SELECT max(version) + 1 FROM api_key) WHERE id = $1";
+    let values = [
+        id.into(),
+        new.name.as_str().into(),
+        (&new.models).into(),
+        new.on_hangup.into(),
+        (&new.terms).into(),
+        expires.into(),
     ];
     tx.execute(sql, &values).map(drop)
 }

@@ -1,4 +1,4 @@
-use super::{Admin, Error, FirstKeys, Keys, Kind, NAME_MAX_CHARS, NewKey, Rejected};
+use super::{Admin, Error, FirstKeys, Keys, Kind, Minted, NAME_MAX_CHARS, NewKey, Rejected, add};
 use crate::audit::Origin;
 use crate::domain::{Caller, KeyId, ModelRule, Owner, Secret, Terms};
 use crate::store::fixture::{Fixture, fixture};
@@ -16,6 +16,17 @@ struct Place(Fixture);
 impl Place {
     async fn keys(&self) -> Keys {
         Keys::open(Db::open(self.0.place()).unwrap()).await.unwrap()
+    }
+}
+
+/// A change of its own for a key.
+trait Create {
+    async fn create(&self, by: Origin, new: NewKey) -> Result<Minted, Error>;
+}
+
+impl Create for Keys {
+    async fn create(&self, by: Origin, new: NewKey) -> Result<Minted, Error> {
+        self.change(move |tx| add(tx, &by, &new)).await
     }
 }
 

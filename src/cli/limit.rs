@@ -87,14 +87,7 @@ pub(super) fn run(flags: &Flags, action: Action) -> Result<(), Ending> {
 async fn act(office: &Office, action: Action) -> Result<(), Ending> {
     let Office { directory, by, .. } = office;
     match action {
-        Action::List { project, json } => {
-            let allowance = directory.allowance(project).await.map_err(ending)?;
-            match json {
-                true => say(&whole(&allowance)),
-                false => table(&allowance),
-            }
-            Ok(())
-        }
+        Action::List { project, json } => list(office, project, json).await,
         Action::Spend {
             cents: Amount(Some(0)),
             ..
@@ -104,11 +97,15 @@ async fn act(office: &Office, action: Action) -> Result<(), Ending> {
         Action::Spend {
             cents: Amount(cents),
             project,
-        } => match cents {
-            Some(cents) => directory.set_spend_limit(by.clone(), project, cents).await,
-            None => directory.delete_spend_limit(by.clone(), project).await,
+        } => {
+            let scope = project.clone();
+            match cents {
+                Some(cents) => directory.set_spend_limit(by.clone(), scope, cents).await,
+                None => directory.delete_spend_limit(by.clone(), scope).await,
+            }
+            .map_err(ending)?;
+            list(office, project, false).await
         }
-        .map_err(ending),
         Action::Rate(rate) => {
             let figures = [
                 rate.requests_per_minute,
@@ -119,10 +116,21 @@ async fn act(office: &Office, action: Action) -> Result<(), Ending> {
                 rate.batch_tokens_per_day,
             ];
             let figures = figures.map(|figure| figure.map(|Amount(limit)| limit));
-            let set = directory.set_rate_limit(by.clone(), rate.project, rate.model, figures);
-            set.await.map(drop).map_err(ending)
+            let project = rate.project.clone();
+            let set = directory.set_rate_limit(by.clone(), project, rate.model, figures);
+            set.await.map_err(ending)?;
+            list(office, Some(rate.project), false).await
         }
     }
+}
+
+async fn list(office: &Office, project: Option<String>, as_json: bool) -> Result<(), Ending> {
+    let allowance = office.directory.allowance(project).await.map_err(ending)?;
+    match as_json {
+        true => say(&whole(&allowance)),
+        false => table(&allowance),
+    }
+    Ok(())
 }
 
 fn table(allowance: &Allowance) {

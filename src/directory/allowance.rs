@@ -18,6 +18,8 @@ pub struct Allowances {
 /// What a project, or the organization, may do.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Allowance {
+    /// The project was archived: nobody may use it any more.
+    pub is_archived: bool,
     /// What it may spend in a month, in cents.
     pub spend_limit: Option<u64>,
     /// Who is to be told when it has spent how much.
@@ -42,6 +44,12 @@ impl Allowances {
             .of(project)
             .and_then(|allowance| allowance.models.as_ref());
         models.is_none_or(|models| models.allow(model))
+    }
+
+    /// Whether a project was archived.
+    pub fn is_archived(&self, project: &str) -> bool {
+        self.of(project)
+            .is_some_and(|allowance| allowance.is_archived)
     }
 
     /// Whether a project may use some models only.

@@ -4,7 +4,7 @@ use super::accounts::{self, Account};
 use super::projects::{active, known};
 use super::{Cursor, Directory, Error, Page, Side};
 use crate::audit::Origin;
-use crate::auth::{self, Kind, NewKey, Record, Whose};
+use crate::auth::{self, KeyChange, Kind, NewKey, Record, Whose};
 use crate::domain::{KeyId, ModelRule, OnHangup, Owner, Secret, Terms};
 use crate::store::Transaction;
 use std::collections::{HashMap, HashSet};
@@ -143,6 +143,25 @@ impl Directory {
         .await
     }
 
+    /// Changes what is agreed for a key of a project.
+    pub async fn update_project_key(
+        &self,
+        by: Origin,
+        project: String,
+        id: KeyId,
+        change: KeyChange,
+    ) -> Result<(Record, HashMap<String, Account>), Error> {
+        self.keys
+            .change(move |tx| {
+                active(tx, &project)?;
+                find(tx, &project, id)?;
+                let record = auth::alter(tx, &by, id, change)?;
+                let owners = owners(tx, std::slice::from_ref(&record))?;
+                Ok((record, owners))
+            })
+            .await
+    }
+
     /// Ends a key of a project now and for good.
     pub async fn delete_project_key(
         &self,
@@ -154,52 +173,6 @@ impl Directory {
             .change(move |tx| {
                 known(tx, &project)?;
                 find(tx, &project, id)?;
-                Ok(auth::end(tx, &by, id)?)
-            })
-            .await
-    }
-
-    /// Makes an admin key.
-    pub async fn create_admin_key(
-        &self,
-        by: Origin,
-        name: String,
-        expires: Option<SystemTime>,
-    ) -> Result<Made, Error> {
-        let new = NewKey {
-            name,
-            kind: Kind::Admin,
-            models: ModelRule::All,
-            on_hangup: None,
-            owner: Owner::default(),
-            terms: Terms::default(),
-            expires,
-        };
-        self.keys
-            .change(move |tx| {
-                let minted = auth::add(tx, &by, &new)?;
-                made(tx, minted)
-            })
-            .await
-    }
-
-    /// A page of the admin keys.
-    pub async fn admin_keys(&self, cursor: Cursor) -> Result<Page<Record>, Error> {
-        let is_admins = |record: &Record| record.kind == Kind::Admin;
-        self.read(move |tx| page(tx, Whose::Admins, &cursor, is_admins))
-            .await
-    }
-
-    /// An admin key.
-    pub async fn admin_key(&self, id: KeyId) -> Result<Record, Error> {
-        self.read(move |tx| find_admin(tx, id)).await
-    }
-
-    /// Ends an admin key now and for good.
-    pub async fn delete_admin_key(&self, by: Origin, id: KeyId) -> Result<(), Error> {
-        self.keys
-            .change(move |tx| {
-                find_admin(tx, id)?;
                 Ok(auth::end(tx, &by, id)?)
             })
             .await
@@ -230,7 +203,7 @@ pub(super) fn add_key(
     made(tx, minted)
 }
 
-fn made(tx: &mut Transaction<'_>, minted: auth::Minted) -> Result<Made, Error> {
+pub(super) fn made(tx: &mut Transaction<'_>, minted: auth::Minted) -> Result<Made, Error> {
     let record = auth::find(tx, minted.id)?;
     Ok(Made {
         record: record.ok_or_else(|| Error::NoSuchKey(minted.id.public()))?,
@@ -247,12 +220,7 @@ fn find(tx: &mut Transaction<'_>, project: &str, id: KeyId) -> Result<Record, Er
     record.ok_or_else(|| Error::NoSuchKey(id.public()))
 }
 
-fn find_admin(tx: &mut Transaction<'_>, id: KeyId) -> Result<Record, Error> {
-    let record = auth::find_live(tx, id)?.filter(|record| record.kind == Kind::Admin);
-    record.ok_or_else(|| Error::NoSuchKey(id.public()))
-}
-
-fn page(
+pub(super) fn page(
     tx: &mut Transaction<'_>,
     whose: Whose<'_>,
     cursor: &Cursor,

@@ -2,7 +2,7 @@
 
 use super::projects::{active, known};
 use super::rows::{self, Names, ORGANIZATION};
-use super::{Allowance, Directory, Error, ModelPermissions, RateLimit, Retention};
+use super::{Allowance, Directory, Error, ModelPermissions, RateLimit, Retention, check_name};
 use crate::audit::{self, Entry, Event, Origin};
 use crate::store::Transaction;
 use serde_json::{Value, json};
@@ -125,6 +125,7 @@ impl Directory {
         model: String,
         figures: [Option<Option<u64>>; RateLimit::NAMES.len()],
     ) -> Result<RateLimit, Error> {
+        check_name(&model)?;
         self.change(move |tx| {
             let scope = Some(project);
             let mut old = begin(tx, &scope)?;

@@ -1,6 +1,7 @@
 //! Projects: what keys, limits and costs belong to.
 
 use super::page::List;
+use super::rows;
 use super::{Cursor, Directory, Error, Page, Side, check_name};
 use crate::audit::{self, Entry, Event, Origin};
 use crate::auth::{self, Whose};
@@ -210,6 +211,8 @@ impl Directory {
                 )?;
                 let revoked = auth::end_all(tx, Whose::Project(&id))?;
                 people::close_project(tx, &id)?;
+                // For whoever needs no key to use it.
+                rows::touch(tx, &id)?;
                 let after = json!({"revoked_api_keys": revoked});
                 tell(
                     tx,

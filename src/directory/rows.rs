@@ -2,13 +2,14 @@
 
 use super::alerts::Alert;
 use super::allowance::{Allowance, ModelPermissions, RateLimit, Retention};
-use crate::store::{Error, FromValue, Row, Transaction, Value};
+use crate::store::{Error, FromValue, Millis, Row, Transaction, Value};
 use std::collections::BTreeMap;
 
 /// The organization's id among those of projects.
 pub(super) const ORGANIZATION: &str = "";
 
-const COLUMNS: &str = "project_id, spend_limit, models_mode, models, retention, version";
+const COLUMNS: &str =
+    "project_id, spend_limit, models_mode, models, retention, version, archived_at";
 
 /// A project, what it may do, and the version of that.
 pub(super) type Changed = (Box<str>, Allowance, i64);
@@ -29,7 +30,10 @@ pub(super) fn since(tx: &mut Transaction<'_>, version: i64) -> Result<Vec<Change
 }
 
 fn read(tx: &mut Transaction<'_>, condition: &str, value: &Value) -> Result<Vec<Changed>, Error> {
-    let sql = format!("SELECT {COLUMNS} FROM allowance WHERE {condition} ORDER BY version");
+    let sql = format!(
+        "SELECT {COLUMNS} FROM allowance LEFT JOIN project ON project.id = project_id
+        WHERE {condition} ORDER BY version"
+    );
     let values = std::slice::from_ref(value);
     let mut found: Vec<Changed> = Vec::new();
     let mut places = BTreeMap::new();
@@ -37,6 +41,7 @@ fn read(tx: &mut Transaction<'_>, condition: &str, value: &Value) -> Result<Vec<
         let project: Box<str> = row.get(0)?;
         places.insert(project.clone(), found.len());
         let allowance = Allowance {
+            is_archived: row.get::<Option<Millis>>(6)?.is_some(),
             spend_limit: row.get(1)?,
             models: permissions(&row)?,
             retention: row.get(4)?,

@@ -123,6 +123,9 @@ async fn a_project_lives_and_takes_its_keys_with_it() {
         assert_eq!(opens(&directory, &made.key), Err(Rejected::Revoked));
     }
     assert!(opens(&directory, &other.key).is_ok());
+    assert!(!directory.allowances().is_archived(&project.id));
+    directory.catch_up().await.unwrap();
+    assert!(directory.allowances().is_archived(&project.id));
     let refused = directory
         .create_account_key(
             by(),

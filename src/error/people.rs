@@ -1,6 +1,6 @@
 //! What users and sign-ins fail with, in the caller's words.
 
-use super::{Error, NAME};
+use super::{Error, parts::NAME};
 use crate::people::{self, Project, SignInError, Unproven};
 
 impl From<people::Error> for Error {

@@ -78,6 +78,7 @@ pub(super) static TABLE: &[Row] = table! {
     POST "/v1/organization/projects/{project_id}/archive" => projects::ARCHIVE,
     GET "/v1/organization/projects/{project_id}/api_keys" => api_keys::LIST,
     GET "/v1/organization/projects/{project_id}/api_keys/{api_key_id}" => api_keys::RETRIEVE,
+    POST "/v1/organization/projects/{project_id}/api_keys/{api_key_id}" => api_keys::UPDATE,
     DELETE "/v1/organization/projects/{project_id}/api_keys/{api_key_id}" => api_keys::DELETE,
     GET "/v1/organization/projects/{project_id}/data_retention" => data_retention::RETRIEVE_OF_PROJECT,
     POST "/v1/organization/projects/{project_id}/data_retention" => data_retention::UPDATE_OF_PROJECT,

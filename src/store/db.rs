@@ -77,6 +77,19 @@ impl Db {
             .run_blocking(question(sql.into(), values))?
     }
 
+    /// Runs `look` in a transaction beside the changes, for questions that may take long.
+    ///
+    /// `look` must not hold a `Db`.
+    pub async fn ask<T, E, F>(&self, look: F) -> Result<T, E>
+    where
+        F: FnOnce(&mut Transaction<'_>) -> Result<T, E> + Send + 'static,
+        T: Send + 'static,
+        E: From<Error> + Send + 'static,
+    {
+        let work = move |conn: &mut Connection| conn.transact(Mode::Read, look);
+        self.0.questions.run(work).await?
+    }
+
     /// Runs `work` in a transaction on the store's thread, as [`Connection::transact`] does. Once sent it runs to its
     /// end, also when the caller has stopped waiting.
     ///

@@ -1,8 +1,8 @@
 //! `/v1/organization/projects/{project_id}/api_keys`.
 
 use super::{
-    PAGE, cursor, deleted, deletion, enter, key_id, list, list_of, paged, project_of, seconds,
-    terms,
+    PAGE, cursor, deleted, deletion, enter, key_id, list, list_of, members, name, paged,
+    project_of, seconds, terms,
 };
 use crate::{
     auth::{Kind, Record},
@@ -50,6 +50,12 @@ const KEY: Shape = Shape::new("ProjectApiKey", || {
         .with("weir", Schema::named(&terms::TOLD))
 });
 const KEYS: Shape = Shape::new("ProjectApiKeys", || list_of(&KEY));
+const CHANGE: Shape = Shape::new("ProjectApiKeyChange", || {
+    Schema::object()
+        .may("name", name().or_null())
+        .may("weir", Schema::named(&terms::ASKED).or_null())
+        .open()
+});
 const GONE: Shape = Shape::new("ProjectApiKeyDeleted", || deletion(DELETED, true));
 
 /// `GET …/api_keys`.
@@ -69,6 +75,15 @@ pub const LIST: Operation = Operation::new(
 pub const RETRIEVE: Operation = Operation::new(
     |request| Box::pin(retrieve(request)),
     About::new(TAG, "Retrieve a key")
+        .gives(&[(200, Content::Json(&KEY))])
+        .refuses(&[503]),
+);
+/// `POST …/api_keys/{api_key_id}`.
+pub const UPDATE: Operation = Operation::new(
+    |request| Box::pin(update(request)),
+    About::new(TAG, "Change what is agreed for a key")
+        .details("OpenAI's API has no such operation. What is named changes, in force at once; null takes it away.")
+        .takes(&CHANGE)
         .gives(&[(200, Content::Json(&KEY))])
         .refuses(&[503]),
 );
@@ -104,6 +119,18 @@ async fn retrieve(request: Request) -> Result<Response<Body>, Error> {
         .app
         .directory
         .project_key(project, id(&request)?)
+        .await?;
+    Ok(json(&shown(&key, &owners)))
+}
+
+async fn update(mut request: Request) -> Result<Response<Body>, Error> {
+    let project = project_of(&request);
+    let by = enter(&request, Right::LimitsWrite, Some(&project))?;
+    let id = id(&request)?;
+    let change = terms::read_change(&members(&mut request).await?)?;
+    let directory = &request.app.directory;
+    let (key, owners) = directory
+        .update_project_key(by, project, id, change)
         .await?;
     Ok(json(&shown(&key, &owners)))
 }

@@ -95,7 +95,7 @@ fn after<T>(cursor: &Cursor, parse: impl FnOnce(&str) -> Option<T>) -> Result<Op
     }
 }
 
-/// The members of a body.
+/// The members of a body; one that is left out has none.
 async fn members(request: &mut Request) -> Result<Members, Error> {
     Ok(request.object().await?.into())
 }

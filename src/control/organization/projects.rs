@@ -137,12 +137,11 @@ async fn page(request: Request) -> Result<Response<Body>, Error> {
     let archived = query.word("include_archived", &[("true", true), ("false", false)])?;
     let directory = &request.app.directory;
     let archived = archived.unwrap_or(false);
-    let page = match actor {
-        Actor::User(user) if !allows(Right::ProjectsRead, Actor::User(user.clone()).standing()) => {
+    let page = match &actor {
+        Actor::User(user) if !allows(Right::ProjectsRead, actor.standing()) => {
             let own = user.memberships.iter().map(|part| part.project.to_string());
-            directory
-                .projects_among(own.collect(), cursor, archived)
-                .await?
+            let own = own.collect();
+            directory.projects_among(own, cursor, archived).await?
         }
         _ => directory.projects(cursor, archived).await?,
     };

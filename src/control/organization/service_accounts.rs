@@ -125,10 +125,12 @@ async fn create(mut request: Request) -> Result<Response<Body>, Error> {
     let members = members(&mut request).await?;
     let name = members.text("name", 1, NAME_MAX_CHARS)?;
     let name = members.required("name", name)?;
-    let key = match members.flag("create_service_account_only")? {
-        Some(true) => None,
-        _ => Some(terms::read(&members, name.clone())?),
-    };
+    // Read in any case: what is wrong is said, also where it would not count.
+    let key = terms::read(&members, name.clone())?;
+    let is_alone = members
+        .flag("create_service_account_only")?
+        .unwrap_or(false);
+    let key = (!is_alone).then_some(key);
     let new = NewAccount { name, key };
     let (account, key) = request
         .app

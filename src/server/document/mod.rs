@@ -82,18 +82,18 @@ fn build(data_plane: &str) -> Value {
     });
     let mut paths = Paths::default();
     for (method, template, operation) in control::TABLE {
-        paths.add(method, template, &operation.about, None);
+        paths.add(method, template, &operation.about, vec![control.clone()]);
     }
     for (method, template, operation) in control::ON_BOTH {
         paths.add(
             method,
             template,
             &operation.about,
-            Some(json!([control, data])),
+            vec![control.clone(), data.clone()],
         );
     }
     for (method, template, about) in data::OWN {
-        paths.add(method, template, about, Some(json!([data])));
+        paths.add(method, template, about, vec![data.clone()]);
     }
     let (paths, schemas) = paths.into_json();
     json!({

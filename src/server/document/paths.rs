@@ -23,20 +23,35 @@ pub(super) struct Paths {
 }
 
 impl Paths {
-    /// Adds an operation, which other servers have than the document says for all, if it is told which.
+    /// Adds an operation that these servers have. One that is there already is had by more of them then, and may be
+    /// asked for with more credentials.
     pub(super) fn add(
         &mut self,
         method: &Method,
         template: &str,
         about: &About,
-        servers: Option<Value>,
+        servers: Vec<Value>,
     ) {
         let mut operation = self.operation(method, template, about);
-        if let Some(servers) = servers {
-            operation["servers"] = servers;
-        }
+        operation["servers"] = servers.into();
         let path = self.paths.entry(template).or_insert_with(|| json!({}));
-        path[method.as_str().to_ascii_lowercase()] = operation;
+        let known = &mut path[method.as_str().to_ascii_lowercase()];
+        if known.is_null() {
+            *known = operation;
+            return;
+        }
+        for name in ["servers", "security"] {
+            if let (Some(all), Some(more)) =
+                (known[name].as_array_mut(), operation[name].as_array())
+            {
+                all.extend(
+                    more.iter()
+                        .filter(|one| !all.contains(one))
+                        .cloned()
+                        .collect::<Vec<_>>(),
+                );
+            }
+        }
     }
 
     /// The paths, and the schemas by name.
@@ -69,11 +84,10 @@ impl Paths {
         }
         if let Some(shape) = about.takes {
             let schema = Schema::named(shape).into_json(&mut self.shapes);
-            // A body that may leave everything out may be left out itself.
-            let members = self.shapes.get(shape.name);
-            let is_required = members.is_some_and(|members| members.get("required").is_some());
+            // A body that is left out is an object without members.
+            let needs = self.shapes[shape.name].get("required").is_some();
             operation["requestBody"] = json!({
-                "required": is_required, "content": {"application/json": {"schema": schema}},
+                "required": needs, "content": {"application/json": {"schema": schema}},
             });
         }
         operation
@@ -122,8 +136,10 @@ fn refusals(template: &str, about: &About) -> Vec<u16> {
     if !(about.parameters)().is_empty() || about.takes.is_some() {
         statuses.push(400);
     }
-    if about.credential != Credential::None {
-        statuses.push(401);
+    match about.credential {
+        Credential::None => {}
+        Credential::Admin => statuses.extend([401, 403]),
+        Credential::Key => statuses.push(401),
     }
     if template.split('/').any(|part| path::name(part).is_some()) {
         statuses.push(404);
@@ -186,4 +202,32 @@ fn of_query(parameter: Parameter, shapes: &mut Shapes) -> Value {
     }
     value["schema"] = schema;
     value
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_two_servers_have_is_there_once_with_the_credentials_of_both() {
+        let mut paths = Paths::default();
+        let about = About::new("Tag", "Who one is");
+        for (credential, server) in [(Credential::Admin, "/"), (Credential::Key, "{data_plane}")] {
+            let servers = vec![json!({"url": server})];
+            let about = about.credential(credential);
+            paths.add(&Method::GET, "/v1/me", &about, servers.clone());
+            paths.add(&Method::GET, "/v1/me", &about, servers);
+        }
+        let (paths, _) = paths.into_json();
+        let me = &paths["/v1/me"]["get"];
+        assert_eq!(
+            me["servers"],
+            json!([{"url": "/"}, {"url": "{data_plane}"}])
+        );
+        let security = me["security"].as_array().unwrap();
+        for credential in ["adminKey", "apiKey"] {
+            let with = security.iter().filter(|one| one.get(credential).is_some());
+            assert_eq!(with.count(), 1, "{security:?}");
+        }
+    }
 }

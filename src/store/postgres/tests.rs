@@ -138,3 +138,44 @@ fn a_server_that_is_not_there_is_an_error_that_tells_no_password() {
     let text = format!("{place} {debug} {:#}", anyhow::Error::new(error));
     assert!(!text.contains("hush"), "{text}");
 }
+
+#[test]
+fn keys_of_an_older_store_all_come_to_a_project() {
+    let Some(place) = Fixture::postgres() else {
+        return;
+    };
+    let older = MIGRATIONS
+        .iter()
+        .take_while(|sql| !sql.contains("CREATE TABLE project"));
+    let older: Vec<&str> = older.copied().collect();
+    let mut conn = Connection::new(server(&place), PATIENCE).unwrap();
+    conn.open(&older).unwrap();
+    conn.begin(Mode::Write).unwrap();
+    conn.run(
+        "INSERT INTO api_key (id, kind, name, hash, created_at, version, project_id) VALUES
+            ('aaaaaaaaaaaaaaaa', 'api', 'a', sha256(''), 5, 1, NULL),
+            ('bbbbbbbbbbbbbbbb', 'api', 'b', sha256(''), 6, 2, 'Any Text'),
+            ('cccccccccccccccc', 'api', 'c', sha256(''), 7, 3, 'Any Text'),
+            ('dddddddddddddddd', 'admin', 'd', sha256(''), 8, 4, NULL)",
+    )
+    .unwrap();
+    conn.commit().unwrap();
+    let mut conn = store::connect(place.place()).unwrap();
+    let mut texts = |sql: &str| -> Vec<Option<String>> {
+        let rows = conn.query(sql, &[]).unwrap();
+        rows.iter().map(|row| row.get(0).unwrap()).collect()
+    };
+    let some = |text: &str| Some(text.to_owned());
+    let projects = texts("SELECT id FROM project ORDER BY number");
+    assert_eq!(projects, [some("proj_default"), some("Any Text")]);
+    let of_keys = texts("SELECT project_id FROM api_key ORDER BY number");
+    assert_eq!(
+        of_keys,
+        [
+            some("proj_default"),
+            some("Any Text"),
+            some("Any Text"),
+            None
+        ]
+    );
+}

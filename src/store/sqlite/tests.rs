@@ -82,3 +82,42 @@ fn a_file_that_is_no_database_is_an_error_and_stays_as_it_was() {
     assert!(matches!(opened, Err(Error::Open { .. })));
     assert_eq!(std::fs::read_to_string(&path).unwrap(), text);
 }
+
+#[test]
+fn keys_of_an_older_store_all_come_to_a_project() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("weir.db");
+    let older = MIGRATIONS
+        .iter()
+        .take_while(|sql| !sql.contains("CREATE TABLE project"));
+    let older: Vec<&str> = older.copied().collect();
+    let conn = super::open(&path, &older).unwrap();
+    conn.execute_batch(
+        "INSERT INTO api_key (id, kind, name, hash, created_at, version, project_id) VALUES
+            ('aaaaaaaaaaaaaaaa', 'api', 'a', zeroblob(32), 5, 1, NULL),
+            ('bbbbbbbbbbbbbbbb', 'api', 'b', zeroblob(32), 6, 2, 'Any Text'),
+            ('cccccccccccccccc', 'api', 'c', zeroblob(32), 7, 3, 'Any Text'),
+            ('dddddddddddddddd', 'admin', 'd', zeroblob(32), 8, 4, NULL)",
+    )
+    .unwrap();
+    drop(conn);
+    let conn = super::open(&path, MIGRATIONS).unwrap();
+    let texts = |sql: &str| {
+        let mut statement = conn.prepare(sql).unwrap();
+        let texts = statement.query_map([], |row| row.get(0)).unwrap();
+        texts.map(Result::unwrap).collect::<Vec<Option<String>>>()
+    };
+    let some = |text: &str| Some(text.to_owned());
+    let projects = texts("SELECT id FROM project ORDER BY number");
+    assert_eq!(projects, [some("proj_default"), some("Any Text")]);
+    let of_keys = texts("SELECT project_id FROM api_key ORDER BY number");
+    assert_eq!(
+        of_keys,
+        [
+            some("proj_default"),
+            some("Any Text"),
+            some("Any Text"),
+            None
+        ]
+    );
+}

@@ -286,7 +286,7 @@ async fn what_openai_has_no_words_for_is_told_as_it_was_asked() {
             "weir.limits.requests_per_minute",
         ),
         (
-            json!({"budget": {"threshold_amount": 1}}),
+            json!({"budget": {"threshold_amount": 1, "currency": "USD"}}),
             "weir.budget.interval",
         ),
         (
@@ -317,6 +317,81 @@ async fn what_openai_has_no_words_for_is_told_as_it_was_asked() {
         assert_eq!(answer.status(), 400, "{weir}: {}", answer.text());
         assert_eq!(answer.json()["error"]["param"], param, "{weir}");
     }
+}
+
+#[tokio::test]
+async fn what_is_agreed_for_a_key_changes_in_force_at_once() {
+    let gateway = Gateway::setup().start().await;
+    let body = json!({"name": "ci", "weir": {"tier": "gold", "limits": {"requests_per_day": 5}, "metadata": {"a": "b"}}});
+    let made = account(&gateway, "proj_default", body).await;
+    let key = text(&made, "/api_key/value");
+    let path = format!(
+        "{}/projects/proj_default/api_keys/{}",
+        super::ORGANIZATION,
+        text(&made, "/api_key/id")
+    );
+    // OpenAI describes no such operation.
+    let change = async |body: Value| {
+        let body = body.to_string().into_bytes();
+        super::send(
+            &gateway,
+            "POST",
+            &path,
+            &gateway.admin,
+            "application/json",
+            &body,
+        )
+        .await
+    };
+    let weir = json!({"tier": null, "limits": {"tokens_per_minute": 9}, "models": ["o3"], "expires_in_seconds": 600});
+    let changed = change(json!({"name": "build", "weir": weir})).await;
+    assert_eq!(changed.status(), 200, "{}", changed.text());
+    let changed = changed.json();
+    assert_eq!(
+        (text(&changed, "/name"), &changed["weir"]["tier"]),
+        ("build", &Value::Null)
+    );
+    assert_eq!(changed["weir"]["limits"], json!({"tokens_per_minute": 9}));
+    assert_eq!(
+        (
+            &changed["weir"]["metadata"],
+            changed["weir"]["expires_at"].is_u64()
+        ),
+        (&json!({"a": "b"}), true)
+    );
+    assert_eq!(status(&gateway, key).await, 403);
+    let changed = change(json!({"weir": {"models": null, "expires_at": null}}))
+        .await
+        .json();
+    assert_eq!(
+        (&changed["weir"]["models"], &changed["weir"]["expires_at"]),
+        (&Value::Null, &Value::Null)
+    );
+    assert_eq!(status(&gateway, key).await, 200);
+    assert_eq!(
+        change(json!({"weir": {"allowed_ips": ["192.0.2.1"]}}))
+            .await
+            .status(),
+        200
+    );
+    assert_eq!(status(&gateway, key).await, 401);
+    change(json!({"weir": {"tier": 5}}))
+        .await
+        .refused(400, "invalid_value");
+    let log = get(&gateway, "/audit_logs?event_types[]=api_key.updated").await;
+    assert_eq!(log["data"].as_array().unwrap().len(), 3);
+    assert_eq!(text(&log, "/data/2/weir/before/terms/tier"), "gold");
+    delete(
+        &gateway,
+        &format!(
+            "/projects/proj_default/api_keys/{}",
+            text(&made, "/api_key/id")
+        ),
+    )
+    .await;
+    change(json!({"name": "gone"}))
+        .await
+        .refused(404, "not_found");
 }
 
 #[tokio::test]
@@ -485,6 +560,7 @@ async fn people_do_the_same_at_the_command_line() {
         &["project", "create", "x", "--id", "proj_default"],
         &["key", "create", "--project", "nobody"],
         &["limit", "spend", "none"],
+        &["limit", "rate", "", "--project", "proj_default"],
         &["limit", "spend", "0"],
         &["limit", "list", "--project", "nobody"],
     ] {

@@ -1,17 +1,19 @@
 //! The member `weir` of keys: what is agreed for one that OpenAI has no words for.
 
+mod shapes;
+
+pub(super) use shapes::{ASKED, ASKED_OR_HEIR, TOLD};
+
 use super::seconds;
 use crate::{
-    auth::{METADATA_MAX, MODELS_MAX, NAME_MAX_CHARS, NETWORKS_MAX, NUMBER_MAX, Record},
+    auth::{KeyChange, METADATA_MAX, MODELS_MAX, NAME_MAX_CHARS, NETWORKS_MAX, NUMBER_MAX, Record},
     directory::NewProjectKey,
-    domain::{Budget, KeyId, KeyLimits, ModelRule, Network, Span, Terms},
+    domain::{Budget, KeyId, KeyLimits, ModelRule, Network, OnHangup, Span, Terms},
     error::Error,
-    wire::{
-        members::{Members, Mistake},
-        schema::{Schema, Shape},
-    },
+    wire::members::{Members, Mistake},
 };
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Ten years: as long as anyone plans, and far from what a time can hold.
@@ -39,127 +41,42 @@ pub(super) enum Wanted {
     Heir(KeyId, Duration),
 }
 
-/// What is asked for in a request.
-pub(super) const ASKED: Shape = Shape::new("KeyTermsAsked", || {
-    agreed()
-        .may("expires_at", Schema::time())
-        .may(
-            "expires_in_seconds",
-            Schema::count().at_least(1).at_most(LIFE_MAX_SECONDS),
-        )
-        .open()
-});
-/// The same where a key may take another's place.
-pub(super) const ASKED_OR_HEIR: Shape = Shape::new("KeyTermsAskedOrHeir", || {
-    let replaces = "The id of a key whose place the new one takes, with its name and its terms";
-    agreed()
-        .may("expires_at", Schema::time())
-        .may(
-            "expires_in_seconds",
-            Schema::count().at_least(1).at_most(LIFE_MAX_SECONDS),
-        )
-        .may("replaces", Schema::text().says(replaces))
-        .may(
-            "overlap_seconds",
-            Schema::count()
-                .at_most(OVERLAP_MAX_SECONDS)
-                .says("How long the old key goes on working"),
-        )
-        .open()
-});
-/// What is told of a key.
-pub(super) const TOLD: Shape = Shape::new("KeyTerms", || {
-    agreed()
-        .with("state", Schema::words(["live", "expired", "revoked"]))
-        .with("expires_at", Schema::time().or_null())
-        .with("replaced_by", Schema::text().or_null())
-});
-
-fn agreed() -> Schema {
-    let limits = LIMITS.into_iter();
-    let number = || Schema::count().at_most(NUMBER_MAX).or_null();
-    let (pairs, name, text) = METADATA_MAX;
-    Schema::object()
-        .may(
-            "tier",
-            Schema::text().length(1, NAME_MAX_CHARS as u64).or_null(),
-        )
-        .may(
-            "models",
-            Schema::list(Schema::text())
-                .items(1, MODELS_MAX as u64)
-                .or_null(),
-        )
-        .may(
-            "on_hangup",
-            Schema::text()
-                .or_null()
-                .says("`cancel`, `finish` or `finish-up-to=TOKENS`"),
-        )
-        .may(
-            "limits",
-            limits
-                .fold(Schema::object(), |all, name| all.may(name, number()))
-                .or_null(),
-        )
-        .may(
-            "budget",
-            Schema::object()
-                .with(
-                    "threshold_amount",
-                    Schema::count().at_most(NUMBER_MAX).says("In cents"),
-                )
-                .with("currency", Schema::word("USD"))
-                .with("interval", Schema::words(SPANS.map(|(word, _)| word)))
-                .or_null(),
-        )
-        .may(
-            "allowed_ips",
-            Schema::list(Schema::text())
-                .items(0, NETWORKS_MAX as u64)
-                .or_null(),
-        )
-        .may(
-            "metadata",
-            Schema::map(Schema::text().length(0, text as u64))
-                .or_null()
-                .says(&format!(
-                    "At most {pairs} texts, with names of up to {name} characters"
-                )),
-        )
-}
-
 /// Reads the member of a request that makes a key.
 pub(super) fn read(members: &Members, name: String) -> Result<NewProjectKey, Error> {
     let Some(weir) = members.object("weir")? else {
         return Ok(NewProjectKey::named(name));
     };
     let terms = Terms {
-        tier: weir
-            .text("tier", 1, NAME_MAX_CHARS)?
-            .map(String::into_boxed_str),
+        tier: tier(&weir)?,
         limits: limits(&weir)?,
         budget: budget(&weir)?,
         allowed_ips: networks(&weir)?,
-        metadata: weir
-            .pairs("metadata", METADATA_MAX)?
-            .unwrap_or_default()
-            .into_iter()
-            .collect(),
+        metadata: metadata(&weir)?,
     };
     Ok(NewProjectKey {
         name,
         models: models(&weir)?,
-        on_hangup: match weir.text("on_hangup", 1, NAME_MAX_CHARS)? {
-            None => None,
-            Some(text) => {
-                let wrong =
-                    |_| weir.wrong("on_hangup", "`cancel`, `finish` or `finish-up-to=TOKENS`");
-                Some(text.parse().map_err(wrong)?)
-            }
-        },
+        on_hangup: on_hangup(&weir)?,
         terms,
         expires: expiry(&weir)?,
+    })
+}
+
+/// Reads the member of a request that changes a key: what is named changes, null takes it away.
+pub(super) fn read_change(members: &Members) -> Result<KeyChange, Error> {
+    let name = members.text("name", 1, NAME_MAX_CHARS)?;
+    let weir = members.object("weir")?.unwrap_or_default();
+    let ends = weir.has("expires_at") || weir.has("expires_in_seconds");
+    Ok(KeyChange {
+        name,
+        models: weir.has("models").then_some(models(&weir)?),
+        on_hangup: weir.has("on_hangup").then_some(on_hangup(&weir)?),
+        expires: ends.then_some(expiry(&weir)?),
+        tier: weir.has("tier").then_some(tier(&weir)?),
+        limits: weir.has("limits").then_some(limits(&weir)?),
+        budget: weir.has("budget").then_some(budget(&weir)?),
+        allowed_ips: weir.has("allowed_ips").then_some(networks(&weir)?),
+        metadata: weir.has("metadata").then_some(metadata(&weir)?),
     })
 }
 
@@ -194,6 +111,22 @@ pub(super) fn read_or_heir(members: &Members, name: String) -> Result<Wanted, Er
     Ok(Wanted::Heir(id, Duration::from_secs(overlap.unwrap_or(0))))
 }
 
+fn tier(weir: &Members) -> Result<Option<Box<str>>, Mistake> {
+    let tier = weir.text("tier", 1, NAME_MAX_CHARS)?;
+    Ok(tier.map(String::into_boxed_str))
+}
+
+fn metadata(weir: &Members) -> Result<BTreeMap<String, String>, Mistake> {
+    let pairs = weir.pairs("metadata", METADATA_MAX)?;
+    Ok(pairs.unwrap_or_default().into_iter().collect())
+}
+
+fn on_hangup(weir: &Members) -> Result<Option<OnHangup>, Mistake> {
+    let text = weir.text("on_hangup", 1, NAME_MAX_CHARS)?;
+    let wrong = |_| weir.wrong("on_hangup", "`cancel`, `finish` or `finish-up-to=TOKENS`");
+    text.map(|text| text.parse().map_err(wrong)).transpose()
+}
+
 fn models(weir: &Members) -> Result<ModelRule, Mistake> {
     let names = weir.texts("models", MODELS_MAX, NAME_MAX_CHARS)?;
     let Some(names) = names else {
@@ -226,9 +159,10 @@ fn budget(weir: &Members) -> Result<Option<Budget>, Mistake> {
     let Some(budget) = weir.object("budget")? else {
         return Ok(None);
     };
-    budget.word("currency", &[("USD", ())])?;
     let amount = budget.number("threshold_amount", 0, NUMBER_MAX)?;
+    let currency = budget.word("currency", &[("USD", ())])?;
     let interval = budget.word("interval", &SPANS)?;
+    budget.required("currency", currency)?;
     Ok(Some(Budget {
         threshold_amount: budget.required("threshold_amount", amount)?,
         interval: budget.required("interval", interval)?,

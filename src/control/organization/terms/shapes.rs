@@ -1,0 +1,97 @@
+//! What the member looks like.
+
+use super::{LIFE_MAX_SECONDS, LIMITS, OVERLAP_MAX_SECONDS, SPANS};
+use crate::{
+    auth::{METADATA_MAX, MODELS_MAX, NAME_MAX_CHARS, NETWORKS_MAX, NUMBER_MAX},
+    wire::schema::{Schema, Shape},
+};
+
+/// What is asked for in a request.
+pub(in crate::control::organization) const ASKED: Shape = Shape::new("KeyTermsAsked", || {
+    agreed(Schema::open)
+        .may("expires_at", Schema::time())
+        .may(
+            "expires_in_seconds",
+            Schema::count().at_least(1).at_most(LIFE_MAX_SECONDS),
+        )
+        .open()
+});
+/// The same where a key may take another's place.
+pub(in crate::control::organization) const ASKED_OR_HEIR: Shape =
+    Shape::new("KeyTermsAskedOrHeir", || {
+        let replaces = "The id of a key whose place the new one takes, with its name and its terms";
+        agreed(Schema::open)
+            .may("expires_at", Schema::time())
+            .may(
+                "expires_in_seconds",
+                Schema::count().at_least(1).at_most(LIFE_MAX_SECONDS),
+            )
+            .may("replaces", Schema::text().says(replaces))
+            .may(
+                "overlap_seconds",
+                Schema::count()
+                    .at_most(OVERLAP_MAX_SECONDS)
+                    .says("How long the old key goes on working"),
+            )
+            .open()
+    });
+/// What is told of a key.
+pub(in crate::control::organization) const TOLD: Shape = Shape::new("KeyTerms", || {
+    agreed(|closed| closed)
+        .with("state", Schema::words(["live", "expired", "revoked"]))
+        .with("expires_at", Schema::time().or_null())
+        .with("replaced_by", Schema::text().or_null())
+});
+
+/// The members that requests and answers have alike; `open` says whether objects may have others too, as in requests.
+fn agreed(open: fn(Schema) -> Schema) -> Schema {
+    let limits = LIMITS.into_iter();
+    let number = || Schema::count().at_most(NUMBER_MAX).or_null();
+    let (pairs, name, text) = METADATA_MAX;
+    Schema::object()
+        .may(
+            "tier",
+            Schema::text().length(1, NAME_MAX_CHARS as u64).or_null(),
+        )
+        .may(
+            "models",
+            Schema::list(Schema::text())
+                .items(1, MODELS_MAX as u64)
+                .or_null(),
+        )
+        .may(
+            "on_hangup",
+            Schema::text()
+                .or_null()
+                .says("`cancel`, `finish` or `finish-up-to=TOKENS`"),
+        )
+        .may(
+            "limits",
+            open(limits.fold(Schema::object(), |all, name| all.may(name, number()))).or_null(),
+        )
+        .may("budget", open(budget_of()).or_null())
+        .may(
+            "allowed_ips",
+            Schema::list(Schema::text())
+                .items(0, NETWORKS_MAX as u64)
+                .or_null(),
+        )
+        .may(
+            "metadata",
+            Schema::map(Schema::text().length(0, text as u64))
+                .or_null()
+                .says(&format!(
+                    "At most {pairs} texts, with names of up to {name} characters"
+                )),
+        )
+}
+
+fn budget_of() -> Schema {
+    Schema::object()
+        .with(
+            "threshold_amount",
+            Schema::count().at_most(NUMBER_MAX).says("In cents"),
+        )
+        .with("currency", Schema::word("USD"))
+        .with("interval", Schema::words(SPANS.map(|(word, _)| word)))
+}

@@ -1,0 +1,78 @@
+//! How the failures of the directory and of keys are told.
+
+use super::Error;
+use crate::{
+    auth, directory,
+    wire::{members, query},
+};
+
+/// What a name is.
+pub(super) const NAME: &str = "a text of 1 to 128 characters without control characters";
+
+impl From<directory::Error> for Error {
+    fn from(error: directory::Error) -> Self {
+        use directory::Error as Of;
+        let why = error.to_string();
+        match error {
+            Of::NoSuchProject(id) => Self::NoSuch("project", id),
+            Of::NoSuchAccount(id) => Self::NoSuch("service account", id),
+            Of::NoSuchKey(id) => Self::NoSuch("API key", id),
+            Of::NoSuchAlert(id) => Self::NoSuch("spend alert", id),
+            Of::NoSpendLimit => Self::NotSet("spend limit"),
+            Of::NoSuchCursor(name) => Self::Query(query::Mistake::Wrong(
+                name,
+                "the id of an item of this list".to_owned(),
+            )),
+            Of::Archived(_) => Self::Refused("project_archived", why),
+            Of::DefaultProject => Self::Refused("default_project", why),
+            Of::Taken(_) => Self::Refused("project_exists", why),
+            Of::ProjectId => Self::Refused("invalid_value", why),
+            Of::Name => Self::wrong("name", NAME),
+            Of::Key(error) => error.into(),
+            Of::Random(_) => Self::inside(&error),
+            Of::Store(_) => Self::store(&error),
+        }
+    }
+}
+
+impl From<auth::Error> for Error {
+    fn from(error: auth::Error) -> Self {
+        use auth::Error as Of;
+        match error {
+            Of::Name => Self::wrong("name", NAME),
+            Of::Models => Self::wrong(
+                "weir.models",
+                "names of 1 to 128 characters with at most one * each",
+            ),
+            Of::Owner => Self::wrong("user", "a text of 1 to 64 bytes without control characters"),
+            Of::Terms(_) => Self::wrong("weir", "within its bounds"),
+            Of::ExpiryPassed => Self::wrong("weir.expires_at", "in the future"),
+            Of::AlreadyReplaced { .. } | Of::Expired(_) | Of::AlreadyRevoked(_) => Self::wrong(
+                "weir.replaces",
+                "a key that is in force and was not replaced",
+            ),
+            Of::NoSuchKey(id) => Self::NoSuch("API key", id.public()),
+            Of::Random(_) | Of::FirstKeysFile { .. } => Self::inside(&error),
+            Of::Store(_) => Self::store(&error),
+        }
+    }
+}
+
+impl Error {
+    pub(super) fn wrong(name: &str, expected: &str) -> Self {
+        Self::Member(members::Mistake {
+            name: name.to_owned(),
+            expected: Some(expected.to_owned()),
+        })
+    }
+
+    pub(super) fn inside(error: &(dyn std::error::Error + 'static)) -> Self {
+        tracing::error!(error, "a change could not be made");
+        Self::Internal
+    }
+
+    pub(super) fn store(error: &(dyn std::error::Error + 'static)) -> Self {
+        tracing::warn!(error, "the store cannot be read or changed");
+        Self::StoreUnavailable
+    }
+}
