@@ -7,6 +7,7 @@ use crate::{
     directory::Directory,
     events::Bus,
     ledger::{Ledger, Reports},
+    people::People,
     prices::Prices,
     route::Routes,
     tasks::Signal,
@@ -29,6 +30,8 @@ pub struct App {
     pub snapshot: ArcSwap<Snapshot>,
     /// Who may come in.
     pub keys: Keys,
+    /// Who signs in, and whose tokens are believed.
+    pub people: People,
     /// Projects, and what they may do.
     pub directory: Directory,
     /// Who hears what happens.

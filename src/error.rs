@@ -4,6 +4,7 @@
 //! different strings: nothing of the inside shows here.
 
 mod parts;
+mod people;
 
 use crate::{
     ledger::{Full, ReportError},
@@ -24,6 +25,16 @@ pub enum Error {
     ModelForbidden(String),
     /// The key may only use certain models, and this path does not show which it uses.
     PathForbidden,
+    /// Email and password, or a refresh token, are not right; which of them is not said.
+    BadCredentials,
+    /// Too many attempts to sign in have failed; how long to wait.
+    SlowDown(Duration),
+    /// The keys of an outside issuer cannot be had right now, so nobody can say whose token this is.
+    IssuerUnavailable,
+    /// A user's call has to name one of their projects.
+    ProjectNeeded,
+    /// What was to be made is there already.
+    Conflict(&'static str),
     /// Whoever asks is known, and may not do this.
     Forbidden,
     /// There is no such thing, or none that whoever asks may know of; its kind and its id.
@@ -87,6 +98,23 @@ impl Error {
             }
             Self::ModelForbidden(_) => (StatusCode::FORBIDDEN, INVALID, Some("model_not_allowed")),
             Self::PathForbidden => (StatusCode::FORBIDDEN, INVALID, Some("path_not_allowed")),
+            Self::BadCredentials => (
+                StatusCode::UNAUTHORIZED,
+                INVALID,
+                Some("invalid_credentials"),
+            ),
+            Self::SlowDown(_) => (
+                StatusCode::TOO_MANY_REQUESTS,
+                INVALID,
+                Some("too_many_attempts"),
+            ),
+            Self::IssuerUnavailable => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                SERVER,
+                Some("issuer_unavailable"),
+            ),
+            Self::ProjectNeeded => (StatusCode::BAD_REQUEST, INVALID, Some("project_required")),
+            Self::Conflict(_) => (StatusCode::CONFLICT, INVALID, Some("conflict")),
             Self::Forbidden => (
                 StatusCode::FORBIDDEN,
                 INVALID,
@@ -215,6 +243,15 @@ impl Error {
             Self::PathForbidden => {
                 "This API key or its project may use certain models only, and this path does not show which model it uses.".to_owned()
             }
+            Self::BadCredentials => "These credentials are not right, or not any more.".to_owned(),
+            Self::SlowDown(wait) => {
+                format!("Too many attempts to sign in have failed. Try again in {} s.", whole(*wait))
+            }
+            Self::IssuerUnavailable => "The issuer of this token cannot be asked for its keys right now.".to_owned(),
+            Self::ProjectNeeded => {
+                "You work in several projects or in none: name one in the header `OpenAI-Project`.".to_owned()
+            }
+            Self::Conflict(what) => format!("There is {what} already."),
             Self::Forbidden => "You have insufficient permissions for this operation.".to_owned(),
             Self::NotSet(what) => format!("No {what} is set."),
             Self::Refused(_, why) => format!("Invalid request: {why}."),
@@ -260,10 +297,13 @@ impl Error {
                     HeaderValue::try_from(list(allowed)).expect("methods are valid header values");
                 Some((http::header::ALLOW, value))
             }
-            Self::Overloaded(_) | Self::LedgerFull | Self::StoreUnavailable | Self::Draining => {
-                Some((http::header::RETRY_AFTER, RETRY_AFTER.as_secs().into()))
-            }
-            Self::Unauthenticated => Some((
+            Self::SlowDown(wait) => Some((http::header::RETRY_AFTER, whole(*wait).into())),
+            Self::Overloaded(_)
+            | Self::LedgerFull
+            | Self::StoreUnavailable
+            | Self::IssuerUnavailable
+            | Self::Draining => Some((http::header::RETRY_AFTER, RETRY_AFTER.as_secs().into())),
+            Self::Unauthenticated | Self::BadCredentials => Some((
                 http::header::WWW_AUTHENTICATE,
                 HeaderValue::from_static("Bearer"),
             )),
@@ -275,6 +315,11 @@ impl Error {
     pub fn closes(&self) -> bool {
         matches!(self, Self::TooLarge(_) | Self::TooSlow | Self::Draining)
     }
+}
+
+/// A wait in whole seconds, rounded up: who comes back then is let in.
+fn whole(wait: Duration) -> u64 {
+    wait.as_secs() + u64::from(wait.subsec_nanos() > 0)
 }
 
 fn list(methods: &[Method]) -> String {

@@ -7,6 +7,7 @@ pub mod usage;
 
 use crate::{
     app::Worker,
+    auth::Rejected,
     domain::{Arrival, Caller},
     error::Error,
     telemetry::metrics,
@@ -22,17 +23,18 @@ fn authenticate(
     headers: &HeaderMap,
     arrival: &mut Arrival,
 ) -> Result<Caller, Error> {
-    match worker.app.keys.authenticate_at(headers, arrival.at) {
-        Ok(caller) => {
-            arrival.key = Some(caller.key);
-            admit(worker, &caller, arrival)?;
-            Ok(caller)
-        }
+    let caller = match worker.app.keys.authenticate_at(headers, arrival.at) {
+        Ok(caller) => caller,
+        // Only what is no key can be a token: a key is not asked about it.
+        Err(Rejected::Malformed) => user(worker, headers, arrival)?,
         Err(rejected) => {
             metrics::unauthenticated(rejected.as_str());
-            Err(Error::Unauthenticated)
+            return Err(Error::Unauthenticated);
         }
-    }
+    };
+    arrival.key = Some(caller.key);
+    admit(worker, &caller, arrival)?;
+    Ok(caller)
 }
 
 /// Whether a known caller may come in: from this address, and for a project that is still there.
@@ -53,6 +55,14 @@ fn admit(worker: &Worker, caller: &Caller, arrival: &Arrival) -> Result<(), Erro
         return Err(Error::Unauthenticated);
     }
     Ok(())
+}
+
+/// Whose request this is, by a user's token.
+#[cold]
+fn user(worker: &Worker, headers: &HeaderMap, arrival: &Arrival) -> Result<Caller, Error> {
+    let found = worker.app.people.caller(headers, arrival.at);
+    let found = found.inspect_err(|unproven| metrics::unauthenticated(unproven.as_str()))?;
+    Ok(found?)
 }
 
 /// Whether a caller may use a model: its key must allow it, and so must its project.

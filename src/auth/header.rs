@@ -8,7 +8,7 @@ static X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 
 /// The credential as it was sent. `Authorization` wins over `x-api-key`, also when it holds nothing of use:
 /// a client that sends both must not find that the gateway picked the one it did not mean.
-pub(super) fn credential(headers: &HeaderMap) -> Result<&[u8], Rejected> {
+pub(crate) fn credential(headers: &HeaderMap) -> Result<&[u8], Rejected> {
     let credential = match only(headers, AUTHORIZATION)? {
         Some(value) => bearer(value)?,
         None => only(headers, &X_API_KEY)?.unwrap_or_default(),

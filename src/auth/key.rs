@@ -138,7 +138,7 @@ impl fmt::Debug for Hash {
 }
 
 /// `N` characters, each of the 62 equally likely.
-fn random_text<const N: usize>() -> Result<Zeroizing<[u8; N]>, getrandom::Error> {
+pub(crate) fn random_text<const N: usize>() -> Result<Zeroizing<[u8; N]>, getrandom::Error> {
     let mut text = Zeroizing::new([0; N]);
     let mut filled = 0;
     while filled < N {

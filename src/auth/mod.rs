@@ -18,6 +18,8 @@ pub use alter::{KeyChange, alter};
 pub use change::{NewKey, add, end, end_all, replace};
 pub use error::{Error, Rejected};
 pub use first::{FirstKeys, first_api_key};
+pub(crate) use header::credential;
+pub(crate) use key::random_text;
 pub use key::{Kind, Minted, new_id};
 pub use records::{Record, Whose, find, find_live, page};
 

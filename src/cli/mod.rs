@@ -12,6 +12,7 @@ mod office;
 mod project;
 mod serve;
 mod usage;
+mod user;
 
 use crate::{
     config::{Flags, Store},
@@ -60,6 +61,9 @@ enum Action {
     /// Show and set what a project, or the organization, may spend and how fast
     #[command(subcommand)]
     Limit(limit::Action),
+    /// Add, list, lock out and change users, whether or not the gateway runs
+    #[command(subcommand)]
+    User(user::Action),
     /// Show what was used, export it, or lay a provider's figures beside it
     Usage(usage::Options),
     /// Compare the ledger, its sums and the flight table, verify the audit log, and name what differs
@@ -100,6 +104,7 @@ pub fn run() -> ExitCode {
         Some(Action::Key(action)) => key::run(&flags, action),
         Some(Action::Project(action)) => project::run(&flags, action),
         Some(Action::Limit(action)) => limit::run(&flags, action),
+        Some(Action::User(action)) => user::run(&flags, action),
         Some(Action::Usage(options)) => usage::run(&flags, &options),
         Some(Action::Doctor) => doctor::run(&flags),
         Some(Action::Completions(options)) => completions::run(&options),

@@ -36,10 +36,15 @@ pub(super) fn run(
         let office = Office {
             keys,
             directory: directory.context("the directory cannot be read")?,
-            by: Actor::CommandLine(person()).into(),
+            by: by(),
         };
         work(office).await
     })
+}
+
+/// Whoever runs this, for the audit log.
+pub(super) fn by() -> Origin {
+    Actor::CommandLine(person()).into()
 }
 
 /// Whoever runs this, by the name that the operating system has for them, or their number if it has none.

@@ -9,6 +9,7 @@ use crate::{
     directory::Directory,
     events::Bus,
     ledger::{self, Ledger, Reports},
+    people::People,
     route::Routes,
     server::{self, Connections, Workers, tls::Certificate},
     store::Db,
@@ -89,7 +90,8 @@ async fn serve(flags: Flags, loaded: Loaded, log: Log) -> Result<(), Ending> {
         );
     }
 
-    let (app, ledger) = build(config, db, keys, directory, log)?;
+    let people = open_people(&config, db.clone()).await?;
+    let (app, ledger) = build(config, db, (keys, directory, people), log)?;
     let connections = Connections::new();
     let workers = app.snapshot.load().config.server.workers;
     let workers = Workers::start(&app, workers, certificates[0].as_ref())
@@ -114,6 +116,8 @@ async fn serve(flags: Flags, loaded: Loaded, log: Log) -> Result<(), Ending> {
         .flatten()
         .for_each(|certificate| tasks::spawn(certificate.follow()));
     tasks::spawn(app.keys.clone().follow());
+    tasks::spawn(app.people.users.clone().follow());
+    app.people.watch_issuers();
     tasks::spawn(app.directory.clone().follow());
     tasks::spawn(upkeep(Arc::clone(&app)));
     tasks::spawn(follow_config);
@@ -130,8 +134,7 @@ async fn serve(flags: Flags, loaded: Loaded, log: Log) -> Result<(), Ending> {
 fn build(
     config: Config,
     db: Db,
-    keys: Keys,
-    directory: Directory,
+    (keys, directory, people): (Keys, Directory, People),
     log: Log,
 ) -> Result<(Arc<App>, ledger::Threads), Ending> {
     let metrics = Arc::new(metrics::install().context("no metrics")?);
@@ -141,6 +144,7 @@ fn build(
     let app = Arc::new(App {
         snapshot: ArcSwap::from_pointee(snapshot),
         keys,
+        people,
         directory,
         events: Bus::default(),
         ledger,
@@ -210,6 +214,14 @@ async fn open_store(config: &Config) -> Result<(Db, Keys, Directory), Ending> {
     let directory = Directory::open(db.clone(), keys.clone()).await;
     let directory = directory.map_err(|error| mistake(error.into()))?;
     Ok((db, keys, directory))
+}
+
+async fn open_people(config: &Config, db: Db) -> Result<People, Ending> {
+    let people = People::open(db, &config.people, &config.server.data_dir).await;
+    people.map_err(|error| {
+        let error = anyhow::Error::new(error);
+        Ending::Mistake(format!("server.data_dir: no users: {error:#}"))
+    })
 }
 
 /// The keys of the first start, unless the control plane would be open to the world with nobody knowing its key.
@@ -319,6 +331,10 @@ fn take_up(app: &App, outcome: Result<Loaded, Problems>) {
     match outcome {
         Ok(loaded) => {
             let restart = reload::needs_restart(&app.snapshot.load().config, &loaded.config);
+            if let Err(error) = app.people.take_up(&loaded.config.people) {
+                let error: &dyn std::error::Error = &error;
+                tracing::error!(error, "kept the old keys of access tokens");
+            }
             app.snapshot.store(Arc::new(Snapshot::new(loaded.config)));
             tracing::info!("took up the changed configuration");
             if !restart.is_empty() {

@@ -3,7 +3,7 @@
 use super::{
     Config, Cors, Ledger, Level, Log, LogFormat, Network, Server, Tls, credential,
     environment::Environment,
-    prices,
+    people, prices,
     read::{At, Section},
     report::Report,
     routes, store,
@@ -64,6 +64,7 @@ pub(super) fn check(
         models: routes::models(root.sections("model"), &upstreams),
         forwards: routes::forwards(root.sections("forward"), &upstreams),
         prices: prices::prices(root.sections("price"), &upstreams),
+        people: people::people(&mut root, environment),
         admin_key: credential::admin_key(environment, report),
         upstreams: upstreams.all,
     };

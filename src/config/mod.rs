@@ -11,6 +11,7 @@ mod credential;
 mod environment;
 mod file;
 mod network;
+mod people;
 mod prices;
 mod read;
 pub mod reload;
@@ -27,6 +28,7 @@ mod tests;
 
 pub use file::{Flags, Loaded, load, load_store};
 pub use network::Network;
+pub use people::{Issuer, People, may_fetch};
 pub use report::{Problem, Problems};
 
 use crate::domain::{Authorities, Day, OnHangup, Place, Price, PriceList, Secret, Tier};
@@ -51,6 +53,8 @@ pub struct Config {
     pub models: Vec<Model>,
     /// Where paths go that Weir does not read itself; the longest prefix wins.
     pub forwards: Vec<Forward>,
+    /// How users sign in, and whose tokens are believed.
+    pub people: People,
     /// What the operator says of prices, in the order written.
     pub prices: Vec<OwnPrice>,
     /// The bearer of this may use the control plane; from `WEIR_ADMIN_KEY`.

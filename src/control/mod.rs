@@ -6,6 +6,7 @@ pub mod health;
 pub mod organization;
 mod request;
 pub mod rights;
+pub mod session;
 pub mod usage;
 
 pub use request::{Handling, Operation, Request};

@@ -4,13 +4,13 @@
 
 use crate::{
     app::App,
-    auth::Admin,
+    auth::{Admin, Rejected},
     domain::{KeyId, ProjectRole, Role, Secret, User},
     error::Error,
     telemetry::metrics,
 };
 use http::HeaderMap;
-use std::sync::Arc;
+use std::{sync::Arc, time::SystemTime};
 
 /// Something that can be done on the control plane.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -174,6 +174,12 @@ pub fn who(app: &App, headers: &HeaderMap) -> Result<Actor, Error> {
     match app.keys.authenticate_admin(headers, configured) {
         Ok(Admin::Configured) => Ok(Actor::Configured),
         Ok(Admin::Key(id)) => Ok(Actor::AdminKey(id)),
+        // Only what is no key can be a token.
+        Err(Rejected::Malformed) => {
+            let found = app.people.user(headers, SystemTime::now());
+            let found = found.inspect_err(|why| metrics::unauthenticated(why.as_str()))?;
+            Ok(Actor::User(found))
+        }
         Err(rejected) => {
             metrics::unauthenticated(rejected.as_str());
             Err(Error::Unauthenticated)
@@ -219,6 +225,7 @@ mod tests {
                 name: None,
                 role,
                 memberships: project_role.map(membership).into_iter().collect(),
+                tier: None,
                 session: None,
             }))
         };

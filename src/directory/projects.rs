@@ -6,6 +6,7 @@ use super::{Cursor, Directory, Error, Page, Side, check_name};
 use crate::audit::{self, Entry, Event, Origin};
 use crate::auth::{self, Whose};
 use crate::domain::Owner;
+use crate::people;
 use crate::store::{self, Millis, Row, Transaction};
 use serde_json::{Value, json};
 use std::time::SystemTime;
@@ -209,6 +210,7 @@ impl Directory {
                     &[id.as_str().into(), Millis::of(SystemTime::now()).into()],
                 )?;
                 let revoked = auth::end_all(tx, Whose::Project(&id))?;
+                people::close_project(tx, &id)?;
                 // For whoever needs no key to use it.
                 rows::touch(tx, &id)?;
                 let after = json!({"revoked_api_keys": revoked});

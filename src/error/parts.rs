@@ -7,7 +7,7 @@ use crate::{
 };
 
 /// What a name is.
-const NAME: &str = "a text of 1 to 128 characters without control characters";
+pub(super) const NAME: &str = "a text of 1 to 128 characters without control characters";
 
 impl From<directory::Error> for Error {
     fn from(error: directory::Error) -> Self {
@@ -59,20 +59,20 @@ impl From<auth::Error> for Error {
 }
 
 impl Error {
-    fn wrong(name: &str, expected: &str) -> Self {
+    pub(super) fn wrong(name: &str, expected: &str) -> Self {
         Self::Member(members::Mistake {
             name: name.to_owned(),
             expected: Some(expected.to_owned()),
         })
     }
 
-    fn inside(error: &(dyn std::error::Error + 'static)) -> Self {
+    pub(super) fn inside(error: &(dyn std::error::Error + 'static)) -> Self {
         tracing::error!(error, "a change could not be made");
         Self::Internal
     }
 
-    fn store(error: &(dyn std::error::Error + 'static)) -> Self {
-        tracing::warn!(error, "the directory cannot be read or changed");
+    pub(super) fn store(error: &(dyn std::error::Error + 'static)) -> Self {
+        tracing::warn!(error, "the store cannot be read or changed");
         Self::StoreUnavailable
     }
 }

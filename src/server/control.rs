@@ -8,10 +8,11 @@ use crate::{
     control::{
         Operation, Request, events, export, health,
         organization::{
-            admin_api_keys, api_keys, audit_logs, data_retention, model_permissions, projects,
-            rate_limits, service_accounts, spend_alerts, spend_limit,
+            admin_api_keys, api_keys, audit_logs, data_retention, invites, model_permissions,
+            project_users, projects, rate_limits, service_accounts, spend_alerts, spend_limit,
+            users,
         },
-        usage,
+        session, usage,
     },
     domain::Arrival,
     error::Error,
@@ -39,6 +40,7 @@ pub(super) static TABLE: &[Row] = table! {
     GET "/docs" => document::PAGE,
     GET "/admin/events" => events::WATCH,
     GET "/admin/usage/export" => export::EXPORT,
+    GET "/v1/me" => session::ME,
     GET "/v1/organization/costs" => usage::COSTS,
     GET "/v1/organization/usage/completions" => usage::COMPLETIONS,
     GET "/v1/organization/usage/embeddings" => usage::EMBEDDINGS,
@@ -61,6 +63,14 @@ pub(super) static TABLE: &[Row] = table! {
     GET "/v1/organization/spend_alerts/{alert_id}" => spend_alerts::RETRIEVE,
     POST "/v1/organization/spend_alerts/{alert_id}" => spend_alerts::UPDATE,
     DELETE "/v1/organization/spend_alerts/{alert_id}" => spend_alerts::DELETE,
+    GET "/v1/organization/users" => users::LIST,
+    GET "/v1/organization/users/{user_id}" => users::RETRIEVE,
+    POST "/v1/organization/users/{user_id}" => users::UPDATE,
+    DELETE "/v1/organization/users/{user_id}" => users::DELETE,
+    POST "/v1/organization/invites" => invites::CREATE,
+    GET "/v1/organization/invites" => invites::LIST,
+    GET "/v1/organization/invites/{invite_id}" => invites::RETRIEVE,
+    DELETE "/v1/organization/invites/{invite_id}" => invites::DELETE,
     POST "/v1/organization/projects" => projects::CREATE,
     GET "/v1/organization/projects" => projects::LIST,
     GET "/v1/organization/projects/{project_id}" => projects::RETRIEVE,
@@ -85,6 +95,11 @@ pub(super) static TABLE: &[Row] = table! {
     DELETE "/v1/organization/projects/{project_id}/model_permissions" => model_permissions::DELETE,
     GET "/v1/organization/projects/{project_id}/rate_limits" => rate_limits::LIST,
     POST "/v1/organization/projects/{project_id}/rate_limits/{rate_limit_id}" => rate_limits::UPDATE,
+    POST "/v1/organization/projects/{project_id}/users" => project_users::CREATE,
+    GET "/v1/organization/projects/{project_id}/users" => project_users::LIST,
+    GET "/v1/organization/projects/{project_id}/users/{user_id}" => project_users::RETRIEVE,
+    POST "/v1/organization/projects/{project_id}/users/{user_id}" => project_users::UPDATE,
+    DELETE "/v1/organization/projects/{project_id}/users/{user_id}" => project_users::DELETE,
     POST "/v1/organization/projects/{project_id}/service_accounts" => service_accounts::CREATE,
     GET "/v1/organization/projects/{project_id}/service_accounts" => service_accounts::LIST,
     GET "/v1/organization/projects/{project_id}/service_accounts/{service_account_id}" => service_accounts::RETRIEVE,
@@ -96,6 +111,10 @@ pub(super) static TABLE: &[Row] = table! {
 /// What both planes serve, in the same way.
 pub(super) static ON_BOTH: &[Row] = table! {
     GET "/healthz" => health::HEALTHZ,
+    POST "/auth/login" => session::LOGIN,
+    POST "/auth/refresh" => session::REFRESH,
+    POST "/auth/accept" => session::ACCEPT,
+    POST "/auth/logout" => session::LOGOUT,
 };
 
 /// Answers a request to the control plane.

@@ -5,6 +5,7 @@ use crate::{
     api::{Request, forward, generate, models, usage},
     app::Worker,
     body::{self, Body},
+    control::session,
     domain::{Arrival, Endpoint},
     error::Error,
     wire::about::About,
@@ -20,7 +21,11 @@ pub(super) static OWN: &[(Method, &str, About)] = &[
     (Method::GET, "/v1/models", models::LIST),
     (Method::GET, "/v1/models/{model}", models::RETRIEVE),
     (Method::GET, "/v1/usage", usage::OWN),
+    (Method::GET, "/v1/me", session::ME_OF_DATA.about),
 ];
+
+/// What is answered as on the control plane, for other credentials.
+static FOR_KEYS: &[control::Row] = &[(Method::GET, "/v1/me", session::ME_OF_DATA)];
 
 /// Answers a request.
 pub(super) async fn route(
@@ -56,7 +61,8 @@ pub(super) async fn route(
         }
         ("/v1/usage", _) => allow_only(GET, &method),
         (path, _) => {
-            if let Some(found) = control::find(control::ON_BOTH, path) {
+            let found = control::find(control::ON_BOTH, path);
+            if let Some(found) = found.or_else(|| control::find(FOR_KEYS, path)) {
                 return Box::pin(control::answer(found, &worker.app, request, arrival)).await;
             }
             match path.strip_prefix("/v1/models/") {

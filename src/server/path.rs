@@ -1,18 +1,28 @@
 //! Paths with names in them: `/v1/projects/{project_id}`.
 
 use crate::wire::percent;
+use memchr::memchr;
 
 /// Far longer than any id.
 const NAME_MAX_BYTES: usize = 256;
 
 /// Whether a path has the segments of a template, any one where the template has a name.
 pub(super) fn fits(template: &str, path: &str) -> bool {
-    let mut segments = path.split('/');
-    let fits = |part: &str, segment: &str| part == segment || name(part).is_some();
-    template
-        .split('/')
-        .all(|part| segments.next().is_some_and(|segment| fits(part, segment)))
-        && segments.next().is_none()
+    let (mut template, mut path) = (template.as_bytes(), path.as_bytes());
+    loop {
+        // The literal text up to the next name is the same, most often or not at all: one comparison tells.
+        let name = memchr(b'{', template).unwrap_or(template.len());
+        let (literal, behind) = template.split_at(name);
+        let Some(rest) = path.strip_prefix(literal) else {
+            return false;
+        };
+        if behind.is_empty() {
+            return rest.is_empty();
+        }
+        let end = memchr(b'}', behind).map_or(behind.len(), |at| at + 1);
+        template = &behind[end..];
+        path = &rest[memchr(b'/', rest).unwrap_or(rest.len())..];
+    }
 }
 
 /// What stands for the names of a template that fits, decoded once. None if one of them can be no id: empty, endless,
@@ -73,6 +83,20 @@ mod tests {
             &long,
         ] {
             assert_eq!(names(none), None, "{none}");
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_path_fits_as_its_segments_do(path in "/projects/(a|%2F|a/a|)/keys/(a|é|)(/a)?|(/|projects|keys|a|\\{|\\}){0,12}") {
+            let parts: Vec<&str> = KEY.split('/').collect();
+            let segments: Vec<&str> = path.split('/').collect();
+            let is_alike = |(part, segment): (&&str, &&str)| part == segment || name(part).is_some();
+            let expected = parts.len() == segments.len() && parts.iter().zip(&segments).all(is_alike);
+            assert_eq!(fits(KEY, &path), expected);
+            if let Some(names) = names(KEY, &path) {
+                assert!(names.iter().all(|(_, id)| id.bytes().all(|b| b.is_ascii_graphic())));
+            }
         }
     }
 }

@@ -143,6 +143,23 @@ pub fn unauthenticated(reason: &'static str) {
     counter!("weir_unauthenticated_total", "reason" => reason).increment(1);
 }
 
+/// A sign-in or what follows from it, and how it ended.
+pub fn signed_in(how: &'static str, result: &'static str) {
+    counter!("weir_sign_ins_total", "how" => how, "result" => result).increment(1);
+}
+
+/// A password that was hashed, to be kept or to be compared.
+pub fn password_hashed() {
+    counter!("weir_passwords_hashed_total").increment(1);
+}
+
+/// An outside issuer was asked for its keys.
+pub fn issuer_asked(name: &str, has_answered: bool) {
+    let result = if has_answered { "ok" } else { "failed" };
+    counter!("weir_issuer_fetches_total", "issuer" => name.to_owned(), "result" => result)
+        .increment(1);
+}
+
 /// Entries that were committed, of which the oldest had ended this long ago.
 pub fn ledger_written(entries: u64, lag: Duration) {
     counter!("weir_ledger_rows_written_total").increment(entries);
@@ -261,6 +278,21 @@ fn describe() {
         "weir_unauthenticated_total",
         Unit::Count,
         "Credentials that were not accepted, by reason."
+    );
+    describe_counter!(
+        "weir_sign_ins_total",
+        Unit::Count,
+        "Sign-ins by password, refresh token or invite, and sign-outs, by result."
+    );
+    describe_counter!(
+        "weir_passwords_hashed_total",
+        Unit::Count,
+        "Passwords that were hashed, right or wrong."
+    );
+    describe_counter!(
+        "weir_issuer_fetches_total",
+        Unit::Count,
+        "Questions to outside issuers for their keys, by result."
     );
     describe_counter!(
         "weir_attempts_total",

@@ -28,9 +28,9 @@ pub struct About {
 pub enum Credential {
     /// Whoever reaches the listener.
     None,
-    /// An admin key's holder.
+    /// An admin key's holder, and a user with the right.
     Admin,
-    /// An API key's holder.
+    /// An API key's holder, and a user.
     Key,
 }
 

@@ -164,6 +164,22 @@ impl Members {
         }))
     }
 
+    /// A list of so many objects at most; without one, none.
+    pub fn objects(&self, name: &str, items: usize) -> Result<Vec<Self>, Mistake> {
+        let Some(value) = self.value(name) else {
+            return Ok(Vec::new());
+        };
+        let object = |(at, value): (usize, &Value)| {
+            Some(Self {
+                object: value.as_object()?.clone(),
+                prefix: format!("{}{name}.{at}.", self.prefix),
+            })
+        };
+        let list = value.as_array().filter(|list| list.len() <= items);
+        let objects = list.and_then(|list| list.iter().enumerate().map(object).collect());
+        objects.ok_or_else(|| self.wrong(name, format!("a list of at most {items} objects")))
+    }
+
     /// What a reader found, which must be there.
     pub fn required<T>(&self, name: &str, found: Option<T>) -> Result<T, Mistake> {
         found.ok_or_else(|| self.missing(name))
@@ -206,6 +222,12 @@ mod tests {
             (Ok(None), true, false)
         );
         assert_eq!(it.number("y", 0, 1), Ok(None));
+        let list = members(json!({"l": [{"n": 1}, {"n": -1}]}));
+        let items = list.objects("l", 2).unwrap();
+        assert_eq!(items[0].number("n", 0, 1), Ok(Some(1)));
+        assert_eq!(items[1].number("n", 0, 1).unwrap_err().name, "l.1.n");
+        assert!(list.objects("l", 1).is_err());
+        assert_eq!(list.objects("x", 1).map(|none| none.len()), Ok(0));
     }
 
     #[test]
@@ -221,6 +243,7 @@ mod tests {
         assert_eq!(it.texts("l", 9, 9).map_err(name), Err("l".to_owned()));
         assert_eq!(it.pairs("p", (9, 9, 9)).map_err(name), Err("p".to_owned()));
         assert!(it.object("n").is_err());
+        assert!(it.objects("l", 9).is_err() && it.objects("o", 9).is_err());
         let inner = it.object("o").unwrap().unwrap();
         let wrong = inner.number("n", 0, 9).unwrap_err();
         assert_eq!(

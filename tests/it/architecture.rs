@@ -8,11 +8,12 @@ use std::{
 /// A module imports only from the lines above its own; modules on one line do not know each other.
 const LAYERS: &[&[&str]] = &[
     &["domain", "body"],
-    &["wire"],
+    &["jwt", "wire"],
     &["config", "store", "tasks"],
     &["prices", "providers", "telemetry", "tokens"],
     &["audit"],
     &["auth", "events", "ledger", "route", "tap", "upstream"],
+    &["people"],
     &["catalog", "directory"],
     &["app", "error"],
     &["pipeline"],

@@ -26,6 +26,7 @@ mod keys;
 mod ledger;
 mod organization;
 mod outage;
+mod people;
 mod protocol;
 mod requests;
 mod shutdown;

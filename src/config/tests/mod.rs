@@ -146,6 +146,7 @@ fn uncommented() -> String {
 fn every_example_works_and_shows_the_default() {
     let all = Given::file(&uncommented())
         .variable("OPENAI_API_KEY", "sk-1")
+        .variable("WEIR_TOKEN_SECRET", "0123456789abcdef0123456789abcdef")
         .config();
     let shipped = Given::nothing().variable("OPENAI_API_KEY", "sk-1").config();
     assert_eq!(all.upstreams[0].retries, shipped.upstreams[0].retries);

@@ -6,13 +6,16 @@ pub mod admin_api_keys;
 pub mod api_keys;
 pub mod audit_logs;
 pub mod data_retention;
+pub mod invites;
 pub mod model_permissions;
+pub mod project_users;
 pub mod projects;
 pub mod rate_limits;
 pub mod service_accounts;
 pub mod spend_alerts;
 pub mod spend_limit;
 mod terms;
+pub mod users;
 
 use super::{
     Request, json,
@@ -21,7 +24,7 @@ use super::{
 use crate::{
     audit::{self, Origin},
     body::Body,
-    directory::{Cursor, Page, Side},
+    directory::{self, Cursor, Page, Side},
     domain::KeyId,
     error::Error,
     store::Millis,
@@ -69,6 +72,27 @@ fn noted(actor: &Actor) -> audit::Actor {
 /// The project in a path.
 fn project_of(request: &Request) -> String {
     request.named("project_id").to_owned()
+}
+
+/// The page that `found` begins, which was asked for one more than fits.
+fn page_of<T>(mut found: Vec<T>, limit: usize) -> Page<T> {
+    let has_more = found.len() > limit;
+    found.truncate(limit);
+    Page {
+        items: found,
+        has_more,
+    }
+}
+
+/// What follows `after`, of a list that is only read forward.
+fn after<T>(cursor: &Cursor, parse: impl FnOnce(&str) -> Option<T>) -> Result<Option<T>, Error> {
+    match &cursor.side {
+        Some(Side::After(id)) => match parse(id) {
+            Some(id) => Ok(Some(id)),
+            None => Err(directory::Error::NoSuchCursor("after").into()),
+        },
+        _ => Ok(None),
+    }
 }
 
 /// The members of a body; one that is left out has none.

@@ -121,6 +121,10 @@ fn build(data_plane: &str) -> Value {
             "securitySchemes": {
                 "adminKey": {"type": "http", "scheme": "bearer", "description": "An admin key, `sk-weir-admin-…`"},
                 "apiKey": {"type": "http", "scheme": "bearer", "description": "An API key, `sk-weir-…`"},
+                "userToken": {
+                    "type": "http", "scheme": "bearer", "bearerFormat": "JWT",
+                    "description": "An access token of a user: from `/auth/login`, or of an outside issuer",
+                },
             },
         },
     })

@@ -176,8 +176,8 @@ fn headers(status: u16) -> Value {
 fn security(credential: Credential) -> Value {
     match credential {
         Credential::None => json!([]),
-        Credential::Admin => json!([{"adminKey": []}]),
-        Credential::Key => json!([{"apiKey": []}]),
+        Credential::Admin => json!([{"adminKey": []}, {"userToken": []}]),
+        Credential::Key => json!([{"apiKey": []}, {"userToken": []}]),
     }
 }
 
@@ -224,6 +224,10 @@ mod tests {
             me["servers"],
             json!([{"url": "/"}, {"url": "{data_plane}"}])
         );
-        assert_eq!(me["security"], json!([{"adminKey": []}, {"apiKey": []}]));
+        let security = me["security"].as_array().unwrap();
+        for credential in ["adminKey", "apiKey"] {
+            let with = security.iter().filter(|one| one.get(credential).is_some());
+            assert_eq!(with.count(), 1, "{security:?}");
+        }
     }
 }

@@ -1,5 +1,7 @@
 //! The document of the API: it says what is there, and what is there answers as it says.
 
+mod life;
+
 use crate::support::{Conn, FakeUpstream, Gateway, Reply, Response, chat, schema::mistakes};
 use serde_json::{Value, json};
 use std::net::SocketAddr;
@@ -87,11 +89,24 @@ fn operations(document: &Value) -> Vec<Operation> {
 }
 
 async fn send(at: SocketAddr, method: &str, url: &str, key: Option<&str>) -> Response {
+    send_body(at, method, url, key, "").await
+}
+
+async fn send_body(
+    at: SocketAddr,
+    method: &str,
+    url: &str,
+    key: Option<&str>,
+    body: &str,
+) -> Response {
     let mut conn = Conn::open(at).await;
     let key = key.map_or(String::new(), |key| {
         format!("authorization: Bearer {key}\r\n")
     });
-    let head = format!("{method} {url} HTTP/1.1\r\nhost: w\r\n{key}content-length: 0\r\n\r\n");
+    let length = body.len();
+    let head = format!(
+        "{method} {url} HTTP/1.1\r\nhost: w\r\n{key}content-length: {length}\r\n\r\n{body}"
+    );
     conn.send(head).await;
     let head = conn.head().await;
     // What goes on for ever is judged by its head.

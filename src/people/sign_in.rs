@@ -1,0 +1,266 @@
+//! Signing in with a password, going on with a refresh token, signing out.
+
+use super::{
+    People, Record, SessionId, SignInError, UserId, Users, keyring::Meant, once, password::Busy,
+    records, session, users,
+};
+use crate::{
+    audit::{Actor, Origin},
+    domain::Secret,
+    store::{Millis, Mode, Transaction},
+};
+use std::{
+    net::IpAddr,
+    time::{Duration, SystemTime},
+};
+
+/// Tells people and secret scanners what they have found.
+const PREFIX: &str = "weir-refresh-";
+/// How long a sign-in that is over is kept, so that its last token is known as used.
+const KEPT: Duration = Duration::from_secs(24 * 3600);
+
+/// What somebody signs in with.
+#[derive(Debug)]
+pub struct Credentials {
+    /// As typed.
+    pub email: String,
+    /// As typed.
+    pub password: Secret,
+    /// The project that the tokens are to name, if any.
+    pub project: Option<String>,
+}
+
+/// What a sign-in gives.
+#[derive(Debug)]
+pub struct Grant {
+    /// Opens both planes with the rights of its user, for a short time.
+    pub access_token: Secret,
+    /// How long.
+    pub expires_in: Duration,
+    /// Gets the next two tokens, once.
+    pub refresh_token: Secret,
+}
+
+impl From<Busy> for SignInError {
+    fn from(_: Busy) -> Self {
+        Self::Busy
+    }
+}
+
+impl From<getrandom::Error> for SignInError {
+    fn from(error: getrandom::Error) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+/// A sign-in that was begun or went on.
+pub(super) struct Continued {
+    user: UserId,
+    session: SessionId,
+    project: Option<String>,
+    /// When the sign-in ends; no token outlives it.
+    expires: Millis,
+    refresh: Secret,
+}
+
+/// What became of a refresh token.
+enum Exchange {
+    Done(Box<Continued>),
+    /// It had been exchanged before: somebody has stolen it, or its sign-in.
+    Replayed(SessionId, UserId),
+    Refused,
+}
+
+impl People {
+    /// Signs somebody in, from an address.
+    ///
+    /// An unknown email, a wrong password and a user who is locked out cost the same work and get the same answer.
+    pub async fn sign_in(
+        &self,
+        address: IpAddr,
+        credentials: Credentials,
+    ) -> Result<Grant, SignInError> {
+        let Some(email) = users::normal(&credentials.email) else {
+            return Err(SignInError::Refused);
+        };
+        let attempt = self
+            .guard
+            .enter(address, Some(&email))
+            .map_err(SignInError::Slowed)?;
+        let found = self.users.password(email).await?;
+        let hash = found.as_ref().map(|(_, hash)| hash.clone());
+        let is_proven = self.hasher.check(credentials.password, hash).await?;
+        let Some((user, hash)) = found.filter(|_| is_proven) else {
+            return Err(SignInError::Refused);
+        };
+        attempt.succeeded();
+        let project = credentials.project;
+        let ttl = self.trust.load().config.refresh_ttl;
+        let continued = self.users.write(move |tx| {
+            // Seen again under the lock: they may have been locked out or given another password meanwhile.
+            let record = records::find(tx, user)?.ok_or(SignInError::Refused)?;
+            let same = records::password(tx, &record.email)?;
+            if same.is_none_or(|(_, now)| now != hash) {
+                return Err(SignInError::Refused);
+            }
+            if let Some(id) = &project
+                && records::member(tx, id, user)?.is_none()
+            {
+                return Err(SignInError::NoSuchProject(id.clone()));
+            }
+            let by = origin(&record, address);
+            users::tell_sign_in(tx, &by, &record)?;
+            begin(tx, user, project, ttl)
+        });
+        self.grant(continued.await?)
+    }
+
+    /// Exchanges a refresh token for the next ones. One that is shown again ends its sign-in.
+    pub async fn refresh(&self, address: IpAddr, token: &str) -> Result<Grant, SignInError> {
+        let hash = once::hash(PREFIX, token).ok_or(SignInError::Refused)?;
+        // Nobody guesses these, but a flood of them must not keep the store busy.
+        let attempt = self
+            .guard
+            .enter(address, None)
+            .map_err(SignInError::Slowed)?;
+        // Looked for without the writers' lock, which strangers must not be able to hold.
+        let now = Millis::of(SystemTime::now());
+        let look = move |tx: &mut Transaction<'_>| Ok(session::find(tx, hash, now)?);
+        let found = self.users.db.transact(Mode::Read, look).await;
+        let found: Option<session::Found> = found.map_err(SignInError::Failed)?;
+        if found.is_none() {
+            return Err(SignInError::Refused);
+        }
+        match self.users.write(move |tx| exchange(tx, hash)).await? {
+            Exchange::Done(continued) => {
+                attempt.succeeded();
+                self.grant(*continued)
+            }
+            Exchange::Refused => Err(SignInError::Refused),
+            Exchange::Replayed(session, user) => {
+                tracing::warn!(
+                    session.id = %session,
+                    user.id = %user,
+                    "a refresh token was shown again, so its sign-in has ended"
+                );
+                Err(SignInError::Refused)
+            }
+        }
+    }
+
+    /// Ends the sign-in that a refresh token belongs to.
+    pub async fn sign_out(&self, address: IpAddr, token: &str) -> Result<(), SignInError> {
+        let hash = once::hash(PREFIX, token).ok_or(SignInError::Refused)?;
+        let attempt = self
+            .guard
+            .enter(address, None)
+            .map_err(SignInError::Slowed)?;
+        let now = Millis::of(SystemTime::now());
+        let look = move |tx: &mut Transaction<'_>| Ok(session::find(tx, hash, now)?);
+        let found = self.users.db.transact(Mode::Read, look).await;
+        let found: Option<session::Found> = found.map_err(SignInError::Failed)?;
+        self.end_session(found.ok_or(SignInError::Refused)?.session)
+            .await?;
+        attempt.succeeded();
+        Ok(())
+    }
+
+    /// Ends a sign-in that an access token has shown.
+    pub async fn end_session(&self, session: SessionId) -> Result<(), SignInError> {
+        let end = move |tx: &mut Transaction<'_>| {
+            Ok::<_, SignInError>(session::end(tx, session, Millis::of(SystemTime::now()))?)
+        };
+        self.users.write(end).await
+    }
+
+    pub(super) fn grant(&self, continued: Continued) -> Result<Grant, SignInError> {
+        let trust = self.trust.load();
+        let now = SystemTime::now();
+        let ends = continued.expires.time().min(now + trust.config.access_ttl);
+        let meant = Meant {
+            user: continued.user,
+            session: continued.session,
+            project: continued.project,
+            ends,
+        };
+        let token = trust
+            .keyring
+            .sign(&meant, now)?
+            .ok_or(super::Error::Unsigned)?;
+        Ok(Grant {
+            access_token: Secret::new(token),
+            expires_in: ends.duration_since(now).unwrap_or_default(),
+            refresh_token: continued.refresh,
+        })
+    }
+}
+
+impl Users {
+    async fn password(
+        &self,
+        email: String,
+    ) -> Result<Option<(UserId, super::PasswordHash)>, super::Error> {
+        let look = move |tx: &mut Transaction<'_>| Ok(records::password(tx, &email)?);
+        self.db.transact(Mode::Read, look).await
+    }
+}
+
+/// Who signs in, for the audit log.
+pub(super) fn origin(record: &Record, address: IpAddr) -> Origin {
+    let actor = Actor::User {
+        id: record.id.to_string(),
+        email: record.email.clone(),
+    };
+    Origin::request(actor, address, None)
+}
+
+pub(super) fn begin(
+    tx: &mut Transaction<'_>,
+    user: UserId,
+    project: Option<String>,
+    ttl: Duration,
+) -> Result<Continued, SignInError> {
+    let now = SystemTime::now();
+    session::forget(tx, Millis::of(now.checked_sub(KEPT).unwrap_or(now)))?;
+    let (session, expires) = (SessionId::new()?, Millis::of(now).plus(ttl));
+    session::insert(
+        tx,
+        session,
+        user,
+        project.as_deref(),
+        (Millis::of(now), expires),
+    )?;
+    let (refresh, hash) = once::mint(PREFIX)?;
+    session::add_token(tx, session, hash)?;
+    Ok(Continued {
+        user,
+        session,
+        project,
+        expires,
+        refresh,
+    })
+}
+
+fn exchange(tx: &mut Transaction<'_>, hash: [u8; 32]) -> Result<Exchange, SignInError> {
+    let now = Millis::of(SystemTime::now());
+    let Some(found) = session::find(tx, hash, now)? else {
+        return Ok(Exchange::Refused);
+    };
+    if found.is_used {
+        session::end(tx, found.session, now)?;
+        return Ok(Exchange::Replayed(found.session, found.user));
+    }
+    if !found.is_live {
+        return Ok(Exchange::Refused);
+    }
+    session::use_token(tx, hash, now)?;
+    let (refresh, next) = once::mint(PREFIX)?;
+    session::add_token(tx, found.session, next)?;
+    Ok(Exchange::Done(Box::new(Continued {
+        user: found.user,
+        session: found.session,
+        project: found.project,
+        expires: found.expires,
+        refresh,
+    })))
+}
