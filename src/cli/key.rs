@@ -182,7 +182,7 @@ fn show(id: KeyId, key: &Secret, as_json: bool) {
 async fn list(keys: &Keys, as_json: bool) -> Result<(), Ending> {
     if !as_json {
         say(&format!(
-            "{:<16}  {:<5}  {:<8}  {:<24}  {:<16}  {:<16}  MODELS",
+            "{:<16}  {:<5}  {:<8}  {:<24}  {:<29}  {:<33}  MODELS",
             "ID", "KIND", "STATE", "NAME", "PROJECT", "USER"
         ));
     }
@@ -209,7 +209,7 @@ fn line(record: &Record) -> String {
         ModelRule::Only(names) => names.join(", "),
     };
     format!(
-        "{:<16}  {:<5}  {:<8}  {:<24}  {:<16}  {:<16}  {models}",
+        "{:<16}  {:<5}  {:<8}  {:<24}  {:<29}  {:<33}  {models}",
         record.id,
         record.kind.as_str(),
         state(record),

@@ -11,8 +11,8 @@ use std::sync::Arc;
 pub struct Allowances {
     /// Of all projects together.
     pub organization: Arc<Allowance>,
-    /// By the project's id; one that is not here has no limits.
-    pub projects: HashMap<Box<str>, Arc<Allowance>>,
+    /// By the project's id; one that is not here has no limits. Only admins choose ids, so that a quick hash will do.
+    pub projects: HashMap<Box<str>, Arc<Allowance>, foldhash::fast::RandomState>,
 }
 
 /// What a project, or the organization, may do.
