@@ -5,7 +5,7 @@ use super::records::{self, New, Record, Whose};
 use super::{Error, Keys, METADATA_MAX, MODELS_MAX, NAME_MAX_CHARS, NETWORKS_MAX, NUMBER_MAX};
 use crate::audit::{self, Entry, Event, Origin};
 use crate::domain::{KeyId, ModelRule, OnHangup, Owner, Terms};
-use crate::store::{Millis, Mode, Transaction};
+use crate::store::{self, Millis, Mode, Transaction};
 use serde_json::{Value, json};
 use std::time::{Duration, SystemTime};
 
@@ -90,12 +90,13 @@ pub fn end(tx: &mut Transaction<'_>, by: &Origin, id: KeyId) -> Result<(), Error
 }
 
 /// Ends all keys of a project or a user, and says how many those were. Whoever calls tells of it in one entry.
-pub fn end_all(tx: &mut Transaction<'_>, whose: Whose<'_>) -> Result<u64, Error> {
-    Ok(records::revoke_all(
-        tx,
-        whose,
-        Millis::of(SystemTime::now()),
-    )?)
+pub fn end_all(tx: &mut Transaction<'_>, whose: Whose<'_>) -> Result<u64, store::Error> {
+    records::revoke_all(tx, whose, Millis::of(SystemTime::now()))
+}
+
+/// [`end_all`] for the keys that a user has in one project.
+pub fn end_part(tx: &mut Transaction<'_>, user: &str, project: &str) -> Result<u64, store::Error> {
+    records::revoke_part(tx, user, project, Millis::of(SystemTime::now()))
 }
 
 /// [`Keys::rotate`] as a part of a larger change.

@@ -15,7 +15,7 @@ mod key;
 mod records;
 
 pub use alter::{KeyChange, alter};
-pub use change::{NewKey, add, end, end_all, replace};
+pub use change::{NewKey, add, end, end_all, end_part, replace};
 pub use error::{Error, Rejected};
 pub use first::{FirstKeys, first_api_key};
 pub(crate) use header::credential;

@@ -206,15 +206,30 @@ pub(super) fn revoke_all(
     whose: Whose<'_>,
     now: Millis,
 ) -> Result<u64, Error> {
+    revoke_where(tx, whose.condition(), &[whose.value(), now.into()])
+}
+
+/// The same for the keys that a user has in one project.
+pub(super) fn revoke_part(
+    tx: &mut Transaction<'_>,
+    user: &str,
+    project: &str,
+    now: Millis,
+) -> Result<u64, Error> {
+    let condition = format!("{} AND project_id = $3", Whose::User(user).condition());
+    revoke_where(tx, &condition, &[user.into(), now.into(), project.into()])
+}
+
+/// Revokes what meets a condition, at the time in `$2`.
+fn revoke_where(tx: &mut Transaction<'_>, condition: &str, values: &[Value]) -> Result<u64, Error> {
     // Each takes a version of its own, as if they were revoked one after the other.
     let sql = format!(
         "UPDATE api_key SET revoked_at = $2, version = last.version + ended.place
-        FROM (SELECT id, row_number() OVER (ORDER BY number) AS place FROM api_key WHERE {}) AS ended,
+        FROM (SELECT id, row_number() OVER (ORDER BY number) AS place FROM api_key WHERE {condition}) AS ended,
             (SELECT max(version) AS version FROM api_key) AS last
-        WHERE api_key.id = ended.id",
-        whose.condition()
+        WHERE api_key.id = ended.id"
     );
-    tx.execute(&sql, &[whose.value(), now.into()])
+    tx.execute(&sql, values)
 }
 
 /// Notes that `by` takes over from `id`, which ends at `ends`.

@@ -63,7 +63,7 @@ pub(super) struct Create {
     /// The id of the project that it is for: `weir project list` shows them
     #[arg(long, value_name = "ID", default_value = Owner::DEFAULT_PROJECT, conflicts_with = "admin")]
     project: String,
-    /// The user that it is for, or the id of a service account of the project
+    /// The user that it is for: a name, or the id of a user or a service account of the project
     #[arg(long, value_name = "NAME", conflicts_with = "admin")]
     user: Option<String>,
     #[command(flatten)]

@@ -11,6 +11,9 @@ pub enum Error {
     /// The project has no such service account.
     #[error("there is no service account {0} in this project")]
     NoSuchAccount(String),
+    /// The project has no such user, or they are locked out.
+    #[error("there is no user {0} in this project who may have keys")]
+    NoSuchUser(String),
     /// The project has no such key, or it was deleted.
     #[error("there is no API key {0} here")]
     NoSuchKey(String),

@@ -6,6 +6,7 @@ use super::{Cursor, Directory, Error, Page, Side};
 use crate::audit::Origin;
 use crate::auth::{self, KeyChange, Kind, NewKey, Record, Whose};
 use crate::domain::{KeyId, ModelRule, OnHangup, Owner, Secret, Terms};
+use crate::people::{self, UserId};
 use crate::store::Transaction;
 use std::collections::{HashMap, HashSet};
 use std::time::{Duration, SystemTime};
@@ -59,11 +60,17 @@ impl Directory {
         self.keys
             .change(move |tx| {
                 active(tx, &project)?;
-                if let Some(user) = user
-                    .as_deref()
-                    .filter(|user| user.starts_with(accounts::PREFIX))
-                {
-                    accounts::find(tx, &project, user)?;
+                match user.as_deref() {
+                    Some(user) if user.starts_with(accounts::PREFIX) => {
+                        accounts::find(tx, &project, user)?;
+                    }
+                    Some(user)
+                        if user.starts_with(UserId::PREFIX)
+                            && !people::works_in(tx, &project, user)? =>
+                    {
+                        return Err(Error::NoSuchUser(user.to_owned()));
+                    }
+                    _ => {}
                 }
                 add_key(tx, &by, &project, user.as_deref(), new)
             })

@@ -16,6 +16,7 @@ impl From<directory::Error> for Error {
         match error {
             Of::NoSuchProject(id) => Self::NoSuch("project", id),
             Of::NoSuchAccount(id) => Self::NoSuch("service account", id),
+            Of::NoSuchUser(id) => Self::NoSuch("user", id),
             Of::NoSuchKey(id) => Self::NoSuch("API key", id),
             Of::NoSuchAlert(id) => Self::NoSuch("spend alert", id),
             Of::NoSpendLimit => Self::NotSet("spend limit"),

@@ -68,6 +68,9 @@ id!(SessionId, "sess_");
 id!(InviteId, "invite-");
 
 impl UserId {
+    /// What ids of users begin with.
+    pub const PREFIX: &str = "user-";
+
     /// Under what the calls of this user are written down where others have the key's id.
     pub(super) fn meter(self) -> KeyId {
         self.0

@@ -1,7 +1,8 @@
 //! Asking somebody to come in: a token that works once makes them a user with a password of their own.
 
 use super::{
-    Error, Grant, InviteId, NewUser, People, SignInError, Users, once, records, sign_in, users,
+    Error, Grant, InviteId, NewUser, People, SignInError, Users, once, records, sign_in, telling,
+    users,
 };
 use crate::{
     audit::{self, Entry, Event, Origin},
@@ -202,7 +203,8 @@ impl People {
             let made = users::insert(tx, &new)?;
             let by = sign_in::origin(&made, address);
             tell(tx, &by, "invite.accepted", &invite)?;
-            users::tell(tx, &by, "user.added", None, Some(&made))?;
+            let event = Event::of("user.added");
+            telling::tell(tx, &by, event, made.id, Value::Null, telling::told(&made))?;
             let now = Millis::of(SystemTime::now());
             let sql = "UPDATE invite SET accepted_at = $2 WHERE id = $1";
             tx.execute(sql, &[invite.id.into(), now.into()])?;

@@ -13,12 +13,14 @@ mod index;
 mod invites;
 mod issuer;
 mod keyring;
+mod memberships;
 mod once;
 mod outside;
 mod password;
 mod records;
 mod session;
 mod sign_in;
+mod telling;
 mod users;
 mod verified;
 
@@ -26,10 +28,11 @@ pub use access::{Project, Unproven};
 pub use error::{Error, SignInError};
 pub use id::{InviteId, SessionId, UserId};
 pub use invites::{Invite, NewInvite};
+pub use memberships::{close_project, works_in};
 pub use password::{PASSWORD_CHARS_MIN, PasswordHash};
 pub use records::{Member, Record};
 pub use sign_in::{Credentials, Grant};
-pub use users::{NewUser, Users, close_project};
+pub use users::{NewUser, Users};
 
 use crate::{config, store::Db};
 use arc_swap::ArcSwap;

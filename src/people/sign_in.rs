@@ -2,13 +2,14 @@
 
 use super::{
     People, Record, SessionId, SignInError, UserId, Users, keyring::Meant, once, password::Busy,
-    records, session, users,
+    records, session, telling, users,
 };
 use crate::{
-    audit::{Actor, Origin},
+    audit::{Actor, Event, Origin},
     domain::Secret,
     store::{Millis, Mode, Transaction},
 };
+use serde_json::Value;
 use std::{
     net::IpAddr,
     time::{Duration, SystemTime},
@@ -113,7 +114,8 @@ impl People {
                 return Err(SignInError::NoSuchProject(id.clone()));
             }
             let by = origin(&record, address);
-            users::tell_sign_in(tx, &by, &record)?;
+            let event = Event::of("login.succeeded");
+            telling::tell(tx, &by, event, user, Value::Null, Value::Null)?;
             begin(tx, user, project, ttl)
         });
         self.grant(continued.await?)

@@ -1,16 +1,19 @@
-//! Adding, listing, changing and removing users, and their parts in projects.
+//! Adding, listing, changing and removing users.
 
 use super::{
-    Error, Member, PasswordHash, Record, UserId,
+    Error, PasswordHash, Record, UserId,
     error::MEMBERSHIPS_MAX,
     index::Index,
+    memberships::check_project,
     records::{self, New},
     session,
+    telling::{tell, told},
 };
 use crate::{
-    audit::{self, Entry, Event, Origin},
-    domain::{Membership, Owner, ProjectRole, Role},
-    store::{self, Db, Millis, Mode, Transaction},
+    audit::{Event, Origin},
+    auth::{self, Whose},
+    domain::{Membership, Role},
+    store::{Db, Millis, Mode, Transaction},
 };
 use serde_json::{Value, json};
 use std::{sync::Arc, time::SystemTime};
@@ -56,7 +59,14 @@ impl Users {
         let new = checked(new)?;
         self.write(move |tx| {
             let made = insert(tx, &new)?;
-            tell(tx, &by, "user.added", None, Some(&made))?;
+            tell(
+                tx,
+                &by,
+                Event::of("user.added"),
+                made.id,
+                Value::Null,
+                told(&made),
+            )?;
             Ok(made)
         })
         .await
@@ -94,8 +104,8 @@ impl Users {
         self.db.transact(Mode::Read, look).await
     }
 
-    /// Makes a user something else to the organization, or locks them out, which ends their sign-ins, or lets them in
-    /// again. What is none stays as it is.
+    /// Makes a user something else to the organization, or locks them out, which ends their sign-ins and their keys, or
+    /// lets them in again, which brings neither back. What is none stays as it is.
     pub async fn update(
         &self,
         by: Origin,
@@ -104,17 +114,27 @@ impl Users {
         disabled: Option<bool>,
     ) -> Result<Record, Error> {
         let now = Millis::of(SystemTime::now());
-        self.change(by, id, move |tx| {
+        self.write(move |tx| {
+            let before = find(tx, id)?;
             if let Some(role) = role {
                 records::set(tx, id, "role", role)?;
             }
+            let mut revoked = None;
             if disabled == Some(true) {
                 session::end_all(tx, id, now)?;
+                revoked = Some(auth::end_all(tx, Whose::User(&id.to_string()))?);
             }
             if let Some(disabled) = disabled {
                 records::set(tx, id, "disabled_at", disabled.then_some(now))?;
             }
-            Ok(())
+            let after = find(tx, id)?;
+            let mut now_told = told(&after);
+            if let Some(revoked) = revoked {
+                now_told["revoked_api_keys"] = revoked.into();
+            }
+            let event = Event::of("user.updated");
+            tell(tx, &by, event, id, told(&before), now_told)?;
+            Ok(after)
         })
         .await
     }
@@ -126,114 +146,31 @@ impl Users {
         id: UserId,
         password: PasswordHash,
     ) -> Result<Record, Error> {
-        self.change(by, id, move |tx| {
+        self.write(move |tx| {
+            let before = find(tx, id)?;
             session::end_all(tx, id, Millis::of(SystemTime::now()))?;
-            Ok(records::set(tx, id, "password", &password)?)
+            records::set(tx, id, "password", &password)?;
+            let after = find(tx, id)?;
+            let event = Event::of("user.updated");
+            tell(tx, &by, event, id, told(&before), told(&after))?;
+            Ok(after)
         })
         .await
     }
 
-    /// Takes a user out of the organization and of all its projects, for good.
+    /// Takes a user out of the organization and of all its projects, for good. Their keys end with them.
     pub async fn delete(&self, by: Origin, id: UserId) -> Result<Record, Error> {
         let now = Millis::of(SystemTime::now());
         self.write(move |tx| {
             let gone = find(tx, id)?;
             session::end_all(tx, id, now)?;
+            let revoked = auth::end_all(tx, Whose::User(&id.to_string()))?;
             records::leave_all(tx, id)?;
             records::set(tx, id, "password", None::<i64>)?;
             records::set(tx, id, "deleted_at", now)?;
-            tell(tx, &by, "user.deleted", Some(&gone), None)?;
+            let after = json!({"revoked_api_keys": revoked});
+            tell(tx, &by, Event::of("user.deleted"), id, told(&gone), after)?;
             Ok(gone)
-        })
-        .await
-    }
-
-    /// Up to `limit` users of a project, by their ids, from the one after `after`.
-    pub async fn members(
-        &self,
-        project: String,
-        after: Option<UserId>,
-        limit: usize,
-    ) -> Result<Vec<Member>, Error> {
-        let look =
-            move |tx: &mut Transaction<'_>| Ok(records::members(tx, &project, after, limit)?);
-        self.db.transact(Mode::Read, look).await
-    }
-
-    /// A user of a project.
-    pub async fn member(&self, project: String, id: UserId) -> Result<Member, Error> {
-        let look = move |tx: &mut Transaction<'_>| member(tx, &project, id);
-        self.db.transact(Mode::Read, look).await
-    }
-
-    /// Gives a user a part in a project.
-    pub async fn join(
-        &self,
-        by: Origin,
-        id: UserId,
-        membership: Membership,
-    ) -> Result<Member, Error> {
-        check_project(&membership.project)?;
-        self.write(move |tx| {
-            find(tx, id)?;
-            if records::member(tx, &membership.project, id)?.is_some() {
-                return Err(Error::MemberAlready(id));
-            }
-            if records::memberships(tx, id)? >= MEMBERSHIPS_MAX {
-                return Err(Error::Memberships);
-            }
-            records::join(tx, id, &membership, Millis::of(SystemTime::now()))?;
-            let made = member(tx, &membership.project, id)?;
-            let event = "project_user.added";
-            tell_part(tx, &by, event, &membership.project, None, Some(&made))?;
-            Ok(made)
-        })
-        .await
-    }
-
-    /// Gives a user another part in a project.
-    pub async fn set_project_role(
-        &self,
-        by: Origin,
-        id: UserId,
-        project: String,
-        role: ProjectRole,
-    ) -> Result<Member, Error> {
-        self.write(move |tx| {
-            let before = member(tx, &project, id)?;
-            records::set_project_role(tx, id, &project, role)?;
-            let after = member(tx, &project, id)?;
-            let event = "project_user.updated";
-            tell_part(tx, &by, event, &project, Some(&before), Some(&after))?;
-            Ok(after)
-        })
-        .await
-    }
-
-    /// Takes a user out of a project.
-    pub async fn leave(&self, by: Origin, id: UserId, project: String) -> Result<Member, Error> {
-        self.write(move |tx| {
-            let gone = member(tx, &project, id)?;
-            records::leave(tx, id, &project)?;
-            let event = "project_user.deleted";
-            tell_part(tx, &by, event, &project, Some(&gone), None)?;
-            Ok(gone)
-        })
-        .await
-    }
-
-    async fn change(
-        &self,
-        by: Origin,
-        id: UserId,
-        change: impl FnOnce(&mut Transaction<'_>) -> Result<(), Error> + Send + 'static,
-    ) -> Result<Record, Error> {
-        self.write(move |tx| {
-            let before = find(tx, id)?;
-            change(tx)?;
-            let after = find(tx, id)?;
-            tell(tx, &by, "user.updated", Some(&before), Some(&after))?;
-            Ok(after)
         })
         .await
     }
@@ -276,90 +213,8 @@ pub(super) fn insert(tx: &mut Transaction<'_>, new: &NewUser) -> Result<Record, 
     find(tx, id)
 }
 
-/// Takes everybody out of a project, which is over; in the transaction that ends it.
-pub fn close_project(tx: &mut Transaction<'_>, project: &str) -> Result<(), store::Error> {
-    for id in records::members_of(tx, project)? {
-        records::leave(tx, id, project)?;
-    }
-    Ok(())
-}
-
-/// Tells the audit log what became of a user. Of their password only that there is one.
-pub(super) fn tell(
-    tx: &mut Transaction<'_>,
-    by: &Origin,
-    event: &'static str,
-    before: Option<&Record>,
-    after: Option<&Record>,
-) -> Result<(), store::Error> {
-    let told = |record: Option<&Record>| {
-        record.map_or(Value::Null, |record| {
-            json!({
-                "email": record.email,
-                "name": record.name,
-                "role": record.role.as_str(),
-                "disabled": record.disabled.is_some(),
-                "has_password": record.has_password,
-            })
-        })
-    };
-    let id = after.or(before).map(|record| record.id.to_string());
-    let entry = Entry {
-        event: Event::of(event),
-        project: None,
-        resource: id.as_deref(),
-        before: told(before),
-        after: told(after),
-    };
-    audit::append(tx, by, &entry)
-}
-
-/// Tells the audit log that somebody has signed in with their password.
-pub(super) fn tell_sign_in(
-    tx: &mut Transaction<'_>,
-    by: &Origin,
-    record: &Record,
-) -> Result<(), store::Error> {
-    let id = record.id.to_string();
-    let entry = Entry {
-        event: Event::of("login.succeeded"),
-        project: None,
-        resource: Some(&id),
-        before: Value::Null,
-        after: Value::Null,
-    };
-    audit::append(tx, by, &entry)
-}
-
-/// Tells it what became of a user's part in a project, for which OpenAI has no word.
-fn tell_part(
-    tx: &mut Transaction<'_>,
-    by: &Origin,
-    event: &'static str,
-    project: &str,
-    before: Option<&Member>,
-    after: Option<&Member>,
-) -> Result<(), store::Error> {
-    let told = |member: Option<&Member>| {
-        member.map_or(Value::Null, |member| json!({"role": member.role.as_str()}))
-    };
-    let id = after.or(before).map(|member| member.user.id.to_string());
-    let entry = Entry {
-        event: Event::as_a("user.updated", event),
-        project: Some(project),
-        resource: id.as_deref(),
-        before: told(before),
-        after: told(after),
-    };
-    audit::append(tx, by, &entry)
-}
-
-fn find(tx: &mut Transaction<'_>, id: UserId) -> Result<Record, Error> {
+pub(super) fn find(tx: &mut Transaction<'_>, id: UserId) -> Result<Record, Error> {
     records::find(tx, id)?.ok_or_else(|| Error::NoSuchUser(id.to_string()))
-}
-
-fn member(tx: &mut Transaction<'_>, project: &str, id: UserId) -> Result<Member, Error> {
-    records::member(tx, project, id)?.ok_or(Error::NoMember(id))
 }
 
 /// An email as it is stored and looked for, if it can be one.
@@ -373,13 +228,6 @@ pub(super) fn normal(email: &str) -> Option<String> {
     is_email.then(|| email.to_lowercase())
 }
 
-fn is_sane(text: &str) -> bool {
+pub(super) fn is_sane(text: &str) -> bool {
     !text.is_empty() && !text.chars().any(char::is_control)
-}
-
-fn check_project(id: &str) -> Result<(), Error> {
-    match is_sane(id) && id.len() <= Owner::NAME_MAX_BYTES {
-        true => Ok(()),
-        false => Err(Error::Project),
-    }
 }

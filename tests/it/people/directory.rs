@@ -1,55 +1,16 @@
 //! Users, invites and the users of projects, as OpenAI's Administration API has them; and who may do what there.
 
-use super::{PASSWORD, Tokens, chat_as, get_as, login, post, send, user};
-use crate::support::{Gateway, Response, until};
+use super::{
+    BASE, PASSWORD, Tokens, ask, chat_as, done, get_as, login, post, projects, send, user,
+};
+use crate::support::{Gateway, until};
 use serde_json::{Value, json};
-
-const BASE: &str = "/v1/organization";
-
-/// A request to the control plane with a credential.
-async fn ask(
-    gateway: &Gateway,
-    credential: &str,
-    method: &str,
-    path: &str,
-    body: Option<&Value>,
-) -> Response {
-    let bearer = format!("Bearer {credential}");
-    let headers = [("authorization", bearer.as_str())];
-    send(
-        gateway.control,
-        method,
-        &format!("{BASE}{path}"),
-        &headers,
-        body,
-    )
-    .await
-}
-
-async fn done(gateway: &Gateway, method: &str, path: &str, body: Option<Value>) -> Value {
-    let response = ask(gateway, &gateway.admin, method, path, body.as_ref()).await;
-    assert_eq!(
-        response.status(),
-        200,
-        "{method} {path}: {}",
-        response.text()
-    );
-    response.json()
-}
 
 /// Asserts that `value` has these members and no others.
 #[track_caller]
 fn has_members(value: &Value, names: &[&str]) {
     let members: Vec<&String> = value.as_object().unwrap().keys().collect();
     assert_eq!(members, names, "{value}");
-}
-
-/// Makes projects with ids that a test can name.
-async fn projects(gateway: &Gateway, ids: &[&str]) {
-    for id in ids {
-        let exit = gateway.weir(&["project", "create", id, "--id", id]).await;
-        assert_eq!(exit.code, Some(0), "{exit:?}");
-    }
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 mod attacks;
 mod directory;
 mod issuers;
+mod keys;
 mod sign_in;
 
 use crate::support::{Conn, Gateway, Response, Setup};
@@ -62,6 +63,48 @@ async fn user(gateway: &Gateway, email: &str, arguments: &[&str]) -> Made {
         id: made["id"].as_str().unwrap().to_owned(),
         email: email.to_owned(),
     }
+}
+
+/// Makes projects with ids that a test can name.
+async fn projects(gateway: &Gateway, ids: &[&str]) {
+    for id in ids {
+        gateway.make_project(id).await;
+    }
+}
+
+/// Where OpenAI's Administration API begins.
+const BASE: &str = "/v1/organization";
+
+/// A request to the Administration API with a credential.
+async fn ask(
+    gateway: &Gateway,
+    credential: &str,
+    method: &str,
+    path: &str,
+    body: Option<&Value>,
+) -> Response {
+    let bearer = format!("Bearer {credential}");
+    let headers = [("authorization", bearer.as_str())];
+    send(
+        gateway.control,
+        method,
+        &format!("{BASE}{path}"),
+        &headers,
+        body,
+    )
+    .await
+}
+
+/// The same with the admin key, which is let.
+async fn done(gateway: &Gateway, method: &str, path: &str, body: Option<Value>) -> Value {
+    let response = ask(gateway, &gateway.admin, method, path, body.as_ref()).await;
+    assert_eq!(
+        response.status(),
+        200,
+        "{method} {path}: {}",
+        response.text()
+    );
+    response.json()
 }
 
 /// Sends a request with a JSON body to either plane.

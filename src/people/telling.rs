@@ -1,0 +1,62 @@
+//! What the audit log is told of people. Of a password only that there is one.
+
+use super::{Member, Record, UserId};
+use crate::{
+    audit::{self, Entry, Event, Origin},
+    store::{Error, Transaction},
+};
+use serde_json::{Value, json};
+
+/// Tells what became of a user, or what they did.
+pub(super) fn tell(
+    tx: &mut Transaction<'_>,
+    by: &Origin,
+    event: Event,
+    id: UserId,
+    before: Value,
+    after: Value,
+) -> Result<(), Error> {
+    let entry = Entry {
+        event,
+        project: None,
+        resource: Some(&id.to_string()),
+        before,
+        after,
+    };
+    audit::append(tx, by, &entry)
+}
+
+/// A user as the log has them.
+pub(super) fn told(record: &Record) -> Value {
+    json!({
+        "email": record.email,
+        "name": record.name,
+        "role": record.role.as_str(),
+        "disabled": record.disabled.is_some(),
+        "has_password": record.has_password,
+    })
+}
+
+/// Tells what became of a user's part in a project, for which OpenAI has no word.
+pub(super) fn tell_part(
+    tx: &mut Transaction<'_>,
+    by: &Origin,
+    event: &'static str,
+    (project, id): (&str, UserId),
+    before: Value,
+    after: Value,
+) -> Result<(), Error> {
+    let entry = Entry {
+        event: Event::as_a("user.updated", event),
+        project: Some(project),
+        resource: Some(&id.to_string()),
+        before,
+        after,
+    };
+    audit::append(tx, by, &entry)
+}
+
+/// A part in a project as the log has it.
+pub(super) fn told_part(member: &Member) -> Value {
+    json!({"role": member.role.as_str()})
+}
