@@ -10,6 +10,7 @@ use crate::{
     auth::Rejected,
     domain::{Arrival, Caller},
     error::Error,
+    people::Project,
     telemetry::metrics,
 };
 use http::HeaderMap;
@@ -44,7 +45,7 @@ fn admit(worker: &Worker, caller: &Caller, arrival: &Arrival) -> Result<(), Erro
         metrics::unauthenticated("address");
         return Err(Error::AddressForbidden);
     }
-    // A key ends with its project; what else names one may not.
+    // A key ends with its project, and this is in force while that is on its way.
     if worker
         .app
         .directory
@@ -60,9 +61,18 @@ fn admit(worker: &Worker, caller: &Caller, arrival: &Arrival) -> Result<(), Erro
 /// Whose request this is, by a user's token.
 #[cold]
 fn user(worker: &Worker, headers: &HeaderMap, arrival: &Arrival) -> Result<Caller, Error> {
-    let found = worker.app.people.caller(headers, arrival.at);
+    let allowances = worker.app.directory.allowances();
+    let is_open = |project: &str| allowances.is_open(project);
+    let found = worker.app.people.caller(headers, arrival.at, is_open);
     let found = found.inspect_err(|unproven| metrics::unauthenticated(unproven.as_str()))?;
-    Ok(found?)
+    let caller = found.and_then(|caller| match allowances.is_archived(caller.project()) {
+        false => Ok(caller),
+        true => Err(Project::Unknown(caller.project().to_owned())),
+    });
+    if let Err(Project::Unknown(_)) = &caller {
+        metrics::unauthenticated("project");
+    }
+    Ok(caller?)
 }
 
 /// Whether a caller may use a model: its key must allow it, and so must its project.

@@ -62,7 +62,7 @@ pub const ACCEPT: Operation = Operation::new(
     about("The token of an invite, and a password, for an account and its first tokens")
         .takes(&ACCEPTANCE)
         .gives(&[(200, Content::Json(&TOKENS))])
-        .refuses(&[401, 409, 429, 503]),
+        .refuses(&[401, 404, 409, 429, 503]),
 );
 /// `POST /auth/logout`.
 pub const LOGOUT: Operation = Operation::new(

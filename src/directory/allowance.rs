@@ -11,7 +11,7 @@ use std::sync::Arc;
 pub struct Allowances {
     /// Of all projects together.
     pub organization: Arc<Allowance>,
-    /// By the project's id; one that is not here has no limits. Only admins choose ids, so that a quick hash will do.
+    /// By the project's id: all that there are, archived ones too. Only admins choose ids, so that a quick hash will do.
     pub projects: HashMap<Box<str>, Arc<Allowance>, foldhash::fast::RandomState>,
 }
 
@@ -44,6 +44,12 @@ impl Allowances {
             .of(project)
             .and_then(|allowance| allowance.models.as_ref());
         models.is_none_or(|models| models.allow(model))
+    }
+
+    /// Whether a project is there and was not archived.
+    pub fn is_open(&self, project: &str) -> bool {
+        self.of(project)
+            .is_some_and(|allowance| !allowance.is_archived)
     }
 
     /// Whether a project was archived.

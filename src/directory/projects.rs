@@ -83,25 +83,26 @@ impl Directory {
             None => auth::new_id("proj_")?,
             Some(id) => chosen(id)?,
         };
-        self.keys
-            .change(move |tx| {
-                if find(tx, &id)?.is_some() {
-                    return Err(Error::Taken(id));
-                }
-                let sql = "INSERT INTO project (id, name, residency, external_key_id, created_at) VALUES ($1, $2, $3, $4, $5)";
-                let values = [
-                    id.as_str().into(),
-                    new.name.into(),
-                    new.residency.into(),
-                    new.external_key_id.into(),
-                    Millis::of(SystemTime::now()).into(),
-                ];
-                tx.execute(sql, &values)?;
-                let made = known(tx, &id)?;
-                tell(tx, &by, Event::of("project.created"), &made.id, Value::Null, made.told())?;
-                Ok(made)
-            })
-            .await
+        self.change(move |tx| {
+            if find(tx, &id)?.is_some() {
+                return Err(Error::Taken(id));
+            }
+            let sql = "INSERT INTO project (id, name, residency, external_key_id, created_at) VALUES ($1, $2, $3, $4, $5)";
+            let values = [
+                id.as_str().into(),
+                new.name.into(),
+                new.residency.into(),
+                new.external_key_id.into(),
+                Millis::of(SystemTime::now()).into(),
+            ];
+            tx.execute(sql, &values)?;
+            // What names it without being a key is let in by what is in memory.
+            rows::touch(tx, &id)?;
+            let made = known(tx, &id)?;
+            tell(tx, &by, Event::of("project.created"), &made.id, Value::Null, made.told())?;
+            Ok(made)
+        })
+        .await
     }
 
     /// A page of the projects; archived ones only if asked for.

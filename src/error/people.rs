@@ -6,6 +6,7 @@ use crate::people::{self, Project, SignInError, Unproven};
 impl From<people::Error> for Error {
     fn from(error: people::Error) -> Self {
         use people::Error as Of;
+        let why = error.to_string();
         match error {
             Of::Email => Self::wrong("email", "an email address of at most 254 bytes"),
             Of::Name => Self::wrong("name", NAME),
@@ -21,6 +22,8 @@ impl From<people::Error> for Error {
             Of::Accepted(_) => Self::Conflict("a user by this invite"),
             Of::NoSuchUser(id) => Self::NoSuch("user", id),
             Of::NoSuchInvite(id) => Self::NoSuch("invite", id),
+            Of::NoSuchProject(id) => Self::NoSuch("project", id),
+            Of::Archived(_) => Self::Refused("project_archived", why),
             Of::NoMember(id) => Self::NoSuch("user", id.to_string()),
             Of::Random(_) | Of::KeyFile { .. } | Of::Unsigned | Of::Threads(_) => {
                 Self::inside(&error)

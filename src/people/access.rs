@@ -70,17 +70,25 @@ impl People {
     }
 
     /// The caller that a request's token stands for, in the project that the token or the headers name.
+    ///
+    /// `is_open` says whether a project is there: outside issuers may claim what they like.
     pub fn caller(
         &self,
         headers: &HeaderMap,
         now: SystemTime,
+        is_open: impl Fn(&str) -> bool,
     ) -> Result<Result<Caller, Project>, Unproven> {
         let holder = self.holder(headers, now)?;
         let meter = match &holder {
             Holder::Own(own, _) => own.user.meter(),
             Holder::Outside(outsider) => outsider.meter,
         };
-        Ok(holder.owner(headers).map(|owner| Caller {
+        let owner = holder.owner(headers).and_then(|owner| match &holder {
+            Holder::Outside(_) => there(owner, is_open),
+            // Users of Weir's own have parts in projects that are there.
+            Holder::Own(..) => Ok(owner),
+        });
+        Ok(owner.map(|owner| Caller {
             key: meter,
             models: ModelRule::All,
             on_hangup: None,
@@ -212,5 +220,13 @@ impl Holder {
                 _ => None,
             },
         }
+    }
+}
+
+/// An owner whose project is there.
+fn there(owner: Arc<Owner>, is_open: impl Fn(&str) -> bool) -> Result<Arc<Owner>, Project> {
+    match owner.project.as_deref() {
+        Some(project) if !is_open(project) => Err(Project::Unknown(project.to_owned())),
+        _ => Ok(owner),
     }
 }

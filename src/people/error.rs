@@ -35,6 +35,12 @@ pub enum Error {
     /// There is no such invite.
     #[error("there is no invite {0}")]
     NoSuchInvite(String),
+    /// There is no such project.
+    #[error("there is no project {0}")]
+    NoSuchProject(String),
+    /// The project was archived, and nobody can be given a part in it.
+    #[error("the project {0} is archived")]
+    Archived(String),
     /// It was accepted, and stays.
     #[error("the invite {0} was accepted already")]
     Accepted(InviteId),

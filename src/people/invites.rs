@@ -1,8 +1,8 @@
 //! Asking somebody to come in: a token that works once makes them a user with a password of their own.
 
 use super::{
-    Error, Grant, InviteId, NewUser, People, SignInError, Users, once, records, sign_in, telling,
-    users,
+    Error, Grant, InviteId, NewUser, People, SignInError, Users, memberships::check_open, once,
+    records, sign_in, telling, users,
 };
 use crate::{
     audit::{self, Entry, Event, Origin},
@@ -104,6 +104,9 @@ impl Users {
         let add = move |tx: &mut Transaction<'_>| {
             if records::find_email(tx, &new.email)?.is_some() {
                 return Err(Error::EmailTaken);
+            }
+            for one in &new.memberships {
+                check_open(tx, &one.project)?;
             }
             let part = |one: &Membership| Part {
                 id: one.project.clone(),

@@ -45,6 +45,7 @@ impl Users {
         check_project(&membership.project)?;
         self.write(move |tx| {
             find(tx, id)?;
+            check_open(tx, &membership.project)?;
             if records::member(tx, &membership.project, id)?.is_some() {
                 return Err(Error::MemberAlready(id));
             }
@@ -116,6 +117,16 @@ fn member(tx: &mut Transaction<'_>, project: &str, id: UserId) -> Result<Member,
     records::member(tx, project, id)?.ok_or(Error::NoMember(id))
 }
 
+/// Whether somebody can be given a part in a project: it is there, and not archived.
+pub(super) fn check_open(tx: &mut Transaction<'_>, project: &str) -> Result<(), Error> {
+    match records::is_archived(tx, project)? {
+        Some(false) => Ok(()),
+        Some(true) => Err(Error::Archived(project.to_owned())),
+        None => Err(Error::NoSuchProject(project.to_owned())),
+    }
+}
+
+/// Whether an id can be one of a project.
 pub(super) fn check_project(id: &str) -> Result<(), Error> {
     match is_sane(id) && id.len() <= Owner::NAME_MAX_BYTES {
         true => Ok(()),

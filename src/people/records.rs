@@ -182,6 +182,14 @@ pub(super) fn members(
     rows.iter().map(Member::read).collect()
 }
 
+/// Whether a project is archived; none: there is no such project.
+pub(super) fn is_archived(tx: &mut Transaction<'_>, project: &str) -> Result<Option<bool>, Error> {
+    let sql = "SELECT archived_at FROM project WHERE id = $1";
+    let row = tx.first(sql, &[project.into()])?;
+    row.map(|row| Ok(row.get::<Option<Millis>>(0)?.is_some()))
+        .transpose()
+}
+
 /// Everybody who has a part in a project.
 pub(super) fn members_of(tx: &mut Transaction<'_>, project: &str) -> Result<Vec<UserId>, Error> {
     let sql = "SELECT person_id FROM membership WHERE project_id = $1 ORDER BY person_id";

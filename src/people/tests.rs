@@ -1,4 +1,4 @@
-use super::{Error, NewUser, PasswordHash, SessionId, UserId, Users, session};
+use super::{Error, NewInvite, NewUser, PasswordHash, SessionId, UserId, Users, session};
 use crate::audit::Origin;
 use crate::domain::{Membership, ProjectRole, Role, Secret};
 use crate::store::fixture::fixture;
@@ -24,6 +24,19 @@ fn part(project: &str, role: ProjectRole) -> Membership {
         project: project.into(),
         role,
     }
+}
+
+/// Makes projects, of which `people` reads only whether they are there.
+async fn projects(users: &Users, ids: &'static [&'static str], archived: Option<i64>) {
+    let add = move |tx: &mut Transaction<'_>| {
+        for id in ids {
+            let sql =
+                "INSERT INTO project (id, name, created_at, archived_at) VALUES ($1, $1, 0, $2)";
+            tx.execute(sql, &[(*id).into(), archived.into()])?;
+        }
+        Ok::<_, Error>(())
+    };
+    users.write(add).await.unwrap();
 }
 
 #[tokio::test]
@@ -130,6 +143,7 @@ async fn memberships_are_in_memory_as_they_are_in_the_store() {
     let place = fixture!();
     let users = Users::open(Db::open(place.place()).unwrap()).await.unwrap();
     let other = Users::open(Db::open(place.place()).unwrap()).await.unwrap();
+    projects(&users, &["a", "b"], None).await;
     let memberships = vec![
         part("b", ProjectRole::Owner),
         part("a", ProjectRole::Member),
@@ -186,6 +200,37 @@ async fn memberships_are_in_memory_as_they_are_in_the_store() {
     assert!(users.index.user(ana.id).is_none() && other.index.user(ana.id).is_none());
     users.update(by(), ana.id, None, Some(false)).await.unwrap();
     assert!(users.index.user(ana.id).is_some());
+}
+
+#[tokio::test]
+async fn nobody_has_a_part_in_a_project_that_is_not_there_or_archived() {
+    let place = fixture!();
+    let users = Users::open(Db::open(place.place()).unwrap()).await.unwrap();
+    projects(&users, &["over"], Some(1)).await;
+    let ana = users.create(by(), new_user("ana@x")).await.unwrap();
+    for project in ["over", "nowhere"] {
+        let is_right = |error: &Error| match project {
+            "over" => matches!(error, Error::Archived(_)),
+            _ => matches!(error, Error::NoSuchProject(_)),
+        };
+        let one = part(project, ProjectRole::Member);
+        let joined = users.join(by(), ana.id, one.clone()).await;
+        assert!(joined.is_err_and(|error| is_right(&error)), "{project}");
+        let new = NewUser {
+            memberships: vec![one.clone()],
+            ..new_user("bob@x")
+        };
+        let made = users.create(by(), new).await;
+        assert!(made.is_err_and(|error| is_right(&error)), "{project}");
+        let new = NewInvite {
+            email: "cyd@x".to_owned(),
+            role: Role::Reader,
+            memberships: vec![one],
+        };
+        let asked = users.invite(by(), new).await;
+        assert!(asked.is_err_and(|error| is_right(&error)), "{project}");
+    }
+    assert_eq!(users.list(None, Vec::new(), 9).await.unwrap().len(), 1);
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use super::{
     Error, PasswordHash, Record, UserId,
     error::MEMBERSHIPS_MAX,
     index::Index,
-    memberships::check_project,
+    memberships::{check_open, check_project},
     records::{self, New},
     session,
     telling::{tell, told},
@@ -208,6 +208,7 @@ pub(super) fn insert(tx: &mut Transaction<'_>, new: &NewUser) -> Result<Record, 
     };
     records::insert(tx, &row)?;
     for membership in &new.memberships {
+        check_open(tx, &membership.project)?;
         records::join(tx, id, membership, now)?;
     }
     find(tx, id)

@@ -95,9 +95,6 @@ async fn create(mut request: Request) -> Result<Response<Body>, Error> {
         role: members.required("role", role)?,
         memberships: parts.iter().map(membership).collect::<Result<_, _>>()?,
     };
-    for part in &new.memberships {
-        project_users::check(&request.app.directory, &part.project).await?;
-    }
     let (invite, token) = request.app.people.users.invite(by, new).await?;
     let mut shown = shown(&invite);
     shown["weir"] = json!({"token": token.expose()});

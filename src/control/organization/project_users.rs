@@ -8,7 +8,6 @@ use super::{
 use crate::{
     body::Body,
     control::{Operation, Request, json, rights::Right},
-    directory::{self, Directory},
     domain::{Membership, ProjectRole},
     error::Error,
     people::{Member, UserId},
@@ -99,7 +98,6 @@ async fn create(mut request: Request) -> Result<Response<Body>, Error> {
     let role = members.required("role", role)?;
     let id = members.text("user_id", 1, TEXT_MAX_CHARS)?;
     let email = members.text("email", 1, TEXT_MAX_CHARS)?;
-    check(&request.app.directory, &project).await?;
     let users = &request.app.people.users;
     let id = match (id, email) {
         (Some(id), _) => user_id(&id)?,
@@ -149,15 +147,6 @@ async fn delete(request: Request) -> Result<Response<Body>, Error> {
     let id = user_of(&request)?;
     request.app.people.users.leave(by, id, project).await?;
     Ok(deleted(DELETED, Some(&id.to_string())))
-}
-
-/// Whether somebody can be given a part in a project: it is there, and not archived.
-pub(super) async fn check(directory: &Directory, project: &str) -> Result<(), Error> {
-    let found = directory.project(project.to_owned()).await?;
-    match found.archived {
-        None => Ok(()),
-        Some(_) => Err(directory::Error::Archived(found.id).into()),
-    }
 }
 
 pub(super) fn role() -> Schema {

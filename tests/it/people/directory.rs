@@ -619,4 +619,33 @@ async fn a_project_that_is_archived_or_is_not_there_has_no_users() {
     let invite = json!({"email": "b@example.com", "role": "reader", "projects": [{"id": "proj_z", "role": "member"}]});
     let refused = ask(&gateway, &gateway.admin, "POST", "/invites", Some(&invite)).await;
     refused.refused(404, "not_found");
+    // On the command line too.
+    let file = gateway.dir.path().join("password");
+    let file = file.to_str().unwrap();
+    for (project, why) in [("proj_z", "no project proj_z"), ("proj_a", "is archived")] {
+        let create = ["user", "create", "c@example.com", "--password-file", file];
+        let create = [&create[..], &["--project", project]].concat();
+        for arguments in [&create[..], &["user", "join", "ana@example.com", project]] {
+            let exit = gateway.weir(arguments).await;
+            assert_eq!(exit.code, Some(2), "{exit:?}");
+            assert!(exit.stderr.contains(why), "{exit:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_invite_to_a_project_that_was_archived_meanwhile_lets_nobody_in() {
+    let gateway = Gateway::setup().start().await;
+    projects(&gateway, &["proj_a"]).await;
+    let invite = json!({"email": "eve@example.com", "role": "reader", "projects": [{"id": "proj_a", "role": "member"}]});
+    let invite = done(&gateway, "POST", "/invites", Some(invite)).await;
+    done(&gateway, "POST", "/projects/proj_a/archive", None).await;
+    let body = json!({"token": invite["weir"]["token"], "password": PASSWORD});
+    let refused = post(gateway.data, "/auth/accept", &body).await;
+    refused.refused(400, "project_archived");
+    let found = done(&gateway, "GET", "/users?emails[]=eve@example.com", None).await;
+    assert_eq!(found["data"], json!([]));
+    let path = format!("/invites/{}", invite["id"].as_str().unwrap());
+    let invite = done(&gateway, "GET", &path, None).await;
+    assert_eq!(invite["status"], "pending");
 }

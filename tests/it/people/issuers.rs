@@ -1,6 +1,6 @@
 //! Tokens of outside issuers: whom they make, and what an issuer that is away or lies can do.
 
-use super::{chat_as, fixture, get_as, now, raw};
+use super::{chat_as, done, fixture, get_as, now, raw};
 use crate::support::{FakeUpstream, Gateway, Reply, Setup, until};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use rcgen::{KeyPair, PKCS_ED25519, PublicKeyData};
@@ -34,7 +34,7 @@ impl IssuerKey {
 fn claims(more: &Value) -> Value {
     let mut claims = json!({
         "iss": "https://login.test", "aud": "weir", "sub": "ana@corp", "email": "ana@example.com",
-        "exp": now() + 600, "groups": ["proj_a"],
+        "exp": now() + 600, "groups": ["proj_default"],
     });
     for (name, value) in more.as_object().unwrap() {
         claims[name] = value.clone();
@@ -83,7 +83,10 @@ async fn claims_make_a_user_with_projects_a_role_and_a_tier() {
         );
         assert_eq!((&me["name"], &me["tier"]), (&json!("Ana"), &json!("gold")));
         assert_eq!(me["role"], "reader");
-        assert_eq!(me["projects"], json!([{"id": "proj_a", "role": "owner"}]));
+        assert_eq!(
+            me["projects"],
+            json!([{"id": "proj_default", "role": "owner"}])
+        );
     }
     let of = async |more: Value| {
         get_as(gateway.control, "/v1/me", &key.token(&more))
@@ -97,11 +100,13 @@ async fn claims_make_a_user_with_projects_a_role_and_a_tier() {
     );
     let owner = of(json!({"realm": {"roles": "weir-owner"}})).await;
     assert_eq!(owner["role"], "owner");
-    let two = key.token(&json!({"groups": ["proj_a", "proj_b"]}));
+    let made = done(&gateway, "POST", "/projects", Some(json!({"name": "b"}))).await;
+    let made = made["id"].as_str().unwrap();
+    let two = key.token(&json!({"groups": ["proj_default", made]}));
     chat_as(&gateway, &two, &[])
         .await
         .refused(400, "project_required");
-    let named = [("openai-project", "proj_b")];
+    let named = [("openai-project", made)];
     assert_eq!(chat_as(&gateway, &two, &named).await.status(), 200);
     let other = [("openai-project", "proj_c")];
     chat_as(&gateway, &two, &other)
@@ -323,6 +328,39 @@ async fn an_issuer_that_is_no_longer_named_is_no_longer_believed() {
     until("the change", async || {
         let response = chat_as(&gateway, &token, &[]).await;
         (response.status() == 401).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_claim_to_a_project_that_is_not_there_or_archived_opens_no_door() {
+    let key = IssuerKey::new("one");
+    let issuer = FakeUpstream::with([set(&[&key])]).await;
+    let gateway = believing(&issuer, "").start().await;
+    ready(&gateway).await;
+    let nowhere = key.token(&json!({"groups": ["proj_nowhere"]}));
+    chat_as(&gateway, &nowhere, &[])
+        .await
+        .refused(404, "not_found");
+    let refused = get_as(gateway.data, "/v1/models", &nowhere).await;
+    refused.refused(404, "not_found");
+    gateway
+        .metric("weir_unauthenticated_total{reason=\"project\"}", 2)
+        .await;
+
+    let made = done(&gateway, "POST", "/projects", Some(json!({"name": "b"}))).await;
+    let made = made["id"].as_str().unwrap();
+    let token = key.token(&json!({"groups": [made, "proj_nowhere"]}));
+    let named = [("openai-project", made)];
+    assert_eq!(chat_as(&gateway, &token, &named).await.status(), 200);
+    let other = [("openai-project", "proj_nowhere")];
+    chat_as(&gateway, &token, &other)
+        .await
+        .refused(404, "not_found");
+    done(&gateway, "POST", &format!("/projects/{made}/archive"), None).await;
+    until("the end of the project", async || {
+        let response = chat_as(&gateway, &token, &named).await;
+        (response.status() == 404).then_some(())
     })
     .await;
 }

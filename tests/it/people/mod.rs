@@ -50,8 +50,16 @@ impl Tokens {
     }
 }
 
-/// Adds a user with the usual password.
+/// Adds a user with the usual password. The projects that they are to work in are made if they are not there.
 async fn user(gateway: &Gateway, email: &str, arguments: &[&str]) -> Made {
+    let named = arguments.windows(2).filter(|pair| pair[0] == "--project");
+    for id in named.map(|pair| pair[1]) {
+        let made = gateway.weir(&["project", "create", id, "--id", id]).await;
+        assert!(
+            made.code == Some(0) || made.stderr.contains("already"),
+            "{made:?}"
+        );
+    }
     let file = gateway.dir.path().join("password");
     std::fs::write(&file, format!("{PASSWORD}\n")).unwrap();
     let file = file.to_str().unwrap();

@@ -284,6 +284,7 @@ async fn who_is_locked_out_elsewhere_is_out_here_within_a_second() {
 #[tokio::test]
 async fn a_part_in_a_project_is_given_and_taken_while_the_token_lives() {
     let gateway = Gateway::setup().start().await;
+    gateway.make_project("proj_a").await;
     user(&gateway, "ana@example.com", &[]).await;
     let token = login(&gateway, "ana@example.com").await.access;
     chat_as(&gateway, &token, &[])
