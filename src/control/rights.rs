@@ -225,6 +225,7 @@ mod tests {
                 name: None,
                 role,
                 memberships: project_role.map(membership).into_iter().collect(),
+                project: None,
                 tier: None,
                 session: None,
             }))

@@ -149,7 +149,9 @@ const WHO: Shape = Shape::new("Me", || {
         )
         .with(
             "project_id",
-            Schema::text().or_null().says("What a key is for"),
+            Schema::text()
+                .or_null()
+                .says("What a key is for, or a user's token that is for one project"),
         )
         .with("projects", Schema::list(part))
 });
@@ -334,6 +336,7 @@ impl Me {
             name: text(&user.name),
             role: Some(user.role.as_str()),
             tier: text(&user.tier),
+            project_id: text(&user.project),
             projects: user.memberships.iter().map(part).collect(),
             ..Self::default()
         }

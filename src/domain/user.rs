@@ -41,6 +41,8 @@ pub struct User {
     pub role: Role,
     /// What they are to its projects.
     pub memberships: Vec<Membership>,
+    /// The one project that their token is for; none: it is for all of theirs.
+    pub project: Option<Box<str>>,
     /// What an outside issuer says of how their calls rank.
     pub tier: Option<Box<str>>,
     /// The sign-in that their token comes from; none if an outside issuer made it.

@@ -61,10 +61,10 @@ enum Holder {
 }
 
 impl People {
-    /// The user that a request's token stands for.
+    /// The user that a request's token stands for, with no more rights than the token was asked for.
     pub fn user(&self, headers: &HeaderMap, now: SystemTime) -> Result<Arc<User>, Unproven> {
         Ok(match self.holder(headers, now)? {
-            Holder::Own(own, known) => Arc::new(known.user(own.user, own.session)),
+            Holder::Own(own, known) => Arc::new(known.user(&own)),
             Holder::Outside(outsider) => Arc::clone(&outsider.user),
         })
     }
@@ -79,9 +79,9 @@ impl People {
         is_open: impl Fn(&str) -> bool,
     ) -> Result<Result<Caller, Project>, Unproven> {
         let holder = self.holder(headers, now)?;
-        let meter = match &holder {
-            Holder::Own(own, _) => own.user.meter(),
-            Holder::Outside(outsider) => outsider.meter,
+        let (meter, terms) = match &holder {
+            Holder::Own(own, _) => (own.user.meter(), None),
+            Holder::Outside(outsider) => (outsider.meter, outsider.terms.clone()),
         };
         let owner = holder.owner(headers).and_then(|owner| match &holder {
             Holder::Outside(_) => there(owner, is_open),
@@ -93,7 +93,7 @@ impl People {
             models: ModelRule::All,
             on_hangup: None,
             owner: Some(owner),
-            terms: None,
+            terms,
         }))
     }
 

@@ -2,7 +2,7 @@
 //!
 //! Readers take no lock. Only the store's thread writes, in the order of commits.
 
-use super::{SessionId, UserId};
+use super::{SessionId, UserId, verified::Own};
 use crate::domain::{Membership, Owner, Role, User};
 use crate::store::Millis;
 use std::{
@@ -65,15 +65,24 @@ impl Known {
         }
     }
 
-    /// The user, as signed in by a session.
-    pub(super) fn user(&self, id: UserId, session: SessionId) -> User {
+    /// The user, as one of their tokens has them: one for a project has their part in it and nothing else, whoever
+    /// they are to the organization.
+    pub(super) fn user(&self, own: &Own) -> User {
+        let is_meant = |part: &&Membership| {
+            let project = own.project.as_deref();
+            project.is_none_or(|project| project == &*part.project)
+        };
         User {
-            id: id.to_string().into(),
+            id: own.user.to_string().into(),
             email: Some(self.email.clone()),
             name: Some(self.name.clone()),
-            role: self.role,
-            memberships: self.memberships.clone(),
-            session: Some(session.to_string().into()),
+            role: match own.project {
+                None => self.role,
+                Some(_) => Role::Reader,
+            },
+            memberships: self.memberships.iter().filter(is_meant).cloned().collect(),
+            project: own.project.clone(),
+            session: Some(own.session.to_string().into()),
             tier: None,
         }
     }

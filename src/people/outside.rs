@@ -2,7 +2,7 @@
 
 use crate::{
     config,
-    domain::{KeyId, Membership, Owner, ProjectRole, Role, User},
+    domain::{KeyId, Membership, Owner, ProjectRole, Role, Terms, User},
     jwt::{VerifyKey, texts},
 };
 use serde_json::Value;
@@ -19,6 +19,8 @@ pub(super) struct Outsider {
     pub(super) user: Arc<User>,
     /// For whom calls are written down, by membership.
     pub(super) owners: Vec<Arc<Owner>>,
+    /// What is agreed for their calls: the tier that a claim names.
+    pub(super) terms: Option<Arc<Terms>>,
     /// Under what they are written down where others have the key's id.
     pub(super) meter: KeyId,
     /// Which of the issuers, and its key: when it takes the key back, the token ends.
@@ -73,10 +75,18 @@ impl Outsider {
                 user: Some(id.clone()),
             })
         };
+        let tier = first(&config.tier_claim, ID_BYTES_MAX);
+        let terms = |tier: &str| {
+            Arc::new(Terms {
+                tier: Some(tier.into()),
+                ..Terms::default()
+            })
+        };
         let ends = claims.get("exp")?.as_f64()?;
         let ends = std::time::Duration::try_from_secs_f64(ends).ok()?;
         Some(Self {
             owners: projects.iter().map(owner).collect(),
+            terms: tier.as_deref().map(terms),
             meter: meter(&config.issuer, &id),
             issuer: Arc::clone(&config.name),
             key,
@@ -86,7 +96,8 @@ impl Outsider {
                 name: first(&Some("name".to_owned()), TEXT_BYTES_MAX),
                 role,
                 memberships: projects.iter().map(membership).collect(),
-                tier: first(&config.tier_claim, ID_BYTES_MAX),
+                tier,
+                project: None,
                 session: None,
                 id,
             }),
@@ -108,4 +119,49 @@ fn meter(issuer: &str, user: &str) -> KeyId {
         .map(|byte| ALPHABET[usize::from(byte & 31)])
         .collect();
     KeyId::parse(&text).expect("the alphabet is letters and digits")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::jwt::{Algorithm, VerifyKey};
+    use serde_json::json;
+    use std::time::Duration;
+
+    fn read(claims: &Value) -> Outsider {
+        let x = "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo";
+        let key = json!({"kty": "OKP", "crv": "Ed25519", "kid": "k", "x": x});
+        let key = VerifyKey::of_jwk(&key, &[Algorithm::EdDsa]).unwrap();
+        let text = |text: &str| Some(text.to_owned());
+        let config = config::Issuer {
+            name: "corp".into(),
+            issuer: "https://login.test".to_owned(),
+            audiences: vec!["weir".to_owned()],
+            key_set: None,
+            authorities: None,
+            algorithms: vec![Algorithm::EdDsa],
+            pause: Duration::ZERO,
+            user_claim: "sub".to_owned(),
+            email_claim: None,
+            project_claim: text("groups"),
+            project: None,
+            role_claim: None,
+            owners: Vec::new(),
+            project_owners: Vec::new(),
+            tier_claim: text("plan"),
+        };
+        Outsider::read(&config, claims, Arc::new(key)).unwrap()
+    }
+
+    #[test]
+    fn a_tier_that_is_claimed_is_agreed_for_calls() {
+        let mut claims = json!({"sub": "ana", "exp": 9_000_000_000_u64, "groups": ["a"]});
+        assert_eq!(read(&claims).terms, None);
+        claims["plan"] = "gold".into();
+        let outsider = read(&claims);
+        assert_eq!(outsider.user.tier.as_deref(), Some("gold"));
+        let terms = outsider.terms.unwrap();
+        assert_eq!(terms.tier.as_deref(), Some("gold"));
+        assert!(terms.allowed_ips.is_empty() && terms.budget.is_none());
+    }
 }

@@ -1,4 +1,6 @@
-use super::{Error, NewInvite, NewUser, PasswordHash, SessionId, UserId, Users, session};
+use super::{
+    Error, NewInvite, NewUser, PasswordHash, SessionId, UserId, Users, session, verified::Own,
+};
 use crate::audit::Origin;
 use crate::domain::{Membership, ProjectRole, Role, Secret};
 use crate::store::fixture::fixture;
@@ -191,7 +193,15 @@ async fn memberships_are_in_memory_as_they_are_in_the_store() {
     other.catch_up().await.unwrap();
     let session = SessionId::new().unwrap();
     for seen in [&users, &other] {
-        let known = |id| seen.index.user(id).unwrap().user(id, session);
+        let known = |user| {
+            let project = None;
+            let own = Own {
+                user,
+                session,
+                project,
+            };
+            seen.index.user(user).unwrap().user(&own)
+        };
         assert_eq!(known(ana.id).memberships, [part("b", ProjectRole::Owner)]);
         assert_eq!(known(bob.id).memberships, [part("b", ProjectRole::Owner)]);
     }

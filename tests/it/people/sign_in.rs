@@ -92,6 +92,50 @@ async fn what_a_user_calls_is_written_down_for_the_user_and_the_project() {
 }
 
 #[tokio::test]
+async fn a_token_for_one_project_has_no_right_beyond_it() {
+    let gateway = Gateway::setup().start().await;
+    let both = ["--project", "proj_a", "--project", "proj_b"];
+    let arguments = [&both[..], &["--role", "owner"]].concat();
+    user(&gateway, "ana@example.com", &arguments).await;
+    let whole = login(&gateway, "ana@example.com").await.access;
+    let body = json!({"email": "ana@example.com", "password": PASSWORD, "project": "proj_a"});
+    let narrow = Tokens::of(&post(gateway.control, "/auth/login", &body).await).access;
+    let base = "/v1/organization";
+    for (path, status) in [
+        ("/users", 403),
+        ("/audit_logs", 403),
+        ("/projects/proj_a", 200),
+        ("/projects/proj_a/users", 200),
+        ("/projects/proj_b", 404),
+        ("/projects/proj_b/users", 404),
+    ] {
+        let path = format!("{base}{path}");
+        let seen = get_as(gateway.control, &path, &narrow).await;
+        assert_eq!(seen.status(), status, "{path}: {}", seen.text());
+        assert_eq!(get_as(gateway.control, &path, &whole).await.status(), 200);
+    }
+    let list = get_as(gateway.control, &format!("{base}/projects"), &narrow).await;
+    let list = list.json()["data"].clone();
+    assert_eq!(list.as_array().unwrap().len(), 1, "{list}");
+    for plane in [gateway.control, gateway.data] {
+        let me = get_as(plane, "/v1/me", &narrow).await.json();
+        assert_eq!(
+            (&me["project_id"], &me["role"], &me["projects"]),
+            (
+                &json!("proj_a"),
+                &json!("reader"),
+                &json!([{"id": "proj_a", "role": "member"}])
+            )
+        );
+        let me = get_as(plane, "/v1/me", &whole).await.json();
+        assert_eq!(
+            (&me["project_id"], &me["role"]),
+            (&Value::Null, &json!("owner"))
+        );
+    }
+}
+
+#[tokio::test]
 async fn nobody_is_told_whether_an_email_is_known() {
     let gateway = Gateway::setup().start().await;
     user(&gateway, "ana@example.com", &[]).await;
