@@ -157,8 +157,13 @@ impl<K: Hash + Eq + Clone> Table<K> {
         if let Some(failures) = self.0.get_mut(key) {
             match *failures == after {
                 true => *failures = before,
-                // Others have failed meanwhile, and the wait that they brought stays.
-                false => failures.count = failures.count.saturating_sub(1),
+                // Others have failed meanwhile, and the wait that they brought stays; unless what is left costs nothing.
+                false => {
+                    failures.count = failures.count.saturating_sub(1);
+                    if failures.count <= FREE {
+                        failures.until = failures.until.min(Instant::now());
+                    }
+                }
             }
         }
     }
@@ -262,6 +267,15 @@ mod tests {
         guard.enter(address(2), Some("ana")).unwrap().succeeded();
         assert_eq!(fail(&guard, HOME, "ana"), Ok(()), "one more is free");
         assert_eq!(fail(&guard, HOME, "ana"), Err(Duration::from_secs(1)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn many_successes_at_once_slow_nobody() {
+        let guard = Guard::default();
+        let at_once = (0..=FREE).map(|number| guard.enter(HOME, Some(&number.to_string())));
+        let at_once: Vec<_> = at_once.collect::<Result<_, _>>().unwrap();
+        at_once.into_iter().for_each(Attempt::succeeded);
+        assert_eq!(fail(&guard, HOME, "ana"), Ok(()));
     }
 
     #[tokio::test(start_paused = true)]

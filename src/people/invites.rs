@@ -184,14 +184,13 @@ impl People {
         password: Secret,
     ) -> Result<Grant, SignInError> {
         let hash = once::hash(PREFIX, token).ok_or(SignInError::Refused)?;
-        let attempt = self
-            .guard
-            .enter(address, None)
-            .map_err(SignInError::Slowed)?;
         // No password is hashed for strangers.
         let look = move |tx: &mut Transaction<'_>| open(tx, hash);
-        self.users.db.transact(Mode::Read, look).await?;
-        attempt.succeeded();
+        let found = self.users.db.transact(Mode::Read, look).await;
+        if let Err(SignInError::Refused) = found {
+            return Err(self.stranger(address));
+        }
+        found?;
         let password = self.hasher.hash(password).await??;
         let ttl = self.trust.load().config.refresh_ttl;
         let accept = move |tx: &mut Transaction<'_>| {

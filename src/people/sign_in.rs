@@ -124,24 +124,12 @@ impl People {
     /// Exchanges a refresh token for the next ones. One that is shown again ends its sign-in.
     pub async fn refresh(&self, address: IpAddr, token: &str) -> Result<Grant, SignInError> {
         let hash = once::hash(PREFIX, token).ok_or(SignInError::Refused)?;
-        // Nobody guesses these, but a flood of them must not keep the store busy.
-        let attempt = self
-            .guard
-            .enter(address, None)
-            .map_err(SignInError::Slowed)?;
-        // Looked for without the writers' lock, which strangers must not be able to hold.
-        let now = Millis::of(SystemTime::now());
-        let look = move |tx: &mut Transaction<'_>| Ok(session::find(tx, hash, now)?);
-        let found = self.users.db.transact(Mode::Read, look).await;
-        let found: Option<session::Found> = found.map_err(SignInError::Failed)?;
-        if found.is_none() {
-            return Err(SignInError::Refused);
+        let found = self.find_session(hash).await?;
+        if !found.is_some_and(|found| found.is_live) {
+            return Err(self.stranger(address));
         }
         match self.users.write(move |tx| exchange(tx, hash)).await? {
-            Exchange::Done(continued) => {
-                attempt.succeeded();
-                self.grant(*continued)
-            }
+            Exchange::Done(continued) => self.grant(*continued),
             Exchange::Refused => Err(SignInError::Refused),
             Exchange::Replayed(session, user) => {
                 tracing::warn!(
@@ -157,18 +145,27 @@ impl People {
     /// Ends the sign-in that a refresh token belongs to.
     pub async fn sign_out(&self, address: IpAddr, token: &str) -> Result<(), SignInError> {
         let hash = once::hash(PREFIX, token).ok_or(SignInError::Refused)?;
-        let attempt = self
-            .guard
-            .enter(address, None)
-            .map_err(SignInError::Slowed)?;
+        match self.find_session(hash).await? {
+            None => Err(self.stranger(address)),
+            Some(found) if found.is_live => self.end_session(found.session).await,
+            Some(_) => Ok(()),
+        }
+    }
+
+    /// The sign-in of a refresh token. Looked for before anybody is slowed, so that whoever has a good one never pays
+    /// for others at their address; and without the writers' lock, which strangers must not be able to hold.
+    async fn find_session(&self, hash: [u8; 32]) -> Result<Option<session::Found>, SignInError> {
         let now = Millis::of(SystemTime::now());
         let look = move |tx: &mut Transaction<'_>| Ok(session::find(tx, hash, now)?);
-        let found = self.users.db.transact(Mode::Read, look).await;
-        let found: Option<session::Found> = found.map_err(SignInError::Failed)?;
-        self.end_session(found.ok_or(SignInError::Refused)?.session)
-            .await?;
-        attempt.succeeded();
-        Ok(())
+        self.users.db.transact(Mode::Read, look).await
+    }
+
+    /// What somebody is told whose token is none: it counts for their address.
+    pub(super) fn stranger(&self, address: IpAddr) -> SignInError {
+        match self.guard.enter(address, None) {
+            Ok(_) => SignInError::Refused,
+            Err(wait) => SignInError::Slowed(wait),
+        }
     }
 
     /// Ends a sign-in that an access token has shown.

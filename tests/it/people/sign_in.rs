@@ -1,7 +1,7 @@
 //! Passwords, tokens, and what becomes of both.
 
 use super::{
-    PASSWORD, Tokens, chat_as, claims_of, fixture, get_as, login, post, send, user, with_keys,
+    PASSWORD, Tokens, chat_as, claims_of, done, fixture, get_as, login, post, send, user, with_keys,
 };
 use crate::support::{Dir, Gateway, until};
 use rcgen::{KeyPair, PKCS_ECDSA_P256_SHA256, PKCS_ED25519};
@@ -197,6 +197,43 @@ async fn guessing_is_slowed_and_the_wait_is_true() {
         (response.status() == 200).then_some(())
     })
     .await;
+}
+
+#[tokio::test]
+async fn who_is_signed_in_does_not_pay_for_guesses_from_their_address() {
+    let gateway = Gateway::setup().start().await;
+    user(&gateway, "ana@example.com", &[]).await;
+    let tokens = login(&gateway, "ana@example.com").await;
+    let other = login(&gateway, "ana@example.com").await;
+    let invite = json!({"email": "eve@example.com", "role": "reader"});
+    let invite = done(&gateway, "POST", "/invites", Some(invite)).await;
+    let nonsense = json!({"refresh_token": format!("weir-refresh-{}", "x".repeat(43))});
+    let slowed = async || {
+        until("the wait", async || {
+            let response = post(gateway.control, "/auth/refresh", &nonsense).await;
+            (response.status() == 429).then_some(())
+        })
+        .await;
+    };
+    // The wait is renewed before each, so that none is let in because it is over.
+    slowed().await;
+    let body = json!({"refresh_token": tokens.refresh});
+    let next = Tokens::of(&post(gateway.control, "/auth/refresh", &body).await);
+    slowed().await;
+    let body = json!({"refresh_token": other.refresh});
+    let ended = post(gateway.control, "/auth/logout", &body).await;
+    assert_eq!(ended.status(), 204, "{}", ended.text());
+    slowed().await;
+    let body = json!({"token": invite["weir"]["token"], "password": PASSWORD});
+    Tokens::of(&post(gateway.control, "/auth/accept", &body).await);
+    // A copy is found out all the same.
+    slowed().await;
+    let body = json!({"refresh_token": tokens.refresh});
+    let refused = post(gateway.control, "/auth/refresh", &body).await;
+    refused.refused(401, "invalid_credentials");
+    get_as(gateway.control, "/v1/me", &next.access)
+        .await
+        .refused(401, "invalid_api_key");
 }
 
 #[tokio::test]
