@@ -8,7 +8,7 @@ use crate::{
     wire::{self, about::About, media_type},
 };
 use bytes::{Bytes, BytesMut};
-use http::{HeaderMap, Response, request::Parts};
+use http::{HeaderMap, Response, header::USER_AGENT, request::Parts};
 use http_body::Body as _;
 use http_body_util::BodyExt;
 use serde_json::{Map, Value};
@@ -70,6 +70,12 @@ impl Request {
     /// Its headers.
     pub fn headers(&self) -> &HeaderMap {
         &self.head.headers
+    }
+
+    /// What its client calls itself.
+    pub fn agent(&self) -> Option<&str> {
+        let agent = self.headers().get(USER_AGENT);
+        agent.and_then(|agent| agent.to_str().ok())
     }
 
     /// What stands behind the `?`.

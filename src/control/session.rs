@@ -9,7 +9,7 @@ use crate::{
     body::{self, Body},
     domain::{Caller, Secret, User},
     error::Error,
-    people::{Credentials, Grant, SessionId, SignInError},
+    people::{Client, Credentials, Grant, SessionId, SignInError},
     telemetry::metrics,
     wire::{
         about::{About, Content, Credential},
@@ -163,7 +163,7 @@ async fn login(mut request: Request) -> Result<Response<Body>, Error> {
         password: Secret::new(must(&members, "password")?),
         project: members.text("project", 1, TEXT_MAX_CHARS)?,
     };
-    let client = request.arrival.client;
+    let client = client(&request);
     answer(
         "password",
         request.app.people.sign_in(client, credentials).await,
@@ -173,7 +173,7 @@ async fn login(mut request: Request) -> Result<Response<Body>, Error> {
 async fn refresh(mut request: Request) -> Result<Response<Body>, Error> {
     let members = members(&mut request).await?;
     let token = &must(&members, "refresh_token")?;
-    let client = request.arrival.client;
+    let client = client(&request);
     answer("refresh", request.app.people.refresh(client, token).await)
 }
 
@@ -182,7 +182,7 @@ async fn accept(mut request: Request) -> Result<Response<Body>, Error> {
     let token = &must(&members, "token")?;
     let name = members.text("name", 1, TEXT_MAX_CHARS)?;
     let password = Secret::new(must(&members, "password")?);
-    let client = request.arrival.client;
+    let client = client(&request);
     answer(
         "invite",
         request
@@ -197,7 +197,7 @@ async fn logout(mut request: Request) -> Result<Response<Body>, Error> {
     let members = members(&mut request).await?;
     let people = &request.app.people;
     let ended = match members.text("refresh_token", 1, TEXT_MAX_CHARS)? {
-        Some(token) => people.sign_out(request.arrival.client, &token).await,
+        Some(token) => people.sign_out(client(&request), &token).await,
         None if !request.headers().contains_key(AUTHORIZATION) => {
             return Err(members.missing("refresh_token").into());
         }
@@ -206,7 +206,7 @@ async fn logout(mut request: Request) -> Result<Response<Body>, Error> {
             // A sign-in at an outside issuer ends there.
             let session = user.session.as_deref().and_then(SessionId::parse);
             people
-                .end_session(session.ok_or(Error::BadCredentials)?)
+                .end_session(client(&request), session.ok_or(Error::BadCredentials)?)
                 .await
         }
     };
@@ -245,6 +245,14 @@ async fn members(request: &mut Request) -> Result<Members, Error> {
 fn must(members: &Members, name: &str) -> Result<String, Error> {
     let text = members.text(name, 1, TEXT_MAX_CHARS)?;
     Ok(members.required(name, text)?)
+}
+
+/// From where it comes.
+fn client(request: &Request) -> Client {
+    Client {
+        address: request.arrival.client,
+        agent: request.agent().map(str::to_owned),
+    }
 }
 
 /// The user whose token is in the headers.

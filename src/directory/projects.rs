@@ -211,7 +211,7 @@ impl Directory {
                     &[id.as_str().into(), Millis::of(SystemTime::now()).into()],
                 )?;
                 let revoked = auth::end_all(tx, Whose::Project(&id))?;
-                people::close_project(tx, &id)?;
+                people::close_project(tx, &by, &id)?;
                 // For whoever needs no key to use it.
                 rows::touch(tx, &id)?;
                 let after = json!({"revoked_api_keys": revoked});

@@ -1,8 +1,8 @@
 //! Asking somebody to come in: a token that works once makes them a user with a password of their own.
 
 use super::{
-    Error, Grant, InviteId, NewUser, People, SignInError, Users, memberships::check_open, once,
-    records, sign_in, telling, users,
+    Client, Error, Grant, InviteId, NewUser, People, SignInError, Users, memberships::check_open,
+    once, records, sign_in, telling, users,
 };
 use crate::{
     audit::{self, Entry, Event, Origin},
@@ -11,10 +11,7 @@ use crate::{
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use std::{
-    net::IpAddr,
-    time::{Duration, SystemTime},
-};
+use std::time::{Duration, SystemTime};
 
 /// Tells people and secret scanners what they have found.
 const PREFIX: &str = "weir-invite-";
@@ -178,7 +175,7 @@ impl People {
     /// Makes whoever has the token of an invite a user, and signs them in.
     pub async fn accept(
         &self,
-        address: IpAddr,
+        client: Client,
         token: &str,
         name: Option<String>,
         password: Secret,
@@ -188,7 +185,7 @@ impl People {
         let look = move |tx: &mut Transaction<'_>| open(tx, hash);
         let found = self.users.db.transact(Mode::Read, look).await;
         if let Err(SignInError::Refused) = found {
-            return Err(self.stranger(address));
+            return Err(self.stranger(client.address));
         }
         found?;
         let password = self.hasher.hash(password).await??;
@@ -203,10 +200,11 @@ impl People {
                 memberships: invite.memberships.clone(),
             })?;
             let made = users::insert(tx, &new)?;
-            let by = sign_in::origin(&made, address);
+            let by = client.origin(&made);
             tell(tx, &by, "invite.accepted", &invite)?;
             let event = Event::of("user.added");
-            telling::tell(tx, &by, event, made.id, Value::Null, telling::told(&made))?;
+            let after = telling::told_whole(tx, &made)?;
+            telling::tell(tx, &by, event, made.id, Value::Null, after)?;
             let now = Millis::of(SystemTime::now());
             let sql = "UPDATE invite SET accepted_at = $2 WHERE id = $1";
             tx.execute(sql, &[invite.id.into(), now.into()])?;
@@ -225,7 +223,11 @@ fn tell(
     invite: &Invite,
 ) -> Result<(), store::Error> {
     let id = invite.id.to_string();
-    let told = json!({"email": invite.email, "role": invite.role.as_str()});
+    let told = json!({
+        "email": invite.email,
+        "role": invite.role.as_str(),
+        "projects": telling::told_parts(&invite.memberships),
+    });
     let entry = Entry {
         event: Event::of(event),
         project: None,

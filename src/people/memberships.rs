@@ -72,6 +72,9 @@ impl Users {
     ) -> Result<Member, Error> {
         self.write(move |tx| {
             let before = member(tx, &project, id)?;
+            if before.role == role {
+                return Ok(before);
+            }
             records::set_project_role(tx, id, &project, role)?;
             let after = member(tx, &project, id)?;
             let (event, what) = ("project_user.updated", (&*project, id));
@@ -105,10 +108,19 @@ pub fn works_in(tx: &mut Transaction<'_>, project: &str, id: &str) -> Result<boo
     Ok(found.is_some_and(|member| member.user.disabled.is_none()))
 }
 
-/// Takes everybody out of a project, which is over; in the transaction that ends it.
-pub fn close_project(tx: &mut Transaction<'_>, project: &str) -> Result<(), store::Error> {
+/// Takes everybody out of a project, which is over, and tells of each; in the transaction that ends it.
+pub fn close_project(
+    tx: &mut Transaction<'_>,
+    by: &Origin,
+    project: &str,
+) -> Result<(), store::Error> {
     for id in records::members_of(tx, project)? {
+        let gone = records::member(tx, project, id)?;
         records::leave(tx, id, project)?;
+        if let Some(gone) = gone {
+            let (event, what) = ("project_user.deleted", (project, id));
+            tell_part(tx, by, event, what, told_part(&gone), Value::Null)?;
+        }
     }
     Ok(())
 }

@@ -31,7 +31,7 @@ pub use invites::{Invite, NewInvite};
 pub use memberships::{close_project, works_in};
 pub use password::{PASSWORD_CHARS_MIN, PasswordHash};
 pub use records::{Member, Record};
-pub use sign_in::{Credentials, Grant};
+pub use sign_in::{Client, Credentials, Grant};
 pub use users::{NewUser, Users};
 
 use crate::{config, store::Db};

@@ -217,6 +217,19 @@ pub(super) fn memberships(tx: &mut Transaction<'_>, id: UserId) -> Result<u64, E
     row.map_or(Ok(0), |row| row.get(0))
 }
 
+/// What a user is to which projects.
+pub(super) fn parts(tx: &mut Transaction<'_>, id: UserId) -> Result<Vec<Membership>, Error> {
+    let sql = "SELECT project_id, role FROM membership WHERE person_id = $1 ORDER BY project_id";
+    let rows = tx.query(sql, &[id.into()])?;
+    let part = |row: &Row| {
+        Ok(Membership {
+            project: row.get(0)?,
+            role: row.get(1)?,
+        })
+    };
+    rows.iter().map(part).collect()
+}
+
 pub(super) fn join(
     tx: &mut Transaction<'_>,
     id: UserId,

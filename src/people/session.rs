@@ -81,6 +81,16 @@ pub(super) fn use_token(
     tx.execute(sql, &[hash.into(), now.into()]).map(drop)
 }
 
+/// Whose sign-in it is, if it has not ended.
+pub(super) fn user_of_open(
+    tx: &mut Transaction<'_>,
+    id: SessionId,
+) -> Result<Option<UserId>, Error> {
+    let sql = "SELECT person_id FROM session WHERE id = $1 AND ended_at IS NULL";
+    let row = tx.first(sql, &[id.into()])?;
+    row.map(|row| row.get(0)).transpose()
+}
+
 /// Ends a sign-in, if it has not ended.
 pub(super) fn end(tx: &mut Transaction<'_>, id: SessionId, now: Millis) -> Result<(), Error> {
     let sql = format!(

@@ -9,7 +9,7 @@ use crate::{
     domain::Secret,
     store::{Millis, Mode, Transaction},
 };
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::{
     net::IpAddr,
     time::{Duration, SystemTime},
@@ -29,6 +29,31 @@ pub struct Credentials {
     pub password: Secret,
     /// The project that the tokens are to name, if any.
     pub project: Option<String>,
+}
+
+/// From where somebody signs in.
+#[derive(Clone, Debug)]
+pub struct Client {
+    /// The address.
+    pub address: IpAddr,
+    /// What it calls itself.
+    pub agent: Option<String>,
+}
+
+impl Client {
+    /// A user there, for the audit log.
+    pub(super) fn origin(&self, record: &Record) -> Origin {
+        let actor = Actor::User {
+            id: record.id.to_string(),
+            email: record.email.clone(),
+        };
+        Origin::request(actor, self.address, self.agent.as_deref())
+    }
+
+    /// Somebody there who has not shown who they are: it is Weir that refuses them.
+    fn stranger(&self) -> Origin {
+        Origin::request(Actor::System, self.address, self.agent.as_deref())
+    }
 }
 
 /// What a sign-in gives.
@@ -78,7 +103,7 @@ impl People {
     /// An unknown email, a wrong password and a user who is locked out cost the same work and get the same answer.
     pub async fn sign_in(
         &self,
-        address: IpAddr,
+        client: Client,
         credentials: Credentials,
     ) -> Result<Grant, SignInError> {
         let Some(email) = users::normal(&credentials.email) else {
@@ -86,16 +111,24 @@ impl People {
         };
         let attempt = self
             .guard
-            .enter(address, Some(&email))
+            .enter(client.address, Some(&email))
             .map_err(SignInError::Slowed)?;
-        let found = self.users.password(email).await?;
+        let found = self.users.password(email.clone()).await?;
         let hash = found.as_ref().map(|(_, hash)| hash.clone());
         let checked = self.hasher.check(credentials.password, hash).await;
         let Ok(is_proven) = checked else {
             attempt.withdrawn();
             return Err(SignInError::Busy);
         };
+        let known = found.as_ref().map(|(user, _)| *user);
         let Some((user, hash)) = found.filter(|_| is_proven) else {
+            // As many entries as passwords are looked at: the guard bounds both.
+            let tell = move |tx: &mut Transaction<'_>| {
+                let (by, event) = (client.stranger(), Event::of("login.failed"));
+                let after = json!({"email": email});
+                Ok::<_, SignInError>(telling::tell(tx, &by, event, known, Value::Null, after)?)
+            };
+            self.users.write(tell).await?;
             return Err(SignInError::Refused);
         };
         attempt.succeeded();
@@ -113,7 +146,7 @@ impl People {
             {
                 return Err(SignInError::NoSuchProject(id.clone()));
             }
-            let by = origin(&record, address);
+            let by = client.origin(&record);
             let event = Event::of("login.succeeded");
             telling::tell(tx, &by, event, user, Value::Null, Value::Null)?;
             begin(tx, user, project, ttl)
@@ -122,13 +155,14 @@ impl People {
     }
 
     /// Exchanges a refresh token for the next ones. One that is shown again ends its sign-in.
-    pub async fn refresh(&self, address: IpAddr, token: &str) -> Result<Grant, SignInError> {
+    pub async fn refresh(&self, client: Client, token: &str) -> Result<Grant, SignInError> {
         let hash = once::hash(PREFIX, token).ok_or(SignInError::Refused)?;
         let found = self.find_session(hash).await?;
         if !found.is_some_and(|found| found.is_live) {
-            return Err(self.stranger(address));
+            return Err(self.stranger(client.address));
         }
-        match self.users.write(move |tx| exchange(tx, hash)).await? {
+        let exchange = move |tx: &mut Transaction<'_>| exchange(tx, hash, &client);
+        match self.users.write(exchange).await? {
             Exchange::Done(continued) => self.grant(*continued),
             Exchange::Refused => Err(SignInError::Refused),
             Exchange::Replayed(session, user) => {
@@ -143,11 +177,11 @@ impl People {
     }
 
     /// Ends the sign-in that a refresh token belongs to.
-    pub async fn sign_out(&self, address: IpAddr, token: &str) -> Result<(), SignInError> {
+    pub async fn sign_out(&self, client: Client, token: &str) -> Result<(), SignInError> {
         let hash = once::hash(PREFIX, token).ok_or(SignInError::Refused)?;
         match self.find_session(hash).await? {
-            None => Err(self.stranger(address)),
-            Some(found) if found.is_live => self.end_session(found.session).await,
+            None => Err(self.stranger(client.address)),
+            Some(found) if found.is_live => self.end_session(client, found.session).await,
             Some(_) => Ok(()),
         }
     }
@@ -169,9 +203,18 @@ impl People {
     }
 
     /// Ends a sign-in that an access token has shown.
-    pub async fn end_session(&self, session: SessionId) -> Result<(), SignInError> {
+    pub async fn end_session(&self, client: Client, session: SessionId) -> Result<(), SignInError> {
         let end = move |tx: &mut Transaction<'_>| {
-            Ok::<_, SignInError>(session::end(tx, session, Millis::of(SystemTime::now()))?)
+            let Some(user) = session::user_of_open(tx, session)? else {
+                return Ok(());
+            };
+            session::end(tx, session, Millis::of(SystemTime::now()))?;
+            if let Some(record) = records::find(tx, user)? {
+                let (by, event) = (client.origin(&record), Event::of("logout.succeeded"));
+                let after = json!({"session": session.to_string()});
+                telling::tell(tx, &by, event, user, Value::Null, after)?;
+            }
+            Ok::<_, SignInError>(())
         };
         self.users.write(end).await
     }
@@ -208,15 +251,6 @@ impl Users {
     }
 }
 
-/// Who signs in, for the audit log.
-pub(super) fn origin(record: &Record, address: IpAddr) -> Origin {
-    let actor = Actor::User {
-        id: record.id.to_string(),
-        email: record.email.clone(),
-    };
-    Origin::request(actor, address, None)
-}
-
 pub(super) fn begin(
     tx: &mut Transaction<'_>,
     user: UserId,
@@ -244,17 +278,27 @@ pub(super) fn begin(
     })
 }
 
-fn exchange(tx: &mut Transaction<'_>, hash: [u8; 32]) -> Result<Exchange, SignInError> {
+fn exchange(
+    tx: &mut Transaction<'_>,
+    hash: [u8; 32],
+    client: &Client,
+) -> Result<Exchange, SignInError> {
     let now = Millis::of(SystemTime::now());
     let Some(found) = session::find(tx, hash, now)? else {
         return Ok(Exchange::Refused);
     };
-    if found.is_used {
-        session::end(tx, found.session, now)?;
-        return Ok(Exchange::Replayed(found.session, found.user));
-    }
     if !found.is_live {
         return Ok(Exchange::Refused);
+    }
+    if found.is_used {
+        session::end(tx, found.session, now)?;
+        let event = Event::as_a("login.failed", "refresh_token.reused");
+        let (by, after) = (
+            client.stranger(),
+            json!({"session": found.session.to_string()}),
+        );
+        telling::tell(tx, &by, event, found.user, Value::Null, after)?;
+        return Ok(Exchange::Replayed(found.session, found.user));
     }
     session::use_token(tx, hash, now)?;
     let (refresh, next) = once::mint(PREFIX)?;

@@ -1,25 +1,27 @@
 //! What the audit log is told of people. Of a password only that there is one.
 
-use super::{Member, Record, UserId};
+use super::{Member, Record, UserId, records};
 use crate::{
     audit::{self, Entry, Event, Origin},
+    domain::Membership,
     store::{Error, Transaction},
 };
 use serde_json::{Value, json};
 
-/// Tells what became of a user, or what they did.
+/// Tells what became of a user or what they did, or of somebody who is none.
 pub(super) fn tell(
     tx: &mut Transaction<'_>,
     by: &Origin,
     event: Event,
-    id: UserId,
+    id: impl Into<Option<UserId>>,
     before: Value,
     after: Value,
 ) -> Result<(), Error> {
+    let id = id.into().map(|id| id.to_string());
     let entry = Entry {
         event,
         project: None,
-        resource: Some(&id.to_string()),
+        resource: id.as_deref(),
         before,
         after,
     };
@@ -35,6 +37,19 @@ pub(super) fn told(record: &Record) -> Value {
         "disabled": record.disabled.is_some(),
         "has_password": record.has_password,
     })
+}
+
+/// A user and their parts in projects.
+pub(super) fn told_whole(tx: &mut Transaction<'_>, record: &Record) -> Result<Value, Error> {
+    let mut whole = told(record);
+    whole["projects"] = told_parts(&records::parts(tx, record.id)?);
+    Ok(whole)
+}
+
+/// Parts in projects.
+pub(super) fn told_parts(memberships: &[Membership]) -> Value {
+    let part = |one: &Membership| json!({"id": one.project, "role": one.role.as_str()});
+    memberships.iter().map(part).collect()
 }
 
 /// Tells what became of a user's part in a project, for which OpenAI has no word.

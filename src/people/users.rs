@@ -7,7 +7,7 @@ use super::{
     memberships::{check_open, check_project},
     records::{self, New},
     session,
-    telling::{tell, told},
+    telling::{tell, told, told_whole},
 };
 use crate::{
     audit::{Event, Origin},
@@ -59,14 +59,9 @@ impl Users {
         let new = checked(new)?;
         self.write(move |tx| {
             let made = insert(tx, &new)?;
-            tell(
-                tx,
-                &by,
-                Event::of("user.added"),
-                made.id,
-                Value::Null,
-                told(&made),
-            )?;
+            let after = told_whole(tx, &made)?;
+            let event = Event::of("user.added");
+            tell(tx, &by, event, made.id, Value::Null, after)?;
             Ok(made)
         })
         .await
@@ -116,6 +111,12 @@ impl Users {
         let now = Millis::of(SystemTime::now());
         self.write(move |tx| {
             let before = find(tx, id)?;
+            let disabled = disabled.filter(|is| *is != before.disabled.is_some());
+            let role = role.filter(|role| *role != before.role);
+            // What changes nothing is not told.
+            if (role, disabled) == (None, None) {
+                return Ok(before);
+            }
             if let Some(role) = role {
                 records::set(tx, id, "role", role)?;
             }
@@ -151,7 +152,7 @@ impl Users {
             session::end_all(tx, id, Millis::of(SystemTime::now()))?;
             records::set(tx, id, "password", &password)?;
             let after = find(tx, id)?;
-            let event = Event::of("user.updated");
+            let event = Event::as_a("user.updated", "user.password_changed");
             tell(tx, &by, event, id, told(&before), told(&after))?;
             Ok(after)
         })
@@ -163,13 +164,14 @@ impl Users {
         let now = Millis::of(SystemTime::now());
         self.write(move |tx| {
             let gone = find(tx, id)?;
+            let before = told_whole(tx, &gone)?;
             session::end_all(tx, id, now)?;
             let revoked = auth::end_all(tx, Whose::User(&id.to_string()))?;
             records::leave_all(tx, id)?;
             records::set(tx, id, "password", None::<i64>)?;
             records::set(tx, id, "deleted_at", now)?;
             let after = json!({"revoked_api_keys": revoked});
-            tell(tx, &by, Event::of("user.deleted"), id, told(&gone), after)?;
+            tell(tx, &by, Event::of("user.deleted"), id, before, after)?;
             Ok(gone)
         })
         .await

@@ -35,7 +35,7 @@ use crate::{
         schema::{Schema, Shape},
     },
 };
-use http::{Response, header::USER_AGENT};
+use http::Response;
 use serde_json::{Value, json};
 use std::time::SystemTime;
 
@@ -47,14 +47,10 @@ const PAGE: (usize, usize) = (20, 100);
 /// Asks whether somebody may do this, and notes who they are for the audit log.
 fn enter(request: &Request, right: Right, project: Option<&str>) -> Result<Origin, Error> {
     let actor = rights::require(&request.app, request.headers(), right, project)?;
-    let agent = request
-        .headers()
-        .get(USER_AGENT)
-        .and_then(|agent| agent.to_str().ok());
     Ok(Origin::request(
         noted(&actor),
         request.arrival.client,
-        agent,
+        request.agent(),
     ))
 }
 
