@@ -130,11 +130,6 @@ impl Actor {
         }
     }
 
-    /// Whether they may know of a project: a list leaves the others out.
-    pub fn sees(&self, project: &str) -> bool {
-        allows(Right::ProjectsRead, self.standing()) || self.standing_in(project).is_some()
-    }
-
     /// Whether they may use a right in `project`, or outside of all projects.
     ///
     /// What is in a project that they have no part in is not there for them: they get 404 and not 403.
@@ -236,7 +231,6 @@ mod tests {
                 .require(Right::ProjectsRead, Some("proj_own"))
                 .is_ok()
         );
-        assert!(member.sees("proj_own") && !member.sees("proj_other"));
         let refused = |right, project| member.require(right, project).unwrap_err().status();
         assert_eq!(refused(Right::ProjectsWrite, Some("proj_own")), 403);
         assert_eq!(refused(Right::ProjectsRead, Some("proj_other")), 404);
@@ -256,7 +250,6 @@ mod tests {
                 .require(Right::LimitsWrite, Some("proj_other"))
                 .is_ok()
         );
-        assert!(above.sees("proj_other"));
     }
 
     #[test]

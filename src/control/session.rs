@@ -220,7 +220,7 @@ async fn logout(mut request: Request) -> Result<Response<Body>, Error> {
 fn me(request: &Request) -> Result<Response<Body>, Error> {
     match rights::who(&request.app, request.headers())? {
         Actor::Configured => json_text(&Me::admin(None)),
-        Actor::AdminKey(id) => json_text(&Me::admin(Some(id.to_string()))),
+        Actor::AdminKey(id) => json_text(&Me::admin(Some(id.public()))),
         Actor::User(user) => json_text(&Me::user(&user)),
     }
 }

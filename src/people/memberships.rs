@@ -35,6 +35,22 @@ impl Users {
         self.db.transact(Mode::Read, look).await
     }
 
+    /// Those of these users who have a part in a project.
+    pub async fn members_among(
+        &self,
+        project: String,
+        ids: Vec<UserId>,
+    ) -> Result<Vec<Member>, Error> {
+        let look = move |tx: &mut Transaction<'_>| {
+            let mut found = Vec::new();
+            for id in ids {
+                found.extend(records::member(tx, &project, id)?);
+            }
+            Ok(found)
+        };
+        self.db.transact(Mode::Read, look).await
+    }
+
     /// Gives a user a part in a project.
     pub async fn join(
         &self,

@@ -11,6 +11,7 @@ use crate::{
     directory::{Account, Page},
     domain::KeyId,
     error::Error,
+    people::{Member, People, UserId},
     wire::{
         about::{About, Content, Parameter},
         query::Query,
@@ -19,7 +20,7 @@ use crate::{
 };
 use http::Response;
 use serde_json::{Value, json};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 const TAG: &str = "API keys";
 const OBJECT: &str = "organization.project.api_key";
@@ -101,7 +102,8 @@ async fn page(request: Request) -> Result<Response<Body>, Error> {
     let query = Query::parse(request.query(), &["limit", "after", "owner_project_access"])?;
     let cursor = cursor(&query, PAGE)?;
     let access = query.word("owner_project_access", &ACCESS)?;
-    let (mut page, owners) = request.app.directory.project_keys(project, cursor).await?;
+    let directory = &request.app.directory;
+    let (mut page, owners) = directory.project_keys(project.clone(), cursor).await?;
     // A key ends with its owner's part in the project, so that there are none of the inactive.
     if access == Some(false) {
         page = Page {
@@ -109,7 +111,8 @@ async fn page(request: Request) -> Result<Response<Body>, Error> {
             has_more: false,
         };
     }
-    Ok(list(&page, |key| shown(key, &owners)))
+    let users = users(&request.app.people, project, &page.items).await?;
+    Ok(list(&page, |key| shown(key, &owners, &users)))
 }
 
 async fn retrieve(request: Request) -> Result<Response<Body>, Error> {
@@ -118,9 +121,10 @@ async fn retrieve(request: Request) -> Result<Response<Body>, Error> {
     let (key, owners) = request
         .app
         .directory
-        .project_key(project, id(&request)?)
+        .project_key(project.clone(), id(&request)?)
         .await?;
-    Ok(json(&shown(&key, &owners)))
+    let users = users(&request.app.people, project, std::slice::from_ref(&key)).await?;
+    Ok(json(&shown(&key, &owners, &users)))
 }
 
 async fn update(mut request: Request) -> Result<Response<Body>, Error> {
@@ -130,9 +134,10 @@ async fn update(mut request: Request) -> Result<Response<Body>, Error> {
     let change = terms::read_change(&members(&mut request).await?)?;
     let directory = &request.app.directory;
     let (key, owners) = directory
-        .update_project_key(by, project, id, change)
+        .update_project_key(by, project.clone(), id, change)
         .await?;
-    Ok(json(&shown(&key, &owners)))
+    let users = users(&request.app.people, project, std::slice::from_ref(&key)).await?;
+    Ok(json(&shown(&key, &owners, &users)))
 }
 
 async fn delete(request: Request) -> Result<Response<Body>, Error> {
@@ -151,7 +156,28 @@ fn id(request: &Request) -> Result<KeyId, Error> {
     key_id(request.named("api_key_id"))
 }
 
-fn shown(key: &Record, owners: &HashMap<String, Account>) -> Value {
+/// The users whose keys these are, by their ids.
+async fn users(
+    people: &People,
+    project: String,
+    keys: &[Record],
+) -> Result<HashMap<String, Member>, Error> {
+    let users = keys.iter().filter_map(|key| key.owner.user.as_deref());
+    let ids: HashSet<UserId> = users.filter_map(UserId::parse).collect();
+    if ids.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let people = &people.users;
+    let found = people.members_among(project, ids.into_iter().collect());
+    let by_id = |member: Member| (member.user.id.to_string(), member);
+    Ok(found.await?.into_iter().map(by_id).collect())
+}
+
+fn shown(
+    key: &Record,
+    owners: &HashMap<String, Account>,
+    users: &HashMap<String, Member>,
+) -> Value {
     json!({
         "object": OBJECT,
         "id": key.id.public(),
@@ -160,23 +186,35 @@ fn shown(key: &Record, owners: &HashMap<String, Account>) -> Value {
         "created_at": seconds(key.created),
         "last_used_at": null,
         "owner_project_access": "active",
-        "owner": owner(key, owners),
+        "owner": owner(key, owners, users),
         "weir": terms::told(key),
     })
 }
 
-/// Whose key it is: a service account's, a user's by the name that the key was made with, or nobody's in particular.
-fn owner(key: &Record, owners: &HashMap<String, Account>) -> Value {
+/// Whose key it is: a service account's, a user's, somebody's by the name that the key was made with, or nobody's in
+/// particular.
+fn owner(
+    key: &Record,
+    owners: &HashMap<String, Account>,
+    users: &HashMap<String, Member>,
+) -> Value {
     let Some(user) = key.owner.user.as_deref() else {
         return json!({"type": "user"});
     };
-    match owners.get(user) {
-        Some(account) => json!({"type": "service_account", "service_account": {
+    if let Some(account) = owners.get(user) {
+        return json!({"type": "service_account", "service_account": {
             "id": account.id, "name": account.name, "created_at": seconds(account.created),
             "role": account.role.as_str(),
-        }}),
-        None => json!({"type": "user", "user": {
-            "id": user, "email": "", "name": user, "created_at": seconds(key.created), "role": "member",
-        }}),
+        }});
     }
+    let told = match users.get(user) {
+        Some(member) => json!({
+            "id": user, "email": member.user.email, "name": member.user.name,
+            "created_at": seconds(member.added), "role": member.role.as_str(),
+        }),
+        None => json!({
+            "id": user, "email": "", "name": user, "created_at": seconds(key.created), "role": "member",
+        }),
+    };
+    json!({"type": "user", "user": told})
 }

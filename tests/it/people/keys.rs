@@ -1,6 +1,6 @@
 //! API keys that are made for users: they end with what their users may do.
 
-use super::{Made, done, projects, user};
+use super::{Made, done, get_as, projects, user};
 use crate::support::{Gateway, Key, until};
 use serde_json::{Value, json};
 
@@ -51,6 +51,21 @@ async fn a_key_ends_when_its_user_leaves_is_locked_out_or_is_deleted() {
         key_of(&gateway, &bob, "proj_b").await,
     ];
 
+    let path = format!("/projects/proj_a/api_keys/key_{}", of_ana[0].id);
+    let seen = done(&gateway, "GET", &path, None).await;
+    let owner = &seen["owner"]["user"];
+    assert_eq!(owner["id"], ana.id.as_str());
+    assert_eq!(
+        (&owner["email"], &owner["name"], &owner["role"]),
+        (
+            &json!("ana@example.com"),
+            &json!("ana@example.com"),
+            &json!("member")
+        )
+    );
+    let page = done(&gateway, "GET", "/projects/proj_a/api_keys", None).await;
+    assert_eq!(page["data"][0], seen);
+
     let part = format!("/projects/proj_a/users/{}", ana.id);
     done(&gateway, "DELETE", &part, None).await;
     ends(&gateway, &of_ana[0]).await;
@@ -80,6 +95,18 @@ async fn a_key_ends_when_its_user_leaves_is_locked_out_or_is_deleted() {
     ends(&gateway, &of_bob[0]).await;
     ends(&gateway, &of_bob[1]).await;
     assert_eq!(told(&gateway, "user.deleted").await, 2);
+}
+
+#[tokio::test]
+async fn an_admin_key_is_told_by_its_public_id() {
+    let gateway = Gateway::setup().start().await;
+    let key = gateway.make_key(&["--admin"]).await;
+    let me = until("the key", async || {
+        let response = get_as(gateway.control, "/v1/me", &key.key).await;
+        (response.status() == 200).then(|| response.json())
+    })
+    .await;
+    assert_eq!(me["id"], format!("key_{}", key.id));
 }
 
 #[tokio::test]
