@@ -35,6 +35,15 @@ impl Users {
         self.db.transact(Mode::Read, look).await
     }
 
+    /// What these users are to which projects, in the order of the ids.
+    pub async fn parts(&self, ids: Vec<UserId>) -> Result<Vec<Vec<Membership>>, Error> {
+        let look = move |tx: &mut Transaction<'_>| {
+            let parts = ids.into_iter().map(|id| records::parts(tx, id));
+            Ok(parts.collect::<Result<_, _>>()?)
+        };
+        self.db.transact(Mode::Read, look).await
+    }
+
     /// Those of these users who have a part in a project.
     pub async fn members_among(
         &self,

@@ -513,6 +513,9 @@ async fn the_command_line_says_what_it_did_and_what_it_could_not() {
             "12 to 256",
         ),
         (&["create", "b@example.com"], "--password-file"),
+        // The email is looked at before a password is asked for.
+        (&["create", "ana@example.com"], "already"),
+        (&["create", "no email"], "an email has"),
         (&["disable", "b@example.com"], "there is no user"),
         (&["leave", "ana@example.com", "proj_a"], "has no part"),
     ] {
@@ -520,4 +523,43 @@ async fn the_command_line_says_what_it_did_and_what_it_could_not() {
         assert_eq!(exit.code, Some(2), "{exit:?}");
         assert!(exit.stderr.contains(expected), "{exit:?}");
     }
+}
+
+#[tokio::test]
+async fn every_command_shows_the_user_as_json() {
+    let gateway = Gateway::setup().start().await;
+    gateway.make_project("proj_a").await;
+    let shown = async |arguments: &[&str]| -> Value {
+        let exit = gateway
+            .weir(&[&["user"], arguments, &["--json"]].concat())
+            .await;
+        assert_eq!(exit.code, Some(0), "{exit:?}");
+        serde_json::from_str(&exit.stdout).unwrap()
+    };
+    let ana = "ana@example.com";
+    let made = shown(&["create", ana, "--no-password"]).await;
+    assert_eq!(
+        (&made["state"], &made["projects"]),
+        (&json!("no_password"), &json!([]))
+    );
+    let joined = shown(&["join", ana, "proj_a", "--role", "owner"]).await;
+    assert_eq!(
+        joined["projects"],
+        json!([{"id": "proj_a", "role": "owner"}])
+    );
+    assert_eq!(shown(&["list"]).await, joined);
+    assert_eq!(shown(&["role", ana, "owner"]).await["role"], "owner");
+    assert_eq!(shown(&["disable", ana]).await["state"], "disabled");
+    assert_eq!(shown(&["enable", ana]).await["state"], "no_password");
+    let file = gateway.dir.path().join("password");
+    std::fs::write(&file, PASSWORD).unwrap();
+    let arguments = ["password", ana, "--password-file", file.to_str().unwrap()];
+    assert_eq!(shown(&arguments).await["state"], "live");
+    assert_eq!(
+        shown(&["leave", ana, "proj_a"]).await["projects"],
+        json!([])
+    );
+    assert_eq!(shown(&["delete", ana]).await["id"], made["id"]);
+    let exit = gateway.weir(&["user", "list", "--json"]).await;
+    assert_eq!((exit.code, exit.stdout.as_str()), (Some(0), ""));
 }

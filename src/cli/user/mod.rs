@@ -1,27 +1,22 @@
 //! `weir user`: changes the store directly, and a running gateway sees the change within a second.
 
+mod password;
+
 use super::{Ending, mistake, office, say};
 use crate::{
     config::{Flags, load_store},
-    domain::{Membership, ProjectRole, Role, Secret},
-    people::{self, NewUser, PasswordHash, Record, UserId, Users},
+    domain::{Membership, ProjectRole, Role},
+    people::{self, NewUser, Record, UserId, Users},
     store::Db,
 };
 use anyhow::Context;
 use clap::{Args, Subcommand};
+use password::Source;
 use serde_json::json;
-use std::{
-    fs::File,
-    io::{self, IsTerminal, Read},
-    path::{Path, PathBuf},
-    time::{SystemTime, UNIX_EPOCH},
-};
-use zeroize::Zeroizing;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 /// How many users are read from the store at a time.
 const PAGE: usize = 1000;
-/// Longer than any password may be.
-const PASSWORD_BYTES_MAX: u64 = 4096;
 
 #[derive(Subcommand)]
 pub(super) enum Action {
@@ -33,48 +28,54 @@ pub(super) enum Action {
         #[arg(long)]
         json: bool,
     },
-    /// Lock a user out and end their sign-ins
-    Disable {
-        /// Their email or their id
-        user: String,
-    },
+    /// Lock a user out, and end their sign-ins and their keys
+    Disable(Whom),
     /// Let a user in again
-    Enable {
-        /// Their email or their id
-        user: String,
-    },
+    Enable(Whom),
+    /// Take a user out of the organization for good, and end their sign-ins and their keys
+    Delete(Whom),
     /// Give a user a new password and end their sign-ins
     Password {
-        /// Their email or their id
-        user: String,
+        #[command(flatten)]
+        whom: Whom,
         #[command(flatten)]
         source: Source,
     },
     /// Make a user an owner of the organization, or a reader
     Role {
-        /// Their email or their id
-        user: String,
+        #[command(flatten)]
+        whom: Whom,
         /// owner or reader
         #[arg(value_parser = role)]
         role: Role,
     },
     /// Give a user a part in a project
     Join {
-        /// Their email or their id
-        user: String,
+        #[command(flatten)]
+        whom: Whom,
         /// The project's id
         project: String,
         /// owner or member
         #[arg(long, default_value = "member", value_parser = project_role)]
         role: ProjectRole,
     },
-    /// Take a user out of a project
+    /// Take a user out of a project, and end the keys that they have in it
     Leave {
-        /// Their email or their id
-        user: String,
+        #[command(flatten)]
+        whom: Whom,
         /// The project's id
         project: String,
     },
+}
+
+/// Which user, and how to show them.
+#[derive(Args)]
+pub(super) struct Whom {
+    /// Their email or their id
+    user: String,
+    /// A JSON object with the user
+    #[arg(long)]
+    json: bool,
 }
 
 #[derive(Args)]
@@ -100,14 +101,6 @@ pub(super) struct Create {
     json: bool,
 }
 
-/// Where a password comes from; never from the command line, where others can read it.
-#[derive(Args)]
-pub(super) struct Source {
-    /// A file with the password, or `-` for standard input [default: ask for it]
-    #[arg(long, value_name = "FILE")]
-    password_file: Option<PathBuf>,
-}
-
 pub(super) fn run(flags: &Flags, action: Action) -> Result<(), Ending> {
     let store = load_store(flags).map_err(|problems| Ending::Mistake(problems.to_string()))?;
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -122,48 +115,57 @@ pub(super) fn run(flags: &Flags, action: Action) -> Result<(), Ending> {
 
 async fn act(users: &Users, action: Action) -> Result<(), Ending> {
     let by = office::by();
-    let changed = match action {
+    let (changed, as_json) = match action {
         Action::Create(create) => return self::create(users, create).await,
         Action::List { json } => return list(users, json).await,
-        Action::Disable { user } => {
-            users
-                .update(by, find(users, &user).await?, None, Some(true))
-                .await
+        Action::Disable(whom) => {
+            let id = find(users, &whom.user).await?;
+            (users.update(by, id, None, Some(true)).await, whom.json)
         }
-        Action::Enable { user } => {
-            users
-                .update(by, find(users, &user).await?, None, Some(false))
-                .await
+        Action::Enable(whom) => {
+            let id = find(users, &whom.user).await?;
+            (users.update(by, id, None, Some(false)).await, whom.json)
         }
-        Action::Role { user, role } => {
-            users
-                .update(by, find(users, &user).await?, Some(role), None)
-                .await
+        Action::Delete(whom) => {
+            let id = find(users, &whom.user).await?;
+            (users.delete(by, id).await, whom.json)
         }
-        Action::Password { user, source } => {
-            let id = find(users, &user).await?;
-            users.set_password(by, id, source.hash()?).await
+        Action::Role { whom, role } => {
+            let id = find(users, &whom.user).await?;
+            (users.update(by, id, Some(role), None).await, whom.json)
+        }
+        Action::Password { whom, source } => {
+            let id = find(users, &whom.user).await?;
+            let record = users.find(id).await.map_err(ending)?;
+            let changed = users.set_password(by, record.id, source.hash()?).await;
+            (changed, whom.json)
         }
         Action::Join {
-            user,
+            whom,
             project,
             role,
         } => {
             let project = project.into_boxed_str();
-            let id = find(users, &user).await?;
+            let id = find(users, &whom.user).await?;
             let joined = users.join(by, id, Membership { project, role }).await;
-            joined.map(|member| member.user)
+            (joined.map(|member| member.user), whom.json)
         }
-        Action::Leave { user, project } => {
-            let left = users.leave(by, find(users, &user).await?, project).await;
-            left.map(|member| member.user)
+        Action::Leave { whom, project } => {
+            let id = find(users, &whom.user).await?;
+            let left = users.leave(by, id, project).await;
+            (left.map(|member| member.user), whom.json)
         }
     };
-    say(&line(&changed.map_err(ending)?));
-    Ok(())
+    show(users, &[changed.map_err(ending)?], as_json).await
 }
 
 async fn create(users: &Users, create: Create) -> Result<(), Ending> {
+    // Before anybody is asked for a password.
+    match users.find_email(&create.email).await {
+        Err(people::Error::NoSuchUser(_)) => {}
+        Err(error) => return Err(ending(error)),
+        Ok(_) => return Err(ending(people::Error::EmailTaken)),
+    }
     let password = match create.no_password {
         true => None,
         false => Some(create.source.hash()?),
@@ -180,11 +182,7 @@ async fn create(users: &Users, create: Create) -> Result<(), Ending> {
         memberships: create.projects.into_iter().map(membership).collect(),
     };
     let made = users.create(office::by(), new).await.map_err(ending)?;
-    say(&match create.json {
-        true => line_json(&made),
-        false => line(&made),
-    });
-    Ok(())
+    show(users, &[made], create.json).await
 }
 
 async fn list(users: &Users, as_json: bool) -> Result<(), Ending> {
@@ -201,13 +199,22 @@ async fn list(users: &Users, as_json: bool) -> Result<(), Ending> {
             return Ok(());
         };
         after = Some(last.id);
-        for record in &page {
-            say(&match as_json {
-                true => line_json(record),
-                false => line(record),
-            });
-        }
+        show(users, &page, as_json).await?;
     }
+}
+
+/// Prints users, one a line.
+async fn show(users: &Users, records: &[Record], as_json: bool) -> Result<(), Ending> {
+    if !as_json {
+        records.iter().for_each(|record| say(&line(record)));
+        return Ok(());
+    }
+    let ids = records.iter().map(|record| record.id).collect();
+    let parts = users.parts(ids).await.map_err(ending)?;
+    for (record, parts) in records.iter().zip(&parts) {
+        say(&line_json(record, parts));
+    }
+    Ok(())
 }
 
 fn line(record: &Record) -> String {
@@ -221,14 +228,16 @@ fn line(record: &Record) -> String {
     )
 }
 
-fn line_json(record: &Record) -> String {
+fn line_json(record: &Record, parts: &[Membership]) -> String {
+    let part = |one: &Membership| json!({"id": one.project, "role": one.role.as_str()});
     let added = record.added.duration_since(UNIX_EPOCH);
     json!({
         "id": record.id.to_string(),
         "email": record.email,
         "name": record.name,
         "role": record.role.as_str(),
-        "state": state(record),
+        "state": state(record).replace(' ', "_"),
+        "projects": parts.iter().map(part).collect::<Vec<_>>(),
         "added_at": added.unwrap_or_default().as_secs(),
     })
     .to_string()
@@ -240,47 +249,6 @@ fn state(record: &Record) -> &'static str {
         (_, true) => "live",
         (_, false) => "no password",
     }
-}
-
-impl Source {
-    /// The hash of the password that it names.
-    fn hash(&self) -> Result<PasswordHash, Ending> {
-        let password = match &self.password_file {
-            Some(path) => read(path)?,
-            None if io::stdin().is_terminal() => prompt()?,
-            None => {
-                return Err(Ending::Mistake(
-                    "there is no terminal to ask for the password: use --password-file FILE, or - for standard input"
-                        .to_owned(),
-                ));
-            }
-        };
-        PasswordHash::of(&password).map_err(ending)
-    }
-}
-
-fn prompt() -> Result<Secret, Ending> {
-    let ask = |text| rpassword::prompt_password(text).map(Secret::new);
-    let first = ask("Password: ").context("no password")?;
-    let again = ask("Again: ").context("no password")?;
-    match first == again {
-        true => Ok(first),
-        false => Err(Ending::Mistake("the two differ".to_owned())),
-    }
-}
-
-/// The first line of a file.
-fn read(path: &Path) -> Result<Secret, Ending> {
-    let mut text = Zeroizing::new(String::new());
-    let read = match path == Path::new("-") {
-        true => io::stdin()
-            .take(PASSWORD_BYTES_MAX)
-            .read_to_string(&mut text),
-        false => File::open(path)
-            .and_then(|file| file.take(PASSWORD_BYTES_MAX).read_to_string(&mut text)),
-    };
-    read.map_err(|error| Ending::Mistake(format!("{} cannot be read: {error}", path.display())))?;
-    Ok(Secret::new(text.lines().next().unwrap_or_default()))
 }
 
 /// The user that an email or an id names.
