@@ -37,6 +37,7 @@ pub async fn create(
     require_json(&head.headers)?;
     let reserved = worker.app.body_memory.reserve();
     let (body, facts, reserved) = read(body, endpoint, &snapshot.config.server, reserved).await?;
+    arrival.is_read = true;
     let Some(entry) = snapshot.routes.model(&facts.model) else {
         arrival.model = Some(facts.model.as_str().into());
         return Err(Error::NoSuchModel(facts.model));
