@@ -16,6 +16,11 @@ pub fn examine(conn: &mut Connection) -> Result<(Vec<String>, Vec<String>), Erro
         );
         let (mut number, mut last, mut differences) = (0i64, START, Vec::new());
         let mut count = 0u64;
+        let forged = "SELECT number FROM audit_log WHERE number < 1 ORDER BY number LIMIT $1";
+        for row in tx.query(forged, &[BATCH.into()])? {
+            let number: i64 = row.get(0)?;
+            differences.push(format!("audit log: number {number} is not one of Weir's"));
+        }
         loop {
             let rows = tx.query(&sql, &[number.into(), BATCH.into()])?;
             if rows.is_empty() {

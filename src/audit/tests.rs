@@ -80,6 +80,30 @@ fn the_store_refuses_to_change_or_delete_an_entry() {
 }
 
 #[test]
+fn nothing_is_written_in_before_the_first_entry() {
+    let place = fixture!();
+    let mut conn = connect(place.place()).unwrap();
+    filled(&mut conn);
+    let forge = |tx: &mut crate::store::Transaction<'_>| -> Result<(), Error> {
+        tx.run(
+            "INSERT INTO audit_log (number, id, at, type, event, actor, change, previous, hash)
+            SELECT 0, 'audit_log-0', at, type, event, actor, change, previous, hash FROM audit_log WHERE number = 1",
+        )
+    };
+    assert!(conn.transact(Mode::Write, forge).is_err());
+    let off = match place.place() {
+        crate::domain::Place::Sqlite(_) => "DROP TRIGGER audit_log_counts_up",
+        crate::domain::Place::Postgres(_) => {
+            "ALTER TABLE audit_log DROP CONSTRAINT audit_log_counts_up"
+        }
+    };
+    let tamper = |tx: &mut crate::store::Transaction<'_>| tx.run(off).and_then(|()| forge(tx));
+    conn.transact(Mode::Write, tamper).unwrap();
+    let (_, differences) = examine(&mut conn).unwrap();
+    assert_eq!(differences, ["audit log: number 0 is not one of Weir's"]);
+}
+
+#[test]
 fn whoever_gets_round_the_store_is_found_out() {
     for (sql, found) in [
         (

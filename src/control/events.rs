@@ -5,6 +5,7 @@ use super::{
     rights::{self, Right},
 };
 use crate::{
+    app::App,
     body::{self, Body},
     error::Error,
     events::{Event, KINDS, Kinds, What},
@@ -15,7 +16,7 @@ use crate::{
     },
 };
 use bytes::Bytes;
-use http::{HeaderValue, Response, header};
+use http::{HeaderMap, HeaderValue, Response, header};
 use http_body::Frame;
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
@@ -23,12 +24,14 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
-    time::UNIX_EPOCH,
+    time::{Duration, UNIX_EPOCH},
 };
-use tokio::sync::mpsc::Receiver;
+use tokio::{sync::mpsc::Receiver, time::Interval};
 
 /// Events that may wait for a watcher before it loses some.
 const WAITING_MAX: usize = 1024;
+/// How often it is asked whether a watcher still may: a stream has no end, a credential may.
+const DOUBT: Duration = Duration::from_millis(500);
 
 /// `GET /admin/events`.
 pub const WATCH: Operation = Operation::new(
@@ -66,6 +69,9 @@ fn watch(request: &Request) -> Result<Response<Body>, Error> {
     let follow = Follow {
         events: app.events.subscribe(kinds, WAITING_MAX),
         begun: false,
+        app: Arc::clone(app),
+        headers: request.headers().clone(),
+        doubt: tokio::time::interval(DOUBT),
     };
     let mut response = Response::new(follow.boxed_unsync());
     let headers = response.headers_mut();
@@ -80,6 +86,10 @@ fn watch(request: &Request) -> Result<Response<Body>, Error> {
 struct Follow {
     events: Receiver<Arc<Event>>,
     begun: bool,
+    app: Arc<App>,
+    /// With the credential of whoever watches.
+    headers: HeaderMap,
+    doubt: Interval,
 }
 
 impl http_body::Body for Follow {
@@ -93,6 +103,12 @@ impl http_body::Body for Follow {
         if !std::mem::replace(&mut self.begun, true) {
             // From here on nothing is missed, and the watcher can tell.
             return Poll::Ready(Some(Ok(Frame::data(Bytes::from_static(b": watching\n\n")))));
+        }
+        while self.doubt.poll_tick(cx).is_ready() {
+            let right = rights::require(&self.app, &self.headers, Right::Observe, None);
+            if right.is_err() {
+                return Poll::Ready(None);
+            }
         }
         self.events
             .poll_recv(cx)

@@ -16,7 +16,10 @@ use crate::{
     error::Error,
 };
 use bytes::Bytes;
-use http::{HeaderValue, Response, header::CONTENT_TYPE};
+use http::{
+    HeaderValue, Response,
+    header::{CACHE_CONTROL, CONTENT_TYPE},
+};
 use serde::Serialize;
 
 /// An answer with a JSON value in it.
@@ -38,8 +41,9 @@ fn json_text(value: &impl Serialize) -> Result<Response<Body>, Error> {
 /// An answer with JSON in it.
 pub fn json_response(text: impl Into<Bytes>) -> Response<Body> {
     let mut response = Response::new(body::full(text));
-    response
-        .headers_mut()
-        .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    // Some of them hold a secret, and none is worth keeping.
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
 }

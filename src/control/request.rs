@@ -1,5 +1,6 @@
 //! A request to the control plane, and what can be done with it.
 
+use super::rights::{self, Actor, Right};
 use crate::{
     app::{App, Reserved},
     body::Body,
@@ -12,7 +13,8 @@ use http::{HeaderMap, Response, header::USER_AGENT, request::Parts};
 use http_body::Body as _;
 use http_body_util::BodyExt;
 use serde_json::{Map, Value};
-use std::{pin::Pin, sync::Arc};
+use std::{cell::RefCell, pin::Pin, sync::Arc};
+use tokio::time::Instant;
 
 /// Far more than anybody has to say about a key or a project.
 const BODY_MAX_BYTES: usize = 256 << 10;
@@ -29,6 +31,8 @@ pub struct Request {
     body: Body,
     /// The memory that its body takes.
     reserved: Reserved,
+    /// What whoever asks has been asked for: a body may take long enough for that to end.
+    required: RefCell<Vec<(Right, Option<String>)>>,
 }
 
 /// The answer in the making.
@@ -64,7 +68,15 @@ impl Request {
             head,
             names,
             body,
+            required: RefCell::default(),
         }
+    }
+
+    /// Who asks, if they may; see [`rights::require`]. Asked again when the body is there.
+    pub fn require(&self, right: Right, project: Option<&str>) -> Result<Actor, Error> {
+        let required = (right, project.map(str::to_owned));
+        self.required.borrow_mut().push(required);
+        rights::require(&self.app, self.headers(), right, project)
     }
 
     /// Its headers.
@@ -115,7 +127,9 @@ impl Request {
             return Err(too_large());
         }
         let mut whole = BytesMut::new();
-        while let Some(frame) = tokio::time::timeout(patience, self.body.frame())
+        // For all of it: it is short, and a pause between two bytes is no way to stay.
+        let until = Instant::now() + patience;
+        while let Some(frame) = tokio::time::timeout_at(until, self.body.frame())
             .await
             .map_err(|_| Error::TooSlow)?
         {
@@ -130,6 +144,9 @@ impl Request {
                 return Err(Error::Overloaded("too many large requests at once"));
             }
             whole.extend_from_slice(&piece);
+        }
+        for (right, project) in &*self.required.borrow() {
+            rights::require(&self.app, self.headers(), *right, project.as_deref())?;
         }
         Ok(whole.freeze())
     }

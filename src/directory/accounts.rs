@@ -62,7 +62,7 @@ pub struct NewAccount {
 }
 
 /// What ids of service accounts begin with; a key whose user has such an id is one of theirs.
-pub(super) const PREFIX: &str = "svc_acct_";
+pub(super) const PREFIX: &str = crate::domain::Owner::ACCOUNT_PREFIX;
 const COLUMNS: &str = "id, name, role, created_at";
 
 impl Account {

@@ -24,6 +24,8 @@ pub struct Arrival {
     pub key: Option<KeyId>,
     /// The model that it asked for.
     pub model: Option<Arc<str>>,
+    /// All of its body has been read, or it has none.
+    pub is_read: bool,
     /// From here on a meter writes its log line.
     pub metered: bool,
 }

@@ -41,6 +41,8 @@ pub struct Owner {
 impl Owner {
     /// The longest name of a project or a user.
     pub const NAME_MAX_BYTES: usize = 64;
+    /// What the id of a service account begins with, which is a user too.
+    pub const ACCOUNT_PREFIX: &str = "svc_acct_";
     /// The project of whatever names none. It is always there and cannot be archived.
     pub const DEFAULT_PROJECT: &str = "proj_default";
 

@@ -1,10 +1,12 @@
 //! Slows guessing down: whoever fails again and again has to wait, by address and by account.
 //!
-//! An account's wait stays short, or strangers could lock its owner out; an address's grows long. Both tables are
-//! bounded: a flood from ever new places pushes out the oldest, while the passwords that can be checked at all stay few.
+//! An account's wait stays short, and whoever has signed in from where they are is spared it, or strangers could lock
+//! its owner out; an address's grows long. All tables are bounded: a flood from ever new places pushes out the oldest,
+//! while the passwords that can be checked at all stay few.
 
 use std::{
-    collections::HashMap,
+    borrow::Borrow,
+    collections::{HashMap, VecDeque},
     hash::Hash,
     net::IpAddr,
     sync::{Mutex, MutexGuard},
@@ -16,9 +18,16 @@ use tokio::time::Instant;
 const FREE: u32 = 5;
 const ADDRESS_WAIT_MAX: Duration = Duration::from_secs(15 * 60);
 const ACCOUNT_WAIT_MAX: Duration = Duration::from_secs(60);
+/// Attempts at a time, until some have failed: a whole office may come in at nine.
+const ADDRESS_AT_ONCE: u32 = 32;
+const ACCOUNT_AT_ONCE: u32 = 4;
+/// What whoever comes while there are as many is told to wait.
+const TURN: Duration = Duration::from_secs(1);
 /// How long a failure is remembered after the wait that it brought.
 const MEMORY: Duration = Duration::from_secs(15 * 60);
 const ENTRIES_MAX: usize = 10_000;
+/// Places that are remembered from which an account has signed in.
+const HOMES_MAX: usize = 4;
 
 #[derive(Default)]
 pub(super) struct Guard {
@@ -29,6 +38,8 @@ pub(super) struct Guard {
 struct Tables {
     addresses: Table<IpAddr>,
     accounts: Table<Box<str>>,
+    /// From where accounts have signed in, the latest first.
+    homes: HashMap<Box<str>, VecDeque<IpAddr>>,
 }
 
 struct Table<K>(HashMap<K, Failures>);
@@ -39,23 +50,30 @@ impl<K> Default for Table<K> {
     }
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 struct Failures {
     count: u32,
     /// Until when nobody may try.
     until: Instant,
+    /// Attempts whose outcome is not known yet.
+    in_flight: u32,
 }
 
-/// An attempt that has begun. It counts as failed unless it says otherwise, so that many at once count too.
+/// An attempt that has begun. It has failed if it is dropped without saying otherwise.
 #[must_use = "an attempt that does not tell of its success counts as failed"]
 pub(super) struct Attempt<'g> {
     guard: &'g Guard,
     address: IpAddr,
     /// None: no email was named.
     account: Option<Box<str>>,
-    /// The failures of the address and of the account, each without this one and with it.
-    of_address: [Failures; 2],
-    of_account: Option<[Failures; 2]>,
+    outcome: Outcome,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Outcome {
+    Failed,
+    Succeeded,
+    Withdrawn,
 }
 
 impl Guard {
@@ -68,23 +86,25 @@ impl Guard {
         let now = Instant::now();
         let address = network(address);
         let mut tables = self.lock();
-        let waits = [
-            tables.addresses.wait(&address, now),
-            account.and_then(|account| tables.accounts.wait(account, now)),
-        ];
-        if let Some(wait) = waits.into_iter().flatten().max() {
+        tables.addresses.admit(&address, ADDRESS_AT_ONCE, now)?;
+        if let Some(account) = account
+            && !tables.is_home(account, address)
+            && let Err(wait) = tables.accounts.admit(account, ACCOUNT_AT_ONCE, now)
+        {
+            // Knocking all the time is not for nothing, or who knocks most gets every turn.
+            tables.addresses.fail(address, ADDRESS_WAIT_MAX, now);
             return Err(wait);
         }
         let account: Option<Box<str>> = account.map(Box::from);
-        let accounts = &mut tables.accounts;
-        let fail = |account: &str| accounts.fail(account.into(), ACCOUNT_WAIT_MAX, now);
-        let of_account = account.as_deref().map(fail);
+        tables.addresses.at(address, now).in_flight += 1;
+        if let Some(account) = &account {
+            tables.accounts.at(account.clone(), now).in_flight += 1;
+        }
         Ok(Attempt {
             guard: self,
             address,
             account,
-            of_address: tables.addresses.fail(address, ADDRESS_WAIT_MAX, now),
-            of_account,
+            outcome: Outcome::Failed,
         })
     }
 
@@ -94,91 +114,156 @@ impl Guard {
 }
 
 impl Attempt<'_> {
-    /// It succeeded: the account's failures are forgotten, and this was none of the address's. Those of the address
-    /// stay, or an account of one's own would pay for guessing at others.
-    pub(super) fn succeeded(self) {
-        let mut tables = self.guard.lock();
-        if let Some(account) = &self.account {
-            tables.accounts.0.remove(account);
-        }
-        tables.addresses.undo(&self.address, self.of_address);
+    /// It succeeded: the account's failures are forgotten. Those of the address stay, or an account of one's own would
+    /// pay for guessing at others.
+    pub(super) fn succeeded(mut self) {
+        self.outcome = Outcome::Succeeded;
     }
 
     /// Nobody looked at it, for reasons of Weir's own: it counts for nothing.
-    pub(super) fn withdrawn(self) {
+    pub(super) fn withdrawn(mut self) {
+        self.outcome = Outcome::Withdrawn;
+    }
+}
+
+impl Drop for Attempt<'_> {
+    fn drop(&mut self) {
+        let now = Instant::now();
         let mut tables = self.guard.lock();
-        if let (Some(account), Some(failures)) = (&self.account, self.of_account) {
-            tables.accounts.undo(account, failures);
+        match (self.outcome, &self.account) {
+            (Outcome::Withdrawn, _) | (Outcome::Succeeded, None) => {}
+            (Outcome::Succeeded, Some(account)) => {
+                tables.accounts.forgive(account, now);
+                tables.moves_in(account.clone(), self.address);
+            }
+            (Outcome::Failed, account) => {
+                tables.addresses.fail(self.address, ADDRESS_WAIT_MAX, now);
+                if let Some(account) = account {
+                    let account = account.clone();
+                    tables.accounts.fail(account, ACCOUNT_WAIT_MAX, now);
+                }
+            }
         }
-        tables.addresses.undo(&self.address, self.of_address);
+        tables.addresses.leave(&self.address);
+        if let Some(account) = &self.account {
+            tables.accounts.leave(account);
+        }
+    }
+}
+
+impl Tables {
+    /// Whether an account has signed in from this address.
+    fn is_home(&self, account: &str, address: IpAddr) -> bool {
+        let homes = self.homes.get(account);
+        homes.is_some_and(|homes| homes.contains(&address))
+    }
+
+    fn moves_in(&mut self, account: Box<str>, address: IpAddr) {
+        if self.homes.len() >= ENTRIES_MAX && !self.homes.contains_key(&account) {
+            // Any: whoever it was signs in again, and is remembered again.
+            let some: Vec<_> = self.homes.keys().take(ENTRIES_MAX / 4).cloned().collect();
+            some.iter()
+                .for_each(|account| drop(self.homes.remove(account)));
+        }
+        let homes = self.homes.entry(account).or_default();
+        homes.retain(|home| *home != address);
+        homes.truncate(HOMES_MAX - 1);
+        homes.push_front(address);
     }
 }
 
 impl<K: Hash + Eq + Clone> Table<K> {
-    fn wait<Q>(&self, key: &Q, now: Instant) -> Option<Duration>
+    /// Whether another attempt may begin, or how long it has to wait.
+    fn admit<Q>(&self, key: &Q, at_once: u32, now: Instant) -> Result<(), Duration>
     where
-        K: std::borrow::Borrow<Q>,
+        K: Borrow<Q>,
         Q: Hash + Eq + ?Sized,
     {
-        let failures = self.0.get(key)?;
-        let wait = failures.until.checked_duration_since(now)?;
-        (!wait.is_zero()).then_some(wait)
+        let Some(failures) = self.0.get(key) else {
+            return Ok(());
+        };
+        let wait = failures.until.saturating_duration_since(now);
+        if !wait.is_zero() {
+            return Err(wait);
+        }
+        // Who has failed so often has one guess at a time.
+        let room = if failures.is_many(now) { 1 } else { at_once };
+        match failures.in_flight < room {
+            true => Ok(()),
+            false => Err(TURN),
+        }
     }
 
-    /// Notes a failure; what was there before, and what is now.
-    fn fail(&mut self, key: K, wait_max: Duration, now: Instant) -> [Failures; 2] {
+    fn at(&mut self, key: K, now: Instant) -> &mut Failures {
         if self.0.len() >= ENTRIES_MAX && !self.0.contains_key(&key) {
             self.make_room(now);
         }
-        let failures = self.0.entry(key).or_insert(Failures {
+        self.0.entry(key).or_insert(Failures {
             count: 0,
             until: now,
-        });
-        if now.saturating_duration_since(failures.until) > MEMORY {
+            in_flight: 0,
+        })
+    }
+
+    fn fail(&mut self, key: K, wait_max: Duration, now: Instant) {
+        let failures = self.at(key, now);
+        if failures.is_forgotten(now) {
             failures.count = 0;
         }
-        let before = *failures;
         failures.count = failures.count.saturating_add(1);
         // 1 s after the sixth, 2 s after the seventh, and so on.
         let wait = match failures.count.checked_sub(FREE + 1) {
             None => Duration::ZERO,
             Some(doublings) => Duration::from_secs(1 << doublings.min(20)).min(wait_max),
         };
-        failures.until = now + wait;
-        [before, *failures]
+        failures.until = failures.until.max(now + wait);
     }
 
-    /// Takes a failure back.
-    fn undo<Q>(&mut self, key: &Q, [before, after]: [Failures; 2])
+    fn leave<Q>(&mut self, key: &Q)
     where
-        K: std::borrow::Borrow<Q>,
+        K: Borrow<Q>,
         Q: Hash + Eq + ?Sized,
     {
         if let Some(failures) = self.0.get_mut(key) {
-            match *failures == after {
-                true => *failures = before,
-                // Others have failed meanwhile, and the wait that they brought stays; unless what is left costs nothing.
-                false => {
-                    failures.count = failures.count.saturating_sub(1);
-                    if failures.count <= FREE {
-                        failures.until = failures.until.min(Instant::now());
-                    }
-                }
+            failures.in_flight = failures.in_flight.saturating_sub(1);
+            if failures.in_flight == 0 && failures.count == 0 {
+                self.0.remove(key);
             }
+        }
+    }
+
+    fn forgive<Q>(&mut self, key: &Q, now: Instant)
+    where
+        K: Borrow<Q>,
+        Q: Hash + Eq + ?Sized,
+    {
+        if let Some(failures) = self.0.get_mut(key) {
+            (failures.count, failures.until) = (0, now);
         }
     }
 
     /// Forgets what is over, and if that is nothing, the quarter that is over soonest.
     fn make_room(&mut self, now: Instant) {
         self.0
-            .retain(|_, failures| now.saturating_duration_since(failures.until) <= MEMORY);
+            .retain(|_, failures| failures.in_flight > 0 || !failures.is_forgotten(now));
         if self.0.len() < ENTRIES_MAX {
             return;
         }
         let mut ends: Vec<Instant> = self.0.values().map(|failures| failures.until).collect();
         let (_, limit, _) = ends.select_nth_unstable(ENTRIES_MAX / 4);
         let limit = *limit;
-        self.0.retain(|_, failures| failures.until > limit);
+        self.0
+            .retain(|_, failures| failures.in_flight > 0 || failures.until > limit);
+    }
+}
+
+impl Failures {
+    fn is_forgotten(&self, now: Instant) -> bool {
+        now.saturating_duration_since(self.until) > MEMORY
+    }
+
+    fn is_many(&self, now: Instant) -> bool {
+        self.count >= FREE && !self.is_forgotten(now)
     }
 }
 
@@ -270,12 +355,50 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn many_successes_at_once_slow_nobody() {
+    async fn many_may_come_in_at_once_and_guesses_are_few() {
         let guard = Guard::default();
-        let at_once = (0..=FREE).map(|number| guard.enter(HOME, Some(&number.to_string())));
-        let at_once: Vec<_> = at_once.collect::<Result<_, _>>().unwrap();
-        at_once.into_iter().for_each(Attempt::succeeded);
-        assert_eq!(fail(&guard, HOME, "ana"), Ok(()));
+        let office: Vec<_> = (0..14)
+            .map(|number| guard.enter(HOME, Some(&number.to_string())).ok().unwrap())
+            .collect();
+        office.into_iter().for_each(Attempt::succeeded);
+        let guesses: Vec<_> = (0..100)
+            .filter_map(|_| guard.enter(HOME, Some("ana")).ok())
+            .collect();
+        assert_eq!(guesses.len(), ACCOUNT_AT_ONCE as usize);
+        drop(guesses);
+        let _ = fail(&guard, address(1), "ana");
+        let one = guard.enter(address(2), Some("ana")).ok().unwrap();
+        assert_eq!(fail(&guard, address(3), "ana"), Err(TURN), "one at a time");
+        drop(one);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn strangers_keep_nobody_out_of_their_home() {
+        let guard = Guard::default();
+        guard.enter(HOME, Some("ana")).ok().unwrap().succeeded();
+        for number in 1..20 {
+            while let Err(wait) = fail(&guard, address(number), "ana") {
+                tokio::time::advance(wait).await;
+            }
+        }
+        assert!(fail(&guard, address(50), "ana").is_err());
+        guard.enter(HOME, Some("ana")).ok().unwrap().succeeded();
+        assert_eq!(
+            fail(&guard, address(51), "ana"),
+            Ok(()),
+            "and all is forgiven"
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn knocking_all_the_time_is_not_for_nothing() {
+        let guard = Guard::default();
+        for number in 1..=FREE + 3 {
+            let _ = fail(&guard, address(number), "ana");
+        }
+        let refused = (0..FREE + 1).map(|_| fail(&guard, HOME, "ana"));
+        assert!(refused.into_iter().all(|answer| answer.is_err()));
+        assert!(fail(&guard, HOME, "ben").is_err(), "the address waits now");
     }
 
     #[tokio::test(start_paused = true)]

@@ -1,5 +1,6 @@
 //! What the token of an outside issuer makes of its holder, by the configuration's mapping of claims.
 
+use super::UserId;
 use crate::{
     config,
     domain::{KeyId, Membership, Owner, ProjectRole, Role, Terms, User},
@@ -44,6 +45,10 @@ impl Outsider {
                 .map(String::into_boxed_str)
         };
         let id = first(&Some(config.user_claim.clone()), ID_BYTES_MAX)?;
+        // On the ledger and in the audit log it would be somebody else's.
+        if UserId::parse(&id).is_some() || id.starts_with(Owner::ACCOUNT_PREFIX) {
+            return None;
+        }
         let has = |claim: &Option<String>, wanted: &[String]| {
             let held = claim
                 .as_deref()

@@ -8,6 +8,7 @@ use argon2::{
     Algorithm, Argon2, Params, PasswordHasher, PasswordVerifier, Version,
     password_hash::phc::PasswordHash as Phc,
 };
+use base64::{Engine, prelude::BASE64_STANDARD_NO_PAD as STANDARD_NO_PAD};
 use std::{
     fmt,
     sync::{Arc, Mutex, mpsc},
@@ -50,6 +51,18 @@ impl PasswordHash {
             .hash_password_with_salt(password.as_bytes(), &salt)
             .expect("the parameters are good, and so is a salt of 16 bytes");
         Ok(Self::stored(hash.to_string()))
+    }
+
+    /// What no password has for its hash, as good as any to be checked against: made up rather than hashed, for a start
+    /// would wait for that.
+    fn of_nobody() -> Result<Self, Error> {
+        let (mut salt, mut hash) = ([0; 16], [0; 32]);
+        getrandom::fill(&mut salt)?;
+        getrandom::fill(&mut hash)?;
+        let (salt, hash) = (STANDARD_NO_PAD.encode(salt), STANDARD_NO_PAD.encode(hash));
+        Ok(Self::stored(format!(
+            "$argon2id$v=19$m={MEMORY_KIB},t={PASSES},p=1${salt}${hash}"
+        )))
     }
 
     /// A hash as the store has it.
@@ -114,11 +127,7 @@ impl Hasher {
             let thread = thread::Builder::new().name(format!("weir-password-{number}"));
             thread.spawn(work).map_err(Error::Threads)?;
         }
-        // Nobody knows a password for it.
-        let mut unknown = [0; 32];
-        getrandom::fill(&mut unknown)?;
-        let unknown = unknown.map(|byte| char::from(byte & 0x7f));
-        let nobody = PasswordHash::hash(&unknown.iter().collect::<String>())?;
+        let nobody = PasswordHash::of_nobody()?;
         Ok(Self { jobs, nobody })
     }
 
@@ -150,5 +159,30 @@ impl Hasher {
         };
         self.jobs.try_send(Box::new(job)).map_err(|_| Busy)?;
         answer.await.map_err(|_| Busy)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_costs_what_somebody_costs_and_has_no_password() {
+        let somebody = PasswordHash::of(&Secret::new("correct horse battery".to_owned())).unwrap();
+        let nobody = PasswordHash::of_nobody().unwrap();
+        let parts = |hash: &PasswordHash| {
+            let hash = Phc::new(hash.expose()).unwrap();
+            let lens = (hash.salt.unwrap().len(), hash.hash.unwrap().len());
+            (
+                hash.algorithm.to_string(),
+                hash.version,
+                hash.params.to_string(),
+                lens,
+            )
+        };
+        assert_eq!(parts(&nobody), parts(&somebody));
+        assert!(somebody.is_of("correct horse battery"));
+        assert!(!nobody.is_of("") && !nobody.is_of("correct horse battery"));
+        assert_ne!(nobody, PasswordHash::of_nobody().unwrap());
     }
 }

@@ -12,7 +12,7 @@ use crate::{
     telemetry::{access::Access, metrics},
 };
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, Version, header};
 use http_body::{Frame, SizeHint};
 use hyper::body::Incoming;
 use memchr::memmem;
@@ -51,7 +51,7 @@ pub(super) fn handle(
     Box::pin(async move {
         let mut open = Open::new(worker, plane, peer, &request);
         let cors = cors::Asked::of(request.headers());
-        let has_body = !http_body::Body::is_end_stream(request.body());
+        let is_http1 = request.version() < Version::HTTP_2;
         let is_preflight = cors
             .as_ref()
             .is_some_and(|cors| cors.preflight(&request, plane));
@@ -63,10 +63,17 @@ pub(super) fn handle(
             }
         };
         let mut response = outcome.unwrap_or_else(|error| {
-            if has_body {
+            let mut refusal = open.refuse(&error);
+            if !open.arrival.is_read {
                 answering.refuse_early();
+                // hyper closes a connection on which a body is left over, and the client must not send another
+                // request into that.
+                if is_http1 {
+                    let close = HeaderValue::from_static("close");
+                    refusal.headers_mut().insert(header::CONNECTION, close);
+                }
             }
-            open.refuse(&error)
+            refusal
         });
         open.finish(&mut response);
         if let Some(cors) = cors.filter(|_| plane == Plane::Data) {
@@ -124,6 +131,7 @@ impl Open {
             path: loggable(request.uri().path()).into(),
             key: None,
             model: None,
+            is_read: http_body::Body::is_end_stream(request.body()),
             metered: false,
         };
         Self {

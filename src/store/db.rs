@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
 
 /// How long a probe waits for a sign of life.
 const PROBE: Duration = Duration::from_secs(2);
@@ -35,6 +36,8 @@ struct Worker {
     jobs: Option<mpsc::Sender<Job>>,
     /// `None` only while it is dropped.
     thread: Option<JoinHandle<()>>,
+    /// How long a job may wait for its turn.
+    patience: Duration,
 }
 
 impl Db {
@@ -43,8 +46,8 @@ impl Db {
         let changes = Connection::open(place, PATIENCE)?;
         let questions = Connection::again(place, LONG_PATIENCE)?;
         Ok(Self(Arc::new(Workers {
-            changes: Worker::start("store", changes)?,
-            questions: Worker::start("store-reader", questions)?,
+            changes: Worker::start("store", changes, PATIENCE)?,
+            questions: Worker::start("store-reader", questions, LONG_PATIENCE)?,
         })))
     }
 
@@ -90,8 +93,8 @@ impl Db {
         self.0.questions.run(work).await?
     }
 
-    /// Runs `work` in a transaction on the store's thread, as [`Connection::transact`] does. Once sent it runs to its
-    /// end, also when the caller has stopped waiting.
+    /// Runs `work` in a transaction on the store's thread, as [`Connection::transact`] does. Once begun it runs to its
+    /// end, also when the caller has stopped waiting; if its turn does not come in [`PATIENCE`], it is never begun.
     ///
     /// `work` must not hold a `Db`.
     pub async fn transact<T, E, F>(&self, mode: Mode, work: F) -> Result<T, E>
@@ -124,23 +127,29 @@ fn question(
 }
 
 /// `work` as a job that sends its result, and where that will arrive.
-fn pack<T, F>(work: F) -> (Job, oneshot::Receiver<T>)
+fn pack<T, F>(work: F, patience: Duration) -> (Job, oneshot::Receiver<Result<T, Error>>)
 where
     F: FnOnce(&mut Connection) -> T + Send + 'static,
     T: Send + 'static,
 {
     let (sender, answer) = oneshot::channel();
+    let sent = Instant::now();
     let job = move |conn: &mut Connection| {
+        // While a database is locked, jobs wait for it one after the other, and whoever sent this one has gone.
+        if sent.elapsed() > patience {
+            let _ = sender.send(Err(Error::Slow));
+            return;
+        }
         // A panic ends this job alone: its transaction rolls back as it unwinds, and the sender goes unused.
         if let Ok(result) = catch_unwind(AssertUnwindSafe(|| work(conn))) {
-            let _ = sender.send(result); // the caller may have left
+            let _ = sender.send(Ok(result)); // the caller may have left
         }
     };
     (Box::new(job), answer)
 }
 
 impl Worker {
-    fn start(name: &str, mut conn: Connection) -> Result<Self, Error> {
+    fn start(name: &str, mut conn: Connection, patience: Duration) -> Result<Self, Error> {
         let (jobs, mut queue) = mpsc::channel::<Job>(QUEUE_JOBS);
         let work = move || {
             while let Some(job) = queue.blocking_recv() {
@@ -151,6 +160,7 @@ impl Worker {
         Ok(Self {
             jobs: Some(jobs),
             thread: Some(thread.map_err(Error::Thread)?),
+            patience,
         })
     }
 
@@ -159,9 +169,9 @@ impl Worker {
         F: FnOnce(&mut Connection) -> T + Send + 'static,
         T: Send + 'static,
     {
-        let (job, answer) = pack(work);
+        let (job, answer) = pack(work, self.patience);
         self.jobs().send(job).await.map_err(|_| Error::NoAnswer)?;
-        answer.await.map_err(|_| Error::NoAnswer)
+        answer.await.map_err(|_| Error::NoAnswer)?
     }
 
     fn run_blocking<T, F>(&self, work: F) -> Result<T, Error>
@@ -169,11 +179,11 @@ impl Worker {
         F: FnOnce(&mut Connection) -> T + Send + 'static,
         T: Send + 'static,
     {
-        let (job, answer) = pack(work);
+        let (job, answer) = pack(work, self.patience);
         self.jobs()
             .blocking_send(job)
             .map_err(|_| Error::NoAnswer)?;
-        answer.blocking_recv().map_err(|_| Error::NoAnswer)
+        answer.blocking_recv().map_err(|_| Error::NoAnswer)?
     }
 
     fn jobs(&self) -> &mpsc::Sender<Job> {
@@ -200,5 +210,23 @@ impl Drop for Worker {
 impl fmt::Debug for Db {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Db(..)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::fixture::Fixture;
+
+    #[test]
+    fn a_job_whose_turn_comes_too_late_is_not_begun() {
+        let fixture = Fixture::sqlite().unwrap();
+        for (patience, is_run) in [(Duration::ZERO, false), (PATIENCE, true)] {
+            let conn = Connection::open(fixture.place(), PATIENCE).unwrap();
+            let worker = Worker::start("late", conn, patience).unwrap();
+            let outcome = worker.run_blocking(|_| ());
+            assert_eq!(outcome.is_ok(), is_run);
+            assert!(is_run || matches!(outcome, Err(Error::Slow)));
+        }
     }
 }

@@ -643,3 +643,38 @@ async fn a_stream_that_is_answered_to_a_hidden_request_is_not_confused_with_the_
     let next: Option<Head> = conn.try_head().await;
     assert!(next.is_none_or(|head| head.status == 404));
 }
+
+#[tokio::test]
+async fn a_refusal_says_whether_its_connection_takes_another_request() {
+    let gateway = Gateway::setup().start().await;
+    let mut conn = Conn::open(gateway.data).await;
+
+    // The whole body was read: the next request may come.
+    let unknown = chat("nobody-knows-this-one").to_string();
+    conn.post("/v1/chat/completions", &gateway.key, &unknown)
+        .await;
+    let refused = conn.response().await;
+    refused.refused(404, "model_not_found");
+    assert_eq!(refused.header("connection"), None);
+
+    // The body was not waited for: nobody may take this connection for one that goes on.
+    for body in ["", "{}", &unknown] {
+        let mut conn = Conn::open(gateway.data).await;
+        conn.send(format!(
+            "POST /v1/chat/completions HTTP/1.1\r\nhost: w\r\nauthorization: Bearer nope\r\ncontent-length: {}\r\n\r\n{body}",
+            unknown.len()
+        ))
+        .await;
+        let refused = conn.response().await;
+        refused.refused(401, "invalid_api_key");
+        assert_eq!(refused.header("connection"), Some("close"), "{body:?}");
+    }
+
+    conn.post(
+        "/v1/chat/completions",
+        &gateway.key,
+        chat("simulator").to_string(),
+    )
+    .await;
+    assert_eq!(conn.response().await.status(), 200);
+}

@@ -19,7 +19,7 @@ pub mod users;
 
 use super::{
     Request, json,
-    rights::{self, Actor, Right},
+    rights::{Actor, Right},
 };
 use crate::{
     audit::{self, Origin},
@@ -46,7 +46,7 @@ const PAGE: (usize, usize) = (20, 100);
 
 /// Asks whether somebody may do this, and notes who they are for the audit log.
 fn enter(request: &Request, right: Right, project: Option<&str>) -> Result<Origin, Error> {
-    let actor = rights::require(&request.app, request.headers(), right, project)?;
+    let actor = request.require(right, project)?;
     Ok(Origin::request(
         noted(&actor),
         request.arrival.client,

@@ -27,7 +27,8 @@ pub(super) const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/sqlite/0006_people.sql"),
     include_str!("../migrations/sqlite/0007_directory.sql"),
     include_str!("../migrations/sqlite/0008_invites.sql"),
-    include_str!("../migrations/sqlite/0009_known_projects.sql"),
+    include_str!("../migrations/sqlite/0009_audit_numbers.sql"),
+    include_str!("../migrations/sqlite/0010_known_projects.sql"),
 ];
 
 const BUSY: Duration = Duration::from_secs(5); // far beyond any transaction of ours, and someone may be waiting at a prompt
