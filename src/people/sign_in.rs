@@ -113,7 +113,13 @@ impl People {
             .guard
             .enter(client.address, Some(&email))
             .map_err(SignInError::Slowed)?;
-        let found = self.users.password(email.clone()).await?;
+        let found = match self.users.password(email.clone()).await {
+            Ok(found) => found,
+            Err(error) => {
+                attempt.withdrawn();
+                return Err(error.into());
+            }
+        };
         let hash = found.as_ref().map(|(_, hash)| hash.clone());
         let checked = self.hasher.check(credentials.password, hash).await;
         let Ok(is_proven) = checked else {
