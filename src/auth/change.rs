@@ -4,7 +4,7 @@ use super::key::{self, Kind, Minted};
 use super::records::{self, New, Record, Whose};
 use super::{Error, Keys, METADATA_MAX, MODELS_MAX, NAME_MAX_CHARS, NETWORKS_MAX, NUMBER_MAX};
 use crate::audit::{self, Entry, Event, Origin};
-use crate::domain::{KeyId, ModelRule, OnHangup, Owner, Terms};
+use crate::domain::{KeyId, ModelRule, OnHangup, Owner, Terms, is_visible};
 use crate::store::{self, Millis, Mode, Transaction};
 use serde_json::{Value, json};
 use std::time::{Duration, SystemTime};
@@ -195,7 +195,7 @@ pub(super) fn find(tx: &mut Transaction<'_>, id: KeyId) -> Result<Record, Error>
 
 /// Whether a name is one that people can read and no listing suffers from.
 fn is_sane(text: &str) -> bool {
-    (1..=NAME_MAX_CHARS).contains(&text.chars().count()) && !text.chars().any(char::is_control)
+    (1..=NAME_MAX_CHARS).contains(&text.chars().count()) && text.chars().all(is_visible)
 }
 
 pub(super) fn check(new: &NewKey) -> Result<(), Error> {

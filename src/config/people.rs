@@ -9,7 +9,7 @@ use super::{
     values::{days, duration, list, word},
 };
 use crate::{
-    domain::Owner,
+    domain::{Owner, is_visible},
     jwt::{Algorithm, SigningKey},
 };
 use http::Uri;
@@ -256,7 +256,7 @@ fn project(at: At<'_>) -> Option<String> {
 
 fn bounded(at: At<'_>, max: usize) -> Option<String> {
     let text = at.text()?;
-    match (1..=max).contains(&text.len()) && !text.chars().any(char::is_control) {
+    match (1..=max).contains(&text.len()) && text.chars().all(is_visible) {
         true => Some(text),
         false => at.refuse(format!(
             "expected 1 to {max} bytes without control characters"

@@ -25,6 +25,7 @@ pub use projects::{NewProject, Project, ProjectChange};
 
 use crate::audit;
 use crate::auth::Keys;
+use crate::domain::is_visible;
 use crate::store::{Db, Mode, Transaction};
 use follow::Followed;
 use std::sync::Arc;
@@ -70,7 +71,7 @@ impl Directory {
 /// Whether a name is one that people can read and no listing suffers from.
 fn check_name(name: &str) -> Result<(), Error> {
     let is_sane =
-        (1..=NAME_MAX_CHARS).contains(&name.chars().count()) && !name.chars().any(char::is_control);
+        (1..=NAME_MAX_CHARS).contains(&name.chars().count()) && name.chars().all(is_visible);
     is_sane.then_some(()).ok_or(Error::Name)
 }
 

@@ -3,7 +3,7 @@
 use super::UserId;
 use crate::{
     config,
-    domain::{KeyId, Membership, Owner, ProjectRole, Role, Terms, User},
+    domain::{KeyId, Membership, Owner, ProjectRole, Role, Terms, User, is_visible},
     jwt::{VerifyKey, texts},
 };
 use serde_json::Value;
@@ -111,7 +111,7 @@ impl Outsider {
 }
 
 fn is_sane(text: &str, max: usize) -> bool {
-    (1..=max).contains(&text.len()) && !text.chars().any(char::is_control)
+    (1..=max).contains(&text.len()) && text.chars().all(is_visible)
 }
 
 /// The same for one user of one issuer at all times, and for no two of them.

@@ -12,7 +12,7 @@ use super::{
 use crate::{
     audit::{Event, Origin},
     auth::{self, Whose},
-    domain::{Membership, Role},
+    domain::{Membership, Role, is_visible},
     store::{Db, Millis, Mode, Transaction},
 };
 use serde_json::{Value, json};
@@ -223,7 +223,7 @@ pub(super) fn find(tx: &mut Transaction<'_>, id: UserId) -> Result<Record, Error
 /// An email as it is stored and looked for, if it can be one.
 pub(super) fn normal(email: &str) -> Option<String> {
     let (name, host) = email.rsplit_once('@')?;
-    let is_odd = |c: char| c.is_whitespace() || c.is_control();
+    let is_odd = |c: char| c.is_whitespace() || !is_visible(c);
     let is_email = !name.is_empty()
         && !host.is_empty()
         && email.len() <= EMAIL_BYTES_MAX
@@ -232,5 +232,5 @@ pub(super) fn normal(email: &str) -> Option<String> {
 }
 
 pub(super) fn is_sane(text: &str) -> bool {
-    !text.is_empty() && !text.chars().any(char::is_control)
+    !text.is_empty() && text.chars().all(is_visible)
 }

@@ -1,5 +1,6 @@
 //! The members of a request's object, read by name: what nobody asks for is not read, and so can change nothing.
 
+use crate::domain::is_visible;
 use serde_json::{Map, Value};
 use std::fmt;
 
@@ -191,7 +192,7 @@ impl Members {
 }
 
 fn is_sane(text: &str, least: usize, most: usize) -> bool {
-    (least..=most).contains(&text.chars().count()) && !text.chars().any(char::is_control)
+    (least..=most).contains(&text.chars().count()) && text.chars().all(is_visible)
 }
 
 #[cfg(test)]
