@@ -251,8 +251,9 @@ async fn many_guesses_at_once_are_counted_like_one_after_another() {
     });
     let answers = tasks.join_all().await;
     let looked_at = answers.iter().filter(|status| **status == 401).count();
-    // Six are free; where they took longer than the first wait, a few more.
-    assert!((6..10).contains(&looked_at), "{answers:?}");
+    // Four are looked at at a time, and who knocks meanwhile is slowed. Six would be free one after another; where they
+    // took longer than the first wait, a few more.
+    assert!((4..10).contains(&looked_at), "{answers:?}");
     assert!(answers.iter().all(|status| [401, 429].contains(status)));
 }
 
