@@ -18,7 +18,6 @@ pub mod reload;
 mod report;
 mod routes;
 mod store;
-mod suggest;
 mod tree;
 mod upstreams;
 mod values;

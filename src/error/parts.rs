@@ -62,7 +62,7 @@ impl Error {
     pub(super) fn wrong(name: &str, expected: &str) -> Self {
         Self::Member(members::Mistake {
             name: name.to_owned(),
-            expected: Some(expected.to_owned()),
+            why: members::Why::Wrong(expected.to_owned()),
         })
     }
 

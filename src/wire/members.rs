@@ -1,5 +1,6 @@
 //! The members of a request's object, read by name: what nobody asks for is not read, and so can change nothing.
 
+use crate::domain::nearest;
 use serde_json::{Map, Value};
 use std::fmt;
 
@@ -8,15 +9,31 @@ use std::fmt;
 pub struct Mistake {
     /// Its name, with those of the objects that it is in before it.
     pub name: String,
-    /// What it must be; none: it is missing.
-    pub expected: Option<String>,
+    /// What is wrong with it.
+    pub why: Why,
+}
+
+/// What can be wrong with a member.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Why {
+    /// It is not there, and must be.
+    Missing,
+    /// It is there, and nobody knows it; the one that was meant, perhaps.
+    Unknown(Option<String>),
+    /// What it must be instead.
+    Wrong(String),
 }
 
 impl fmt::Display for Mistake {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.expected {
-            None => write!(f, "missing required parameter: `{}`", self.name),
-            Some(expected) => write!(f, "`{}` must be {expected}", self.name),
+        let name = &self.name;
+        match &self.why {
+            Why::Missing => write!(f, "missing required parameter: `{name}`"),
+            Why::Unknown(None) => write!(f, "unknown parameter: `{name}`"),
+            Why::Unknown(Some(near)) => {
+                write!(f, "unknown parameter: `{name}`; did you mean `{near}`?")
+            }
+            Why::Wrong(expected) => write!(f, "`{name}` must be {expected}"),
         }
     }
 }
@@ -43,7 +60,7 @@ impl Members {
     pub fn wrong(&self, name: &str, expected: impl Into<String>) -> Mistake {
         Mistake {
             name: format!("{}{name}", self.prefix),
-            expected: Some(expected.into()),
+            why: Why::Wrong(expected.into()),
         }
     }
 
@@ -51,8 +68,23 @@ impl Members {
     pub fn missing(&self, name: &str) -> Mistake {
         Mistake {
             name: format!("{}{name}", self.prefix),
-            expected: None,
+            why: Why::Missing,
         }
+    }
+
+    /// Refuses members that have none of these names: what is spelled wrong is not left out in silence.
+    pub fn only(&self, known: &[&str]) -> Result<(), Mistake> {
+        let mut names = self.object.keys();
+        let Some(stray) = names.find(|name| !known.contains(&name.as_str())) else {
+            return Ok(());
+        };
+        // As much of it as one line can tell: somebody else chose it.
+        let shown: String = stray.chars().filter(|c| !c.is_control()).take(64).collect();
+        let near = nearest(&shown, known).map(|near| format!("{}{near}", self.prefix));
+        Err(Mistake {
+            name: format!("{}{shown}", self.prefix),
+            why: Why::Unknown(near),
+        })
     }
 
     /// Whether a member is there, if only as null.
@@ -249,6 +281,16 @@ mod tests {
         assert_eq!(
             wrong.to_string(),
             "`o.n` must be a whole number from 0 to 9"
+        );
+        assert_eq!(inner.only(&["m", "n"]), Ok(()));
+        assert_eq!(
+            inner.only(&["number"]).unwrap_err().to_string(),
+            "unknown parameter: `o.n`"
+        );
+        let near = members(json!({"limit": {}})).only(&["limits", "tier"]);
+        assert_eq!(
+            near.unwrap_err().to_string(),
+            "unknown parameter: `limit`; did you mean `limits`?"
         );
         assert_eq!(
             inner.missing("x").to_string(),

@@ -53,6 +53,7 @@ const KEYS: Shape = Shape::new("ProjectApiKeys", || list_of(&KEY));
 const CHANGE: Shape = Shape::new("ProjectApiKeyChange", || {
     Schema::object()
         .may("name", name().or_null())
+        .may("scopes", terms::scopes())
         .may("weir", Schema::named(&terms::ASKED).or_null())
         .open()
 });

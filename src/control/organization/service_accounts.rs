@@ -54,6 +54,7 @@ const NEW: Shape = Shape::new("NewServiceAccount", || {
     Schema::object()
         .with("name", name())
         .may("create_service_account_only", Schema::flag().or_null())
+        .may("scopes", terms::scopes())
         .may("weir", Schema::named(&terms::ASKED).or_null())
         .open()
 });
@@ -66,6 +67,7 @@ const CHANGE: Shape = Shape::new("ServiceAccountChange", || {
 const NEW_KEY: Shape = Shape::new("NewServiceAccountKey", || {
     Schema::object()
         .may("name", name().or_null())
+        .may("scopes", terms::scopes())
         .may("weir", Schema::named(&terms::ASKED_OR_HEIR).or_null())
         .open()
 });

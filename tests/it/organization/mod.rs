@@ -8,6 +8,7 @@ mod life;
 mod limits;
 mod pages;
 mod spec;
+mod terms;
 
 use crate::support::{Conn, Gateway, Response, until};
 use serde_json::{Value, json};

@@ -2,7 +2,7 @@
 
 mod shapes;
 
-pub(super) use shapes::{ASKED, ASKED_OR_HEIR, TOLD};
+pub(super) use shapes::{ASKED, ASKED_OR_HEIR, TOLD, scopes};
 
 use super::seconds;
 use crate::{
@@ -33,6 +33,21 @@ const LIMITS: [&str; 5] = [
     "concurrent_requests",
 ];
 
+/// All that the member may have in a request, and what more where a key may take another's place.
+const MEMBERS: [&str; 9] = [
+    "tier",
+    "models",
+    "on_hangup",
+    "limits",
+    "budget",
+    "allowed_ips",
+    "metadata",
+    "expires_at",
+    "expires_in_seconds",
+];
+const OF_HEIRS: [&str; 2] = ["replaces", "overlap_seconds"];
+const BUDGET: [&str; 3] = ["threshold_amount", "currency", "interval"];
+
 /// What a request wants of a key.
 pub(super) enum Wanted {
     /// A key of its own.
@@ -41,31 +56,48 @@ pub(super) enum Wanted {
     Heir(KeyId, Duration),
 }
 
+/// Refuses OpenAI's scopes: a key that was to be narrowed must not come out with all rights.
+pub(super) fn refuse_scopes(members: &Members) -> Result<(), Mistake> {
+    let expected = "left out: `weir.models` says what a key may use";
+    match members.texts("scopes", 0, 0) {
+        Ok(_) => Ok(()),
+        Err(_) => Err(members.wrong("scopes", expected)),
+    }
+}
+
 /// Reads the member of a request that makes a key.
 pub(super) fn read(members: &Members, name: String) -> Result<NewProjectKey, Error> {
+    refuse_scopes(members)?;
     let Some(weir) = members.object("weir")? else {
         return Ok(NewProjectKey::named(name));
     };
+    weir.only(&MEMBERS)?;
+    agreed(&weir, name)
+}
+
+fn agreed(weir: &Members, name: String) -> Result<NewProjectKey, Error> {
     let terms = Terms {
-        tier: tier(&weir)?,
-        limits: limits(&weir)?,
-        budget: budget(&weir)?,
-        allowed_ips: networks(&weir)?,
-        metadata: metadata(&weir)?,
+        tier: tier(weir)?,
+        limits: limits(weir)?,
+        budget: budget(weir)?,
+        allowed_ips: networks(weir)?,
+        metadata: metadata(weir)?,
     };
     Ok(NewProjectKey {
         name,
-        models: models(&weir)?,
-        on_hangup: on_hangup(&weir)?,
+        models: models(weir)?,
+        on_hangup: on_hangup(weir)?,
         terms,
-        expires: expiry(&weir)?,
+        expires: expiry(weir)?,
     })
 }
 
 /// Reads the member of a request that changes a key: what is named changes, null takes it away.
 pub(super) fn read_change(members: &Members) -> Result<KeyChange, Error> {
+    refuse_scopes(members)?;
     let name = members.text("name", 1, NAME_MAX_CHARS)?;
     let weir = members.object("weir")?.unwrap_or_default();
+    weir.only(&MEMBERS)?;
     let ends = weir.has("expires_at") || weir.has("expires_in_seconds");
     Ok(KeyChange {
         name,
@@ -82,27 +114,19 @@ pub(super) fn read_change(members: &Members) -> Result<KeyChange, Error> {
 
 /// The same where a key may take another's place.
 pub(super) fn read_or_heir(members: &Members, name: String) -> Result<Wanted, Error> {
+    refuse_scopes(members)?;
     let weir = members.object("weir")?.unwrap_or_default();
+    weir.only(&[&MEMBERS[..], &OF_HEIRS].concat())?;
     let overlap = weir.number("overlap_seconds", 0, OVERLAP_MAX_SECONDS)?;
     let Some(replaces) = weir.text("replaces", 1, NAME_MAX_CHARS)? else {
         return match overlap {
-            None => Ok(Wanted::New(Box::new(read(members, name)?))),
+            None => Ok(Wanted::New(Box::new(agreed(&weir, name)?))),
             Some(_) => Err(weir.missing("replaces").into()),
         };
     };
     let id =
         KeyId::of_public(&replaces).ok_or_else(|| weir.wrong("replaces", "the id of a key"))?;
-    for own in [
-        "tier",
-        "models",
-        "on_hangup",
-        "limits",
-        "budget",
-        "allowed_ips",
-        "metadata",
-        "expires_at",
-        "expires_in_seconds",
-    ] {
+    for own in MEMBERS {
         if weir.has(own) {
             let expected = "left out: a key that replaces another has its terms";
             return Err(weir.wrong(own, expected).into());
@@ -144,6 +168,7 @@ fn limits(weir: &Members) -> Result<KeyLimits, Mistake> {
     let Some(limits) = weir.object("limits")? else {
         return Ok(KeyLimits::default());
     };
+    limits.only(&LIMITS)?;
     let [requests, tokens, daily_requests, daily_tokens, at_once] =
         LIMITS.map(|name| limits.number(name, 0, NUMBER_MAX));
     Ok(KeyLimits {
@@ -159,6 +184,7 @@ fn budget(weir: &Members) -> Result<Option<Budget>, Mistake> {
     let Some(budget) = weir.object("budget")? else {
         return Ok(None);
     };
+    budget.only(&BUDGET)?;
     let amount = budget.number("threshold_amount", 0, NUMBER_MAX)?;
     let currency = budget.word("currency", &[("USD", ())])?;
     let interval = budget.word("interval", &SPANS)?;
