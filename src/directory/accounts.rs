@@ -174,7 +174,7 @@ impl Directory {
     ) -> Result<(), Error> {
         self.keys
             .change(move |tx| {
-                known(tx, &project)?;
+                active(tx, &project)?;
                 let old = find(tx, &project, &id)?;
                 let sql = "UPDATE service_account SET deleted_at = $2 WHERE id = $1";
                 tx.execute(
