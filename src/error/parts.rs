@@ -45,8 +45,12 @@ impl From<auth::Error> for Error {
                 "names of 1 to 128 characters with at most one * each",
             ),
             Of::Owner => Self::wrong("user", "a text of 1 to 64 bytes without control characters"),
-            Of::Terms(_) => Self::wrong("weir", "within its bounds"),
+            Of::Terms(_) => Self::wrong("weir", &format!("such that {error}")),
             Of::ExpiryPassed => Self::wrong("weir.expires_at", "in the future"),
+            Of::Over(_) => Self::wrong(
+                "weir.expires_at",
+                "left out: the key has ended, and for good",
+            ),
             Of::AlreadyReplaced { .. } | Of::Expired(_) | Of::AlreadyRevoked(_) => Self::wrong(
                 "weir.replaces",
                 "a key that is in force and was not replaced",

@@ -38,6 +38,9 @@ impl fmt::Display for Mistake {
     }
 }
 
+/// Names and what stands under them.
+type Pairs<T> = Vec<(String, T)>;
+
 /// An object of a request. A member that is null is one that was left out, unless something else is said.
 #[derive(Clone, Debug, Default)]
 pub struct Members {
@@ -163,16 +166,38 @@ impl Members {
     pub fn pairs(
         &self,
         name: &str,
+        bounds: (usize, usize, usize),
+    ) -> Result<Option<Pairs<String>>, Mistake> {
+        let text = |value: &Value| value.as_str().map(str::to_owned);
+        self.map(name, bounds, text)
+    }
+
+    /// The same where null takes a text away.
+    pub fn changes(
+        &self,
+        name: &str,
+        bounds: (usize, usize, usize),
+    ) -> Result<Option<Pairs<Option<String>>>, Mistake> {
+        let text = |value: &Value| match value {
+            Value::Null => Some(None),
+            value => value.as_str().map(|text| Some(text.to_owned())),
+        };
+        self.map(name, bounds, text)
+    }
+
+    fn map<T>(
+        &self,
+        name: &str,
         (pairs, name_chars, text_chars): (usize, usize, usize),
-    ) -> Result<Option<Vec<(String, String)>>, Mistake> {
+        read: impl Fn(&Value) -> Option<T>,
+    ) -> Result<Option<Pairs<T>>, Mistake> {
         let Some(value) = self.value(name) else {
             return Ok(None);
         };
+        let is_short = |text: &str| text.chars().count() <= text_chars;
         let pair = |(name, value): (&String, &Value)| {
-            let text = value
-                .as_str()
-                .filter(|text| text.chars().count() <= text_chars)?;
-            is_sane(name, 1, name_chars).then(|| (name.clone(), text.to_owned()))
+            let fits = is_sane(name, 1, name_chars) && value.as_str().is_none_or(is_short);
+            fits.then(|| Some((name.clone(), read(value)?)))?
         };
         let object = value.as_object().filter(|object| object.len() <= pairs);
         let found: Option<Vec<_>> = object.and_then(|object| object.iter().map(pair).collect());

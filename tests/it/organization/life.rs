@@ -66,6 +66,9 @@ async fn a_project_is_made_changed_and_archived_with_all_of_its_keys() {
         refused,
     )
     .await;
+    let own_account = format!("{own}/service_accounts/{}", text(&made, "/id"));
+    bad(&gateway, "DELETE", &own_account, None, refused).await;
+    get(&gateway, &own_account).await;
     let listed = |all: &Value| {
         all["data"]
             .as_array()
@@ -343,7 +346,7 @@ async fn what_is_agreed_for_a_key_changes_in_force_at_once() {
         )
         .await
     };
-    let weir = json!({"tier": null, "limits": {"tokens_per_minute": 9}, "models": ["o3"], "expires_in_seconds": 600});
+    let weir = json!({"tier": null, "limits": {"requests_per_day": null, "tokens_per_minute": 9}, "models": ["o3"], "expires_in_seconds": 600});
     let changed = change(json!({"name": "build", "weir": weir})).await;
     assert_eq!(changed.status(), 200, "{}", changed.text());
     let changed = changed.json();

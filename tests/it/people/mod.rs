@@ -3,6 +3,7 @@
 mod attacks;
 mod directory;
 mod issuers;
+mod key_rights;
 mod sign_in;
 
 use crate::support::{Conn, Gateway, Response, Setup};

@@ -1,12 +1,14 @@
 //! The member `weir` of keys: what is agreed for one that OpenAI has no words for.
 
+mod change;
 mod shapes;
 
-pub(super) use shapes::{ASKED, ASKED_OR_HEIR, TOLD, scopes};
+pub(super) use change::read_change;
+pub(super) use shapes::{ASKED, ASKED_OR_HEIR, CHANGED, TOLD, scopes};
 
 use super::seconds;
 use crate::{
-    auth::{KeyChange, METADATA_MAX, MODELS_MAX, NAME_MAX_CHARS, NETWORKS_MAX, NUMBER_MAX, Record},
+    auth::{METADATA_MAX, MODELS_MAX, NAME_MAX_CHARS, NETWORKS_MAX, NUMBER_MAX, Record},
     directory::NewProjectKey,
     domain::{Budget, KeyId, KeyLimits, ModelRule, Network, OnHangup, Span, Terms},
     error::Error,
@@ -25,14 +27,6 @@ const SPANS: [(&str, Span); 3] = [
     ("month", Span::Month),
     ("life", Span::Life),
 ];
-const LIMITS: [&str; 5] = [
-    "requests_per_minute",
-    "tokens_per_minute",
-    "requests_per_day",
-    "tokens_per_day",
-    "concurrent_requests",
-];
-
 /// All that the member may have in a request, and what more where a key may take another's place.
 const MEMBERS: [&str; 9] = [
     "tier",
@@ -92,26 +86,6 @@ fn agreed(weir: &Members, name: String) -> Result<NewProjectKey, Error> {
     })
 }
 
-/// Reads the member of a request that changes a key: what is named changes, null takes it away.
-pub(super) fn read_change(members: &Members) -> Result<KeyChange, Error> {
-    refuse_scopes(members)?;
-    let name = members.text("name", 1, NAME_MAX_CHARS)?;
-    let weir = members.object("weir")?.unwrap_or_default();
-    weir.only(&MEMBERS)?;
-    let ends = weir.has("expires_at") || weir.has("expires_in_seconds");
-    Ok(KeyChange {
-        name,
-        models: weir.has("models").then_some(models(&weir)?),
-        on_hangup: weir.has("on_hangup").then_some(on_hangup(&weir)?),
-        expires: ends.then_some(expiry(&weir)?),
-        tier: weir.has("tier").then_some(tier(&weir)?),
-        limits: weir.has("limits").then_some(limits(&weir)?),
-        budget: weir.has("budget").then_some(budget(&weir)?),
-        allowed_ips: weir.has("allowed_ips").then_some(networks(&weir)?),
-        metadata: weir.has("metadata").then_some(metadata(&weir)?),
-    })
-}
-
 /// The same where a key may take another's place.
 pub(super) fn read_or_heir(members: &Members, name: String) -> Result<Wanted, Error> {
     refuse_scopes(members)?;
@@ -168,16 +142,12 @@ fn limits(weir: &Members) -> Result<KeyLimits, Mistake> {
     let Some(limits) = weir.object("limits")? else {
         return Ok(KeyLimits::default());
     };
-    limits.only(&LIMITS)?;
-    let [requests, tokens, daily_requests, daily_tokens, at_once] =
-        LIMITS.map(|name| limits.number(name, 0, NUMBER_MAX));
-    Ok(KeyLimits {
-        requests_per_minute: requests?,
-        tokens_per_minute: tokens?,
-        requests_per_day: daily_requests?,
-        tokens_per_day: daily_tokens?,
-        concurrent_requests: at_once?,
-    })
+    limits.only(&KeyLimits::NAMES)?;
+    let mut figures = [None; KeyLimits::NAMES.len()];
+    for (figure, name) in figures.iter_mut().zip(KeyLimits::NAMES) {
+        *figure = limits.number(name, 0, NUMBER_MAX)?;
+    }
+    Ok(figures.into())
 }
 
 fn budget(weir: &Members) -> Result<Option<Budget>, Mistake> {
