@@ -158,8 +158,10 @@ impl Directory {
                     &[id.as_str().into(), name.into(), role.as_str().into()],
                 )?;
                 let new = find(tx, &project, &id)?;
-                let event = Event::of("service_account.updated");
-                tell(tx, &by, event, &project, &id, old.told(), new.told())?;
+                if new != old {
+                    let event = Event::of("service_account.updated");
+                    tell(tx, &by, event, &project, &id, old.told(), new.told())?;
+                }
                 Ok(new)
             })
             .await

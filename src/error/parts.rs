@@ -28,6 +28,8 @@ impl From<directory::Error> for Error {
             Of::Taken(_) => Self::Refused("project_exists", why),
             Of::ProjectId => Self::Refused("invalid_value", why),
             Of::Name => Self::wrong("name", NAME),
+            Of::Models => Self::wrong("model_ids", &why),
+            Of::Alert => Self::wrong("notification_channel", &format!("such that {why}")),
             Of::Key(error) => error.into(),
             Of::Random(_) => Self::inside(&error),
             Of::Store(_) => Self::store(&error),

@@ -35,6 +35,11 @@ async fn a_project_is_made_changed_and_archived_with_all_of_its_keys() {
         (text(&changed, "/name"), text(&changed, "/external_key_id")),
         ("find", "kms-1")
     );
+    // What is as it was is no change.
+    post(&gateway, &own, json!({"name": "find"})).await;
+    post(&gateway, &own, json!({})).await;
+    let log = get(&gateway, "/audit_logs?event_types[]=project.updated").await;
+    assert_eq!(log["data"].as_array().unwrap().len(), 1, "{log}");
     let changed = post(&gateway, &own, json!({"external_key_id": null})).await;
     assert_eq!(
         (text(&changed, "/name"), &changed["external_key_id"]),
@@ -531,7 +536,7 @@ async fn people_do_the_same_at_the_command_line() {
     weir(&[
         "limit",
         "rate",
-        "gpt-5",
+        "simulator/fast",
         "--project",
         id,
         "--tokens-per-minute",
@@ -544,7 +549,8 @@ async fn people_do_the_same_at_the_command_line() {
     );
     let table = weir(&["limit", "list", "--project", id]).await;
     assert!(
-        table.contains("$12.34 a month") && table.contains("gpt-5: max_tokens_per_1_minute 9000"),
+        table.contains("$12.34 a month")
+            && table.contains("simulator/fast: max_tokens_per_1_minute 9000"),
         "{table}"
     );
     let json: Value =

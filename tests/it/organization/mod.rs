@@ -3,6 +3,7 @@
 //! Every answer of every test here, good or bad, is held against OpenAI's description.
 
 mod audit;
+mod commands;
 mod hostile;
 mod life;
 mod limits;
