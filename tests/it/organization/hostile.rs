@@ -249,3 +249,19 @@ async fn a_path_says_which_methods_it_takes() {
         Some("GET, HEAD, POST, DELETE, OPTIONS")
     );
 }
+
+#[tokio::test]
+async fn what_is_not_served_is_not_there() {
+    let gateway = Gateway::setup().start().await;
+    for path in [
+        "/roles",
+        "/groups",
+        "/certificates",
+        "/users/user-1/roles",
+        "/projects/proj_default/groups",
+        "/projects/proj_default/certificates",
+        "/projects/proj_default/hosted_tool_permissions",
+    ] {
+        bad(&gateway, "GET", path, None, (404, "unknown_url")).await;
+    }
+}
