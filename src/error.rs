@@ -127,9 +127,10 @@ impl Error {
             Self::Member(mistake) => (
                 StatusCode::BAD_REQUEST,
                 INVALID,
-                Some(match mistake.expected {
-                    None => "missing_required_parameter",
-                    Some(_) => "invalid_value",
+                Some(match mistake.why {
+                    members::Why::Missing => "missing_required_parameter",
+                    members::Why::Unknown(_) => "unknown_parameter",
+                    members::Why::Wrong(_) => "invalid_value",
                 }),
             ),
             Self::NoSuchModel(_) => (StatusCode::NOT_FOUND, INVALID, Some("model_not_found")),

@@ -9,6 +9,9 @@ use crate::store::{Millis, Transaction};
 use std::collections::BTreeMap;
 use std::time::SystemTime;
 
+/// Notes that change, by their names; none is taken away.
+pub type NotesChange = BTreeMap<String, Option<String>>;
+
 /// What changes of a key; none: nothing. What may be taken away is none within.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct KeyChange {
@@ -22,14 +25,21 @@ pub struct KeyChange {
     pub expires: Option<Option<SystemTime>>,
     /// Its class of service.
     pub tier: Option<Option<Box<str>>>,
-    /// How fast it may be used.
-    pub limits: Option<KeyLimits>,
+    /// How fast it may be used, figure by figure.
+    pub limits: [Option<Option<u64>>; KeyLimits::NAMES.len()],
     /// What it may spend.
     pub budget: Option<Option<Budget>>,
     /// The addresses that it may be used from.
     pub allowed_ips: Option<Vec<Network>>,
-    /// Notes.
-    pub metadata: Option<BTreeMap<String, String>>,
+    /// Notes: none of them any more, or those that change.
+    pub metadata: Option<Option<NotesChange>>,
+}
+
+impl KeyChange {
+    /// Whether it moves what is set from above: [`Terms::set_a_ceiling`](crate::domain::Terms::set_a_ceiling).
+    pub fn moves_a_ceiling(&self) -> bool {
+        self.tier.is_some() || self.budget.is_some() || self.limits.iter().any(Option::is_some)
+    }
 }
 
 /// Changes a key that was not revoked, within [`Keys::change`](super::Keys::change).
@@ -40,12 +50,31 @@ pub fn alter(
     change: KeyChange,
 ) -> Result<Record, Error> {
     let old = find(tx, id)?;
+    let has_ended = old.expires.is_some_and(|end| end <= SystemTime::now());
+    if has_ended && change.expires.is_some() {
+        return Err(Error::Over(id));
+    }
     let mut terms = old.terms.clone();
     terms.tier = change.tier.unwrap_or(terms.tier);
-    terms.limits = change.limits.unwrap_or(terms.limits);
+    let mut figures = terms.limits.figures();
+    for (figure, change) in figures.iter_mut().zip(change.limits) {
+        *figure = change.unwrap_or(*figure);
+    }
+    terms.limits = figures.into();
     terms.budget = change.budget.unwrap_or(terms.budget);
     terms.allowed_ips = change.allowed_ips.unwrap_or(terms.allowed_ips);
-    terms.metadata = change.metadata.unwrap_or(terms.metadata);
+    match change.metadata {
+        None => {}
+        Some(None) => terms.metadata.clear(),
+        Some(Some(notes)) => {
+            for (name, text) in notes {
+                match text {
+                    Some(text) => terms.metadata.insert(name, text),
+                    None => terms.metadata.remove(&name),
+                };
+            }
+        }
+    }
     let is_same_end = change.expires.is_none();
     let new = NewKey {
         name: change.name.unwrap_or_else(|| old.name.clone()),
@@ -64,6 +93,9 @@ pub fn alter(
     let expires = new.expires.map(Millis::of);
     records::update(tx, id, &new, expires)?;
     let now = find(tx, id)?;
-    tell(tx, by, &now, "updated", told(&old), told(&now))?;
+    let (before, after) = (told(&old), told(&now));
+    if before != after {
+        tell(tx, by, &now, "updated", before, after)?;
+    }
     Ok(now)
 }

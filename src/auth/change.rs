@@ -33,9 +33,24 @@ impl Keys {
     ///
     /// A long page holds up the changes behind it: ask for thousands, not for millions.
     pub async fn list(&self, after: Option<KeyId>, limit: usize) -> Result<Vec<Record>, Error> {
-        let read = move |tx: &mut Transaction<'_>| match after {
-            Some(id) if records::find(tx, id)?.is_none() => Err(Error::NoSuchKey(id)),
-            _ => Ok(records::page(tx, Whose::Everyones, after, false, limit)?),
+        self.list_of(None, after, limit).await
+    }
+
+    /// The same of the API keys of one project.
+    pub async fn list_of(
+        &self,
+        project: Option<String>,
+        after: Option<KeyId>,
+        limit: usize,
+    ) -> Result<Vec<Record>, Error> {
+        let read = move |tx: &mut Transaction<'_>| {
+            if let Some(id) = after
+                && records::find(tx, id)?.is_none()
+            {
+                return Err(Error::NoSuchKey(id));
+            }
+            let whose = project.as_deref().map_or(Whose::Everyones, Whose::EverOf);
+            Ok(records::page(tx, whose, after, false, limit)?)
         };
         self.db.transact(Mode::Read, read).await
     }

@@ -91,6 +91,9 @@ pub enum Error {
     /// Its time has passed; a rotation would give it new life.
     #[error("key {0} has expired")]
     Expired(KeyId),
+    /// The same of a new end.
+    #[error("key {0} has expired, and no other end brings it back")]
+    Over(KeyId),
     /// The operating system gave no randomness.
     #[error("cannot make a random key")]
     Random(#[from] getrandom::Error),

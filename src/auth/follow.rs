@@ -6,33 +6,15 @@ use super::index::{Change, Index};
 use super::{Keys, records};
 use crate::store::{self, Mode, Transaction};
 use std::sync::Arc;
-use std::time::Duration;
-use tokio::time::MissedTickBehavior;
-
-const EVERY: Duration = Duration::from_millis(200); // a revoked key is refused within a second; a look costs microseconds
 
 impl Keys {
-    /// Takes over what other processes change, for as long as it is polled. To be run once, in the background.
-    ///
-    /// A failure is logged and tried again: known keys go on working while the store is away.
+    /// Takes over what other processes change, for as long as it is polled: [`store::follow`].
     pub async fn follow(self) {
-        let mut ticks = tokio::time::interval(EVERY);
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut failing = false;
-        loop {
-            ticks.tick().await;
-            let outcome = self.catch_up().await;
-            // Five lines a second for as long as it lasts would tell no more than the first and the last.
-            match &outcome {
-                Err(error) if !failing => {
-                    let error: &dyn std::error::Error = error;
-                    tracing::warn!(error, "changes to keys cannot be followed, trying again");
-                }
-                Ok(()) if failing => tracing::info!("changes to keys are followed again"),
-                _ => {}
-            }
-            failing = outcome.is_err();
-        }
+        let look = || {
+            let again = self.clone();
+            async move { again.catch_up().await }
+        };
+        store::follow("keys", look).await;
     }
 
     /// One look at the store: applies what was committed since the last one, by whomever.

@@ -14,7 +14,7 @@ mod index;
 mod key;
 mod records;
 
-pub use alter::{KeyChange, alter};
+pub use alter::{KeyChange, NotesChange, alter};
 pub use change::{NewKey, add, end, end_all, end_part, replace};
 pub use error::{Error, Rejected};
 pub use first::{FirstKeys, first_api_key};

@@ -65,6 +65,8 @@ impl Record {
 pub enum Whose<'a> {
     /// All that were ever made.
     Everyones,
+    /// API keys of a project that were ever made.
+    EverOf(&'a str),
     /// Admin keys that were not revoked.
     Admins,
     /// Keys of a project that were not revoked.
@@ -78,6 +80,7 @@ impl Whose<'_> {
     fn condition(self) -> &'static str {
         match self {
             Self::Everyones => "$1 IS NOT NULL",
+            Self::EverOf(_) => "project_id = $1 AND kind = 'api'",
             Self::Admins => "kind = 'admin' AND revoked_at IS NULL AND $1 IS NOT NULL",
             Self::Project(_) => "project_id = $1 AND kind = 'api' AND revoked_at IS NULL",
             Self::User(_) => "user_id = $1 AND user_id IS NOT NULL AND revoked_at IS NULL",
@@ -87,7 +90,7 @@ impl Whose<'_> {
     fn value(self) -> Value {
         match self {
             Self::Everyones | Self::Admins => "".into(),
-            Self::Project(id) | Self::User(id) => id.into(),
+            Self::EverOf(id) | Self::Project(id) | Self::User(id) => id.into(),
         }
     }
 }

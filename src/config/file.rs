@@ -6,6 +6,7 @@ use super::{
     environment::{self, Environment},
     read::Section,
     report::{Problem, Problems, Report},
+    routes,
     tree::{self, Entries, Node, Place, Value},
 };
 use std::{
@@ -70,6 +71,20 @@ pub fn load_store(flags: &Flags) -> Result<Store, Problems> {
         }
     })?;
     Ok(config.store)
+}
+
+/// The names that clients may ask for, for a command that needs nothing else: also those of models whose upstreams'
+/// credentials this shell does not have.
+pub fn load_models(flags: &Flags) -> Result<Vec<String>, Problems> {
+    let report = Report::default();
+    let environment = environment::read();
+    let (config, source, _) = read_all(flags, &environment, Path::new(""), &report)?;
+    let written = source.as_deref().map(read).transpose();
+    let written = written.map_err(|problem| Problems(vec![problem]))?;
+    let tree = lay_over(written, flags, &environment, &report);
+    let mut names = routes::names(Section::root(tree, &report).sections("model"));
+    names.extend(config.models.iter().map(|model| model.name.to_string()));
+    Ok(names)
 }
 
 /// As [`load`], with the environment and the working directory given.

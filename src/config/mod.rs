@@ -18,7 +18,6 @@ pub mod reload;
 mod report;
 mod routes;
 mod store;
-mod suggest;
 mod tree;
 mod upstreams;
 mod values;
@@ -26,7 +25,7 @@ mod values;
 #[cfg(test)]
 mod tests;
 
-pub use file::{Flags, Loaded, load, load_store};
+pub use file::{Flags, Loaded, load, load_models, load_store};
 pub use network::Network;
 pub use people::{Issuer, People, may_fetch};
 pub use report::{Problem, Problems};

@@ -2,7 +2,8 @@
 //!
 //! A problem never quotes a value that could be a secret: it is printed, logged and pasted into tickets.
 
-use super::{suggest::nearest, tree::Place};
+use super::tree::Place;
+use crate::domain::nearest;
 use std::{cell::RefCell, collections::BTreeSet, fmt};
 
 /// One mistake.

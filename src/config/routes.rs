@@ -46,6 +46,12 @@ pub(super) fn models(written: Vec<Section<'_>>, upstreams: &Upstreams) -> Vec<Mo
     models
 }
 
+/// The names in `[[model]]`, wherever those lead.
+pub(super) fn names(written: Vec<Section<'_>>) -> Vec<String> {
+    let name = |mut written: Section<'_>| written.must("name", pattern);
+    written.into_iter().filter_map(name).collect()
+}
+
 /// Reads `[[forward]]`, and puts the longest path first.
 pub(super) fn forwards(written: Vec<Section<'_>>, upstreams: &Upstreams) -> Vec<Forward> {
     let mut forwards: Vec<Forward> = Vec::new();

@@ -6,10 +6,9 @@ use super::{
     credential::{Found, secret},
     environment::Environment,
     read::{At, Section},
-    suggest::nearest,
     values::{count, duration},
 };
-use crate::domain::{PriceList, Secret};
+use crate::domain::{PriceList, Secret, nearest};
 use http::{HeaderName, HeaderValue, Uri, header};
 use std::{ops::RangeInclusive, sync::Arc, time::Duration};
 

@@ -158,8 +158,10 @@ impl Directory {
                     &[id.as_str().into(), name.into(), role.as_str().into()],
                 )?;
                 let new = find(tx, &project, &id)?;
-                let event = Event::of("service_account.updated");
-                tell(tx, &by, event, &project, &id, old.told(), new.told())?;
+                if new != old {
+                    let event = Event::of("service_account.updated");
+                    tell(tx, &by, event, &project, &id, old.told(), new.told())?;
+                }
                 Ok(new)
             })
             .await
@@ -174,7 +176,7 @@ impl Directory {
     ) -> Result<(), Error> {
         self.keys
             .change(move |tx| {
-                known(tx, &project)?;
+                active(tx, &project)?;
                 let old = find(tx, &project, &id)?;
                 let sql = "UPDATE service_account SET deleted_at = $2 WHERE id = $1";
                 tx.execute(

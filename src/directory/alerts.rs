@@ -4,12 +4,17 @@ use super::limits::{begin, tell};
 use super::page::List;
 use super::projects::known;
 use super::rows::{self, Names, ORGANIZATION};
-use super::{Cursor, Directory, Error, Page};
+use super::{Cursor, Directory, Error, NAME_MAX_CHARS, Page, is_sane};
 use crate::audit::Origin;
 use crate::auth;
 use crate::store::{self, Millis, Row, Transaction};
 use serde_json::{Value, json};
 use std::time::SystemTime;
+
+/// The most recipients that an alert may have.
+pub const RECIPIENTS_MAX: usize = 32;
+/// The longest address that mail can have.
+pub const ADDRESS_MAX_CHARS: usize = 254;
 
 /// An alert.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,6 +38,19 @@ pub struct NewAlert {
     pub recipients: Vec<Box<str>>,
     /// What its messages begin with.
     pub subject_prefix: Option<String>,
+}
+
+impl NewAlert {
+    fn check(&self) -> Result<(), Error> {
+        let has_prefix = |text: &str| text.is_empty() || is_sane(text, NAME_MAX_CHARS);
+        let fits = self.recipients.len() <= RECIPIENTS_MAX
+            && self
+                .recipients
+                .iter()
+                .all(|to| is_sane(to, ADDRESS_MAX_CHARS))
+            && self.subject_prefix.as_deref().is_none_or(has_prefix);
+        fits.then_some(()).ok_or(Error::Alert)
+    }
 }
 
 impl Alert {
@@ -65,6 +83,7 @@ impl Directory {
         scope: Option<String>,
         new: NewAlert,
     ) -> Result<Alert, Error> {
+        new.check()?;
         let id = auth::new_id("alert_")?;
         self.change(move |tx| {
             begin(tx, &scope)?;
@@ -128,6 +147,7 @@ impl Directory {
         id: String,
         new: NewAlert,
     ) -> Result<Alert, Error> {
+        new.check()?;
         self.change(move |tx| {
             begin(tx, &scope)?;
             let old = find(tx, &scope, &id)?;

@@ -1,18 +1,19 @@
-//! What a project may do, as a request needs it: a value in memory that never changes, replaced as a whole.
+//! What a project may do, as a request needs it: a value in memory that never changes, replaced project by project.
 
 use super::alerts::Alert;
+use super::rows::ORGANIZATION;
 use crate::domain::matches;
+use arc_swap::ArcSwap;
 use serde::Serialize;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// What all projects may do, and the organization as a whole, at one moment.
-#[derive(Clone, Debug, Default)]
+/// What all projects may do, and the organization as a whole. Read without a lock; a change replaces one value.
+#[derive(Debug, Default)]
 pub struct Allowances {
-    /// Of all projects together.
-    pub organization: Arc<Allowance>,
+    organization: ArcSwap<Allowance>,
     /// By the project's id: all that there are, archived ones too. Only admins choose ids, so that a quick hash will do.
-    pub projects: HashMap<Box<str>, Arc<Allowance>, foldhash::fast::RandomState>,
+    projects: papaya::HashMap<Box<str>, Arc<Allowance>, foldhash::fast::RandomState>,
 }
 
 /// What a project, or the organization, may do.
@@ -33,35 +34,53 @@ pub struct Allowance {
 }
 
 impl Allowances {
+    /// What all projects together may do.
+    pub fn organization(&self) -> Arc<Allowance> {
+        self.organization.load_full()
+    }
+
     /// What a project may do.
-    pub fn of(&self, project: &str) -> Option<&Arc<Allowance>> {
-        self.projects.get(project)
+    pub fn of(&self, project: &str) -> Option<Arc<Allowance>> {
+        self.projects.pin().get(project).map(Arc::clone)
     }
 
     /// Whether a project may use a model.
     pub fn allows(&self, project: &str, model: &str) -> bool {
-        let models = self
-            .of(project)
-            .and_then(|allowance| allowance.models.as_ref());
-        models.is_none_or(|models| models.allow(model))
+        let denies = |models: &ModelPermissions| !models.allow(model);
+        !self.has(project, |allowance| {
+            allowance.models.as_ref().is_some_and(denies)
+        })
     }
 
     /// Whether a project is there and was not archived.
     pub fn is_open(&self, project: &str) -> bool {
-        self.of(project)
-            .is_some_and(|allowance| !allowance.is_archived)
+        self.has(project, |allowance| !allowance.is_archived)
     }
 
     /// Whether a project was archived.
     pub fn is_archived(&self, project: &str) -> bool {
-        self.of(project)
-            .is_some_and(|allowance| allowance.is_archived)
+        self.has(project, |allowance| allowance.is_archived)
     }
 
     /// Whether a project may use some models only.
     pub fn restricts(&self, project: &str) -> bool {
-        self.of(project)
-            .is_some_and(|allowance| allowance.models.is_some())
+        self.has(project, |allowance| allowance.models.is_some())
+    }
+
+    fn has(&self, project: &str, test: impl Fn(&Allowance) -> bool) -> bool {
+        let projects = self.projects.pin();
+        projects
+            .get(project)
+            .is_some_and(|allowance| test(allowance))
+    }
+
+    /// Replaces what a project may do, or the organization, whose id is empty.
+    pub(super) fn set(&self, project: Box<str>, allowance: Allowance) {
+        let allowance = Arc::new(allowance);
+        match &*project {
+            ORGANIZATION => self.organization.store(allowance),
+            _ => drop(self.projects.pin().insert(project, allowance)),
+        }
     }
 }
 

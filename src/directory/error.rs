@@ -44,6 +44,21 @@ pub enum Error {
         super::NAME_MAX_CHARS
     )]
     Name,
+    /// A list of models is too long, or one of its names is none.
+    #[error(
+        "at most {} models, of 1 to {} characters with at most one `*` each",
+        crate::auth::MODELS_MAX,
+        crate::auth::NAME_MAX_CHARS
+    )]
+    Models,
+    /// Whom an alert tells, or how, is out of bounds.
+    #[error(
+        "an alert has at most {} recipients of 1 to {} characters, and a prefix of at most {}",
+        super::RECIPIENTS_MAX,
+        super::ADDRESS_MAX_CHARS,
+        super::NAME_MAX_CHARS
+    )]
+    Alert,
     /// A key was not made or ended.
     #[error(transparent)]
     Key(#[from] auth::Error),

@@ -1,67 +1,41 @@
 //! Keeps what projects may do in memory, in step with the store: after each change here, and when another process
 //! made one.
 
-use super::rows::{self, Changed, ORGANIZATION};
+use super::rows::{self, Changed};
 use super::{Allowances, Directory, Error};
 use crate::store::{self, Mode, Transaction};
-use arc_swap::{ArcSwap, Guard};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::Duration;
-use tokio::time::MissedTickBehavior;
-
-const EVERY: Duration = Duration::from_millis(200); // a limit is in force within a second; a look costs microseconds
 
 /// What is in memory, and the version up to which it is. Written on the store's thread only, in the order of commits.
 #[derive(Default)]
 pub(super) struct Followed {
-    now: ArcSwap<Allowances>,
+    now: Allowances,
     seen: AtomicI64,
 }
 
 impl Followed {
     fn apply(&self, changes: Vec<Changed>) {
-        if changes.is_empty() {
-            return;
-        }
-        let mut now = Allowances::clone(&self.now.load());
         for (project, allowance, version) in changes {
-            match &*project {
-                ORGANIZATION => now.organization = Arc::new(allowance),
-                _ => drop(now.projects.insert(project, Arc::new(allowance))),
-            }
+            self.now.set(project, allowance);
             self.seen.store(version, Ordering::Relaxed); // for the same thread's next look
         }
-        self.now.store(Arc::new(now));
     }
 }
 
 impl Directory {
     /// What all projects may do now. Takes no lock, and never waits.
-    pub fn allowances(&self) -> Guard<Arc<Allowances>> {
-        self.allowances.now.load()
+    pub fn allowances(&self) -> &Allowances {
+        &self.allowances.now
     }
 
-    /// Takes over what other processes change, for as long as it is polled. To be run once, in the background.
-    ///
-    /// A failure is logged and tried again: what is known stays in force while the store is away.
+    /// Takes over what other processes change, for as long as it is polled: [`store::follow`].
     pub async fn follow(self) {
-        let mut ticks = tokio::time::interval(EVERY);
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut failing = false;
-        loop {
-            ticks.tick().await;
-            let outcome = self.catch_up().await;
-            match &outcome {
-                Err(error) if !failing => {
-                    let error: &dyn std::error::Error = error;
-                    tracing::warn!(error, "changes to limits cannot be followed, trying again");
-                }
-                Ok(()) if failing => tracing::info!("changes to limits are followed again"),
-                _ => {}
-            }
-            failing = outcome.is_err();
-        }
+        let look = || {
+            let again = self.clone();
+            async move { again.catch_up().await }
+        };
+        store::follow("limits", look).await;
     }
 
     /// One look at the store: applies what was committed since the last one, by whomever.

@@ -2,8 +2,11 @@
 
 use super::projects::{active, known};
 use super::rows::{self, Names, ORGANIZATION};
-use super::{Allowance, Directory, Error, ModelPermissions, RateLimit, Retention, check_name};
+use super::{
+    Allowance, Directory, Error, ModelPermissions, RateLimit, Retention, check_name, is_sane,
+};
 use crate::audit::{self, Entry, Event, Origin};
+use crate::auth;
 use crate::store::Transaction;
 use serde_json::{Value, json};
 
@@ -60,6 +63,9 @@ impl Directory {
         project: String,
         permissions: Option<ModelPermissions>,
     ) -> Result<(), Error> {
+        if let Some(permissions) = &permissions {
+            check_models(permissions)?;
+        }
         self.change(move |tx| {
             let scope = Some(project);
             let old = begin(tx, &scope)?.models;
@@ -135,6 +141,9 @@ impl Directory {
                 *old = new.unwrap_or(*old);
             }
             let new = RateLimit::from(new);
+            if new == old {
+                return Ok(new);
+            }
             rows::set_rate_limit(tx, id(&scope), &model, &new)?;
             let entry = Entry {
                 event: Event::of("rate_limit.updated"),
@@ -148,6 +157,14 @@ impl Directory {
         })
         .await
     }
+}
+
+fn check_models(permissions: &ModelPermissions) -> Result<(), Error> {
+    let is_pattern =
+        |name: &str| is_sane(name, auth::NAME_MAX_CHARS) && name.matches('*').count() <= 1;
+    let names = &permissions.models;
+    let fits = names.len() <= auth::MODELS_MAX && names.iter().all(|name| is_pattern(name));
+    fits.then_some(()).ok_or(Error::Models)
 }
 
 /// The figures that are limits.
@@ -169,7 +186,8 @@ pub(super) fn begin(tx: &mut Transaction<'_>, scope: &Scope) -> Result<Allowance
     Ok(rows::of(tx, id(scope))?)
 }
 
-/// Notes a change of what a project or the organization may do, for which OpenAI has one word each.
+/// Notes a change of what a project or the organization may do, for which OpenAI has one word each. What is as it was
+/// is no change.
 pub(super) fn tell(
     tx: &mut Transaction<'_>,
     by: &Origin,
@@ -178,6 +196,9 @@ pub(super) fn tell(
     before: Value,
     after: Value,
 ) -> Result<(), Error> {
+    if before == after {
+        return Ok(());
+    }
     let kind = match scope {
         Some(_) => "project.updated",
         None => "organization.updated",

@@ -16,7 +16,7 @@ mod projects;
 mod rows;
 
 pub use accounts::{Account, NewAccount, Role};
-pub use alerts::{Alert, NewAlert};
+pub use alerts::{ADDRESS_MAX_CHARS, Alert, NewAlert, RECIPIENTS_MAX};
 pub use allowance::{Allowance, Allowances, ModelPermissions, RateLimit, Retention};
 pub use error::Error;
 pub use keys::{Made, NewProjectKey};
@@ -70,9 +70,13 @@ impl Directory {
 
 /// Whether a name is one that people can read and no listing suffers from.
 fn check_name(name: &str) -> Result<(), Error> {
-    let is_sane =
-        (1..=NAME_MAX_CHARS).contains(&name.chars().count()) && name.chars().all(is_visible);
-    is_sane.then_some(()).ok_or(Error::Name)
+    is_sane(name, NAME_MAX_CHARS)
+        .then_some(())
+        .ok_or(Error::Name)
+}
+
+fn is_sane(text: &str, chars: usize) -> bool {
+    (1..=chars).contains(&text.chars().count()) && text.chars().all(is_visible)
 }
 
 #[cfg(test)]

@@ -184,14 +184,10 @@ impl Directory {
                 let sql = "UPDATE project SET name = $2, external_key_id = $3 WHERE id = $1";
                 tx.execute(sql, &[id.as_str().into(), name.into(), external.into()])?;
                 let new = known(tx, &id)?;
-                tell(
-                    tx,
-                    &by,
-                    Event::of("project.updated"),
-                    &id,
-                    old.told(),
-                    new.told(),
-                )?;
+                if new != old {
+                    let event = Event::of("project.updated");
+                    tell(tx, &by, event, &id, old.told(), new.told())?;
+                }
                 Ok(new)
             })
             .await

@@ -141,7 +141,7 @@ pub(super) fn set(
     tx.execute(&sql, &values).map(drop)
 }
 
-/// Sets how fast a project may use a model.
+/// Sets how fast a project may use a model; a limit without a figure is none, and leaves no row.
 pub(super) fn set_rate_limit(
     tx: &mut Transaction<'_>,
     project: &str,
@@ -149,6 +149,10 @@ pub(super) fn set_rate_limit(
     limit: &RateLimit,
 ) -> Result<(), Error> {
     touch(tx, project)?;
+    if *limit == RateLimit::default() {
+        let sql = "DELETE FROM rate_limit WHERE project_id = $1 AND model = $2";
+        return tx.execute(sql, &[project.into(), model.into()]).map(drop);
+    }
     let updates = RateLimit::NAMES.map(|name| format!("{name} = excluded.{name}"));
     let sql = format!(
         "INSERT INTO rate_limit (project_id, model, {}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)

@@ -353,9 +353,9 @@ async fn limits_are_in_force_at_once_here_and_at_the_next_look_elsewhere() {
     for directory in [&here, &there] {
         directory.catch_up().await.unwrap();
         let allowances = directory.allowances();
-        assert_eq!(allowances.organization.spend_limit, Some(9_000));
+        assert_eq!(allowances.organization().spend_limit, Some(9_000));
         assert_eq!(
-            allowances.organization.retention,
+            allowances.organization().retention,
             Some(Retention::ZeroDataRetention)
         );
         let own = allowances.of(&project).unwrap();
@@ -382,7 +382,7 @@ async fn limits_are_in_force_at_once_here_and_at_the_next_look_elsewhere() {
         .await
         .unwrap();
     here.catch_up().await.unwrap();
-    let own = std::sync::Arc::clone(here.allowances().of(&project).unwrap());
+    let own = here.allowances().of(&project).unwrap();
     assert_eq!(
         (own.spend_limit, own.alerts.len(), own.models.is_none()),
         (None, 0, true)
@@ -393,8 +393,8 @@ async fn limits_are_in_force_at_once_here_and_at_the_next_look_elsewhere() {
     assert!(matches!(gone, Err(Error::NoSuchAlert(_))));
     drop((here, there));
     assert_eq!(
-        **place.open().await.allowances().of(&project).unwrap(),
-        *own,
+        place.open().await.allowances().of(&project).unwrap(),
+        own,
         "after a restart"
     );
     place.log_agrees();

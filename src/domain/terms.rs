@@ -78,10 +78,47 @@ impl Terms {
         let mut networks = self.allowed_ips.iter();
         self.allowed_ips.is_empty() || networks.any(|network| network.contains(address))
     }
+
+    /// Whether they say how fast, how much or in which class: what is set from above.
+    pub fn set_a_ceiling(&self) -> bool {
+        self.tier.is_some() || self.budget.is_some() || !self.limits.is_empty()
+    }
 }
 
 impl KeyLimits {
+    /// The names of its figures, in requests and in the store alike.
+    pub const NAMES: [&str; 5] = [
+        "requests_per_minute",
+        "tokens_per_minute",
+        "requests_per_day",
+        "tokens_per_day",
+        "concurrent_requests",
+    ];
+
+    /// Its figures in the order of their names.
+    pub fn figures(&self) -> [Option<u64>; 5] {
+        [
+            self.requests_per_minute,
+            self.tokens_per_minute,
+            self.requests_per_day,
+            self.tokens_per_day,
+            self.concurrent_requests,
+        ]
+    }
+
     fn is_empty(&self) -> bool {
         *self == Self::default()
+    }
+}
+
+impl From<[Option<u64>; 5]> for KeyLimits {
+    fn from([requests, tokens, daily_requests, daily_tokens, at_once]: [Option<u64>; 5]) -> Self {
+        Self {
+            requests_per_minute: requests,
+            tokens_per_minute: tokens,
+            requests_per_day: daily_requests,
+            tokens_per_day: daily_tokens,
+            concurrent_requests: at_once,
+        }
     }
 }

@@ -29,6 +29,8 @@ impl From<directory::Error> for Error {
             Of::Taken(_) => Self::Refused("project_exists", why),
             Of::ProjectId => Self::Refused("invalid_value", why),
             Of::Name => Self::wrong("name", NAME),
+            Of::Models => Self::wrong("model_ids", &why),
+            Of::Alert => Self::wrong("notification_channel", &format!("such that {why}")),
             Of::Key(error) => error.into(),
             Of::Random(_) => Self::inside(&error),
             Of::Store(_) => Self::store(&error),
@@ -46,8 +48,12 @@ impl From<auth::Error> for Error {
                 "names of 1 to 128 characters with at most one * each",
             ),
             Of::Owner => Self::wrong("user", "a text of 1 to 64 bytes without control characters"),
-            Of::Terms(_) => Self::wrong("weir", "within its bounds"),
+            Of::Terms(_) => Self::wrong("weir", &format!("such that {error}")),
             Of::ExpiryPassed => Self::wrong("weir.expires_at", "in the future"),
+            Of::Over(_) => Self::wrong(
+                "weir.expires_at",
+                "left out: the key has ended, and for good",
+            ),
             Of::AlreadyReplaced { .. } | Of::Expired(_) | Of::AlreadyRevoked(_) => Self::wrong(
                 "weir.replaces",
                 "a key that is in force and was not replaced",
@@ -63,7 +69,7 @@ impl Error {
     pub(super) fn wrong(name: &str, expected: &str) -> Self {
         Self::Member(members::Mistake {
             name: name.to_owned(),
-            expected: Some(expected.to_owned()),
+            why: members::Why::Wrong(expected.to_owned()),
         })
     }
 

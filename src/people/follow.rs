@@ -8,37 +8,18 @@ use super::{
     records, session,
 };
 use crate::store::{self, Millis, Mode, Transaction};
-use std::{
-    sync::Arc,
-    time::{Duration, SystemTime},
-};
-use tokio::time::MissedTickBehavior;
-
-const EVERY: Duration = Duration::from_millis(200); // who is locked out is refused within a second
+use std::{sync::Arc, time::SystemTime};
 
 type EndedSession = (SessionId, i64, Option<Millis>);
 
 impl Users {
-    /// Takes over what other processes change, for as long as it is polled. To be run once, in the background.
-    ///
-    /// A failure is logged and tried again: known users go on working while the store is away.
+    /// Takes over what other processes change, for as long as it is polled: [`store::follow`].
     pub async fn follow(self) {
-        let mut ticks = tokio::time::interval(EVERY);
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut failing = false;
-        loop {
-            ticks.tick().await;
-            let outcome = self.catch_up().await;
-            match &outcome {
-                Err(error) if !failing => {
-                    let error: &dyn std::error::Error = error;
-                    tracing::warn!(error, "changes to users cannot be followed, trying again");
-                }
-                Ok(()) if failing => tracing::info!("changes to users are followed again"),
-                _ => {}
-            }
-            failing = outcome.is_err();
-        }
+        let look = || {
+            let again = self.clone();
+            async move { again.catch_up().await }
+        };
+        store::follow("users", look).await;
     }
 
     /// One look at the store: applies what was committed since the last one, by whomever.

@@ -4,6 +4,7 @@
 
 mod connection;
 mod db;
+mod follow;
 mod moment;
 mod postgres;
 mod sqlite;
@@ -12,6 +13,7 @@ mod value;
 
 pub use connection::{Connection, Mode, Transaction};
 pub use db::Db;
+pub use follow::follow;
 pub use moment::Millis;
 pub(crate) use sqlite::create_private_dir;
 pub use table::{Column, Kind, Table};

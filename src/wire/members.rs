@@ -1,6 +1,6 @@
 //! The members of a request's object, read by name: what nobody asks for is not read, and so can change nothing.
 
-use crate::domain::is_visible;
+use crate::domain::{is_visible, nearest};
 use serde_json::{Map, Value};
 use std::fmt;
 
@@ -9,18 +9,37 @@ use std::fmt;
 pub struct Mistake {
     /// Its name, with those of the objects that it is in before it.
     pub name: String,
-    /// What it must be; none: it is missing.
-    pub expected: Option<String>,
+    /// What is wrong with it.
+    pub why: Why,
+}
+
+/// What can be wrong with a member.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Why {
+    /// It is not there, and must be.
+    Missing,
+    /// It is there, and nobody knows it; the one that was meant, perhaps.
+    Unknown(Option<String>),
+    /// What it must be instead.
+    Wrong(String),
 }
 
 impl fmt::Display for Mistake {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.expected {
-            None => write!(f, "missing required parameter: `{}`", self.name),
-            Some(expected) => write!(f, "`{}` must be {expected}", self.name),
+        let name = &self.name;
+        match &self.why {
+            Why::Missing => write!(f, "missing required parameter: `{name}`"),
+            Why::Unknown(None) => write!(f, "unknown parameter: `{name}`"),
+            Why::Unknown(Some(near)) => {
+                write!(f, "unknown parameter: `{name}`; did you mean `{near}`?")
+            }
+            Why::Wrong(expected) => write!(f, "`{name}` must be {expected}"),
         }
     }
 }
+
+/// Names and what stands under them.
+type Pairs<T> = Vec<(String, T)>;
 
 /// An object of a request. A member that is null is one that was left out, unless something else is said.
 #[derive(Clone, Debug, Default)]
@@ -44,7 +63,7 @@ impl Members {
     pub fn wrong(&self, name: &str, expected: impl Into<String>) -> Mistake {
         Mistake {
             name: format!("{}{name}", self.prefix),
-            expected: Some(expected.into()),
+            why: Why::Wrong(expected.into()),
         }
     }
 
@@ -52,8 +71,23 @@ impl Members {
     pub fn missing(&self, name: &str) -> Mistake {
         Mistake {
             name: format!("{}{name}", self.prefix),
-            expected: None,
+            why: Why::Missing,
         }
+    }
+
+    /// Refuses members that have none of these names: what is spelled wrong is not left out in silence.
+    pub fn only(&self, known: &[&str]) -> Result<(), Mistake> {
+        let mut names = self.object.keys();
+        let Some(stray) = names.find(|name| !known.contains(&name.as_str())) else {
+            return Ok(());
+        };
+        // As much of it as one line can tell: somebody else chose it.
+        let shown: String = stray.chars().filter(|c| !c.is_control()).take(64).collect();
+        let near = nearest(&shown, known).map(|near| format!("{}{near}", self.prefix));
+        Err(Mistake {
+            name: format!("{}{shown}", self.prefix),
+            why: Why::Unknown(near),
+        })
     }
 
     /// Whether a member is there, if only as null.
@@ -132,16 +166,38 @@ impl Members {
     pub fn pairs(
         &self,
         name: &str,
+        bounds: (usize, usize, usize),
+    ) -> Result<Option<Pairs<String>>, Mistake> {
+        let text = |value: &Value| value.as_str().map(str::to_owned);
+        self.map(name, bounds, text)
+    }
+
+    /// The same where null takes a text away.
+    pub fn changes(
+        &self,
+        name: &str,
+        bounds: (usize, usize, usize),
+    ) -> Result<Option<Pairs<Option<String>>>, Mistake> {
+        let text = |value: &Value| match value {
+            Value::Null => Some(None),
+            value => value.as_str().map(|text| Some(text.to_owned())),
+        };
+        self.map(name, bounds, text)
+    }
+
+    fn map<T>(
+        &self,
+        name: &str,
         (pairs, name_chars, text_chars): (usize, usize, usize),
-    ) -> Result<Option<Vec<(String, String)>>, Mistake> {
+        read: impl Fn(&Value) -> Option<T>,
+    ) -> Result<Option<Pairs<T>>, Mistake> {
         let Some(value) = self.value(name) else {
             return Ok(None);
         };
+        let is_short = |text: &str| text.chars().count() <= text_chars;
         let pair = |(name, value): (&String, &Value)| {
-            let text = value
-                .as_str()
-                .filter(|text| text.chars().count() <= text_chars)?;
-            is_sane(name, 1, name_chars).then(|| (name.clone(), text.to_owned()))
+            let fits = is_sane(name, 1, name_chars) && value.as_str().is_none_or(is_short);
+            fits.then(|| Some((name.clone(), read(value)?)))?
         };
         let object = value.as_object().filter(|object| object.len() <= pairs);
         let found: Option<Vec<_>> = object.and_then(|object| object.iter().map(pair).collect());
@@ -250,6 +306,16 @@ mod tests {
         assert_eq!(
             wrong.to_string(),
             "`o.n` must be a whole number from 0 to 9"
+        );
+        assert_eq!(inner.only(&["m", "n"]), Ok(()));
+        assert_eq!(
+            inner.only(&["number"]).unwrap_err().to_string(),
+            "unknown parameter: `o.n`"
+        );
+        let near = members(json!({"limit": {}})).only(&["limits", "tier"]);
+        assert_eq!(
+            near.unwrap_err().to_string(),
+            "unknown parameter: `limit`; did you mean `limits`?"
         );
         assert_eq!(
             inner.missing("x").to_string(),

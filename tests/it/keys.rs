@@ -157,7 +157,7 @@ async fn a_key_made_while_the_gateway_runs_works_at_once_and_is_refused_within_a
     let begun = Instant::now();
     assert_eq!(
         (exit.code, exit.stdout.as_str()),
-        (Some(0), format!("revoked {}\n", made.id).as_str())
+        (Some(0), format!("revoked key_{}\n", made.id).as_str())
     );
     becomes(&gateway, &made.key, 401).await;
     assert!(begun.elapsed() < Duration::from_secs(1));

@@ -2,7 +2,7 @@
 
 use super::{
     NAME_MAX_CHARS, PAGE, cursor, deleted, deletion, enter, key_id, list, list_of, members, name,
-    paged, seconds,
+    paged, seconds, terms,
 };
 use crate::{
     auth::{Kind, Record},
@@ -60,6 +60,7 @@ const NEW: Shape = Shape::new("NewAdminApiKey", || {
                 .at_most(LIFE_MAX_SECONDS)
                 .or_null(),
         )
+        .may("scopes", terms::scopes())
         .open()
 });
 const GONE: Shape = Shape::new("AdminApiKeyDeleted", || deletion(DELETED, true));
@@ -98,6 +99,7 @@ pub const DELETE: Operation = Operation::new(
 async fn create(mut request: Request) -> Result<Response<Body>, Error> {
     let by = enter(&request, Right::AdminKeysWrite, None)?;
     let members = members(&mut request).await?;
+    terms::refuse_scopes(&members)?;
     let name = members.text("name", 1, NAME_MAX_CHARS)?;
     let name = members.required("name", name)?;
     let life = members.number("expires_in_seconds", 1, LIFE_MAX_SECONDS)?;

@@ -54,7 +54,8 @@ const KEYS: Shape = Shape::new("ProjectApiKeys", || list_of(&KEY));
 const CHANGE: Shape = Shape::new("ProjectApiKeyChange", || {
     Schema::object()
         .may("name", name().or_null())
-        .may("weir", Schema::named(&terms::ASKED).or_null())
+        .may("scopes", terms::scopes())
+        .may("weir", Schema::named(&terms::CHANGED).or_null())
         .open()
 });
 const GONE: Shape = Shape::new("ProjectApiKeyDeleted", || deletion(DELETED, true));
@@ -83,7 +84,7 @@ pub const RETRIEVE: Operation = Operation::new(
 pub const UPDATE: Operation = Operation::new(
     |request| Box::pin(update(request)),
     About::new(TAG, "Change what is agreed for a key")
-        .details("OpenAI's API has no such operation. What is named changes, in force at once; null takes it away.")
+        .details("OpenAI's API has no such operation. What is named changes, in force at once; null takes it away. `tier`, `limits` and `budget` need the right to set limits.")
         .takes(&CHANGE)
         .gives(&[(200, Content::Json(&KEY))])
         .refuses(&[503]),
@@ -129,9 +130,12 @@ async fn retrieve(request: Request) -> Result<Response<Body>, Error> {
 
 async fn update(mut request: Request) -> Result<Response<Body>, Error> {
     let project = project_of(&request);
-    let by = enter(&request, Right::LimitsWrite, Some(&project))?;
+    let by = enter(&request, Right::KeysWrite, Some(&project))?;
     let id = id(&request)?;
     let change = terms::read_change(&members(&mut request).await?)?;
+    if change.moves_a_ceiling() {
+        enter(&request, Right::LimitsWrite, Some(&project))?;
+    }
     let directory = &request.app.directory;
     let (key, owners) = directory
         .update_project_key(by, project.clone(), id, change)

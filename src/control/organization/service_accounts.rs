@@ -54,6 +54,7 @@ const NEW: Shape = Shape::new("NewServiceAccount", || {
     Schema::object()
         .with("name", name())
         .may("create_service_account_only", Schema::flag().or_null())
+        .may("scopes", terms::scopes())
         .may("weir", Schema::named(&terms::ASKED).or_null())
         .open()
 });
@@ -66,6 +67,7 @@ const CHANGE: Shape = Shape::new("ServiceAccountChange", || {
 const NEW_KEY: Shape = Shape::new("NewServiceAccountKey", || {
     Schema::object()
         .may("name", name().or_null())
+        .may("scopes", terms::scopes())
         .may("weir", Schema::named(&terms::ASKED_OR_HEIR).or_null())
         .open()
 });
@@ -127,6 +129,9 @@ async fn create(mut request: Request) -> Result<Response<Body>, Error> {
     let name = members.required("name", name)?;
     // Read in any case: what is wrong is said, also where it would not count.
     let key = terms::read(&members, name.clone())?;
+    if key.terms.set_a_ceiling() {
+        enter(&request, Right::LimitsWrite, Some(&project))?;
+    }
     let is_alone = members
         .flag("create_service_account_only")?
         .unwrap_or(false);
@@ -196,6 +201,9 @@ async fn create_key(mut request: Request) -> Result<Response<Body>, Error> {
     let directory = &request.app.directory;
     let made = match wanted {
         Wanted::New(new) => {
+            if new.terms.set_a_ceiling() {
+                enter(&request, Right::LimitsWrite, Some(&project))?;
+            }
             directory
                 .create_account_key(by, project, account, *new)
                 .await

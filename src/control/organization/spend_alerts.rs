@@ -8,7 +8,7 @@ use crate::{
     auth::NUMBER_MAX,
     body::Body,
     control::{Operation, Request, json, rights::Right},
-    directory::{Alert, NewAlert},
+    directory::{ADDRESS_MAX_CHARS, Alert, NewAlert, RECIPIENTS_MAX},
     error::Error,
     wire::{
         about::{About, Content},
@@ -25,9 +25,6 @@ const DELETED: [&str; 2] = [
     "organization.spend_alert.deleted",
     "project.spend_alert.deleted",
 ];
-const RECIPIENTS_MAX: usize = 32;
-/// The longest address that mail can have.
-const ADDRESS_MAX_CHARS: usize = 254;
 const NAMES: [&str; 4] = ["limit", "order", "after", "before"];
 
 fn channel() -> Schema {

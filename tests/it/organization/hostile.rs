@@ -190,7 +190,7 @@ async fn a_name_is_text_and_nothing_more() {
         "'; DROP TABLE project; --",
         "$1 {} %s \\",
         "<script>alert(1)</script>",
-        "\u{202e}\u{1F600}",
+        "\u{1F600} \"\u{e9}\"",
         "../../etc/passwd",
     ] {
         let made = post(&gateway, "/projects", json!({"name": name})).await;
@@ -208,16 +208,21 @@ async fn a_name_is_text_and_nothing_more() {
         made["created_at"].as_u64() > Some(1) && text(&made, "/id") != "proj_default",
         "{made}"
     );
-    let long = "x".repeat(129);
-    let error = bad(
-        &gateway,
-        "POST",
-        "/projects",
-        Some(json!({"name": long})),
-        (400, "invalid_value"),
-    )
-    .await;
-    assert_eq!(error["param"], "name");
+    for name in [
+        "x".repeat(129),
+        "\u{202e}gnp".to_owned(),
+        "sea\u{200b}rch".to_owned(),
+    ] {
+        let error = bad(
+            &gateway,
+            "POST",
+            "/projects",
+            Some(json!({"name": name})),
+            (400, "invalid_value"),
+        )
+        .await;
+        assert_eq!(error["param"], "name");
+    }
     let wrong = json!({"name": "x", "residency": "MARS"});
     let error = bad(
         &gateway,
@@ -248,4 +253,20 @@ async fn a_path_says_which_methods_it_takes() {
         refused.header("allow"),
         Some("GET, HEAD, POST, DELETE, OPTIONS")
     );
+}
+
+#[tokio::test]
+async fn what_is_not_served_is_not_there() {
+    let gateway = Gateway::setup().start().await;
+    for path in [
+        "/roles",
+        "/groups",
+        "/certificates",
+        "/users/user-1/roles",
+        "/projects/proj_default/groups",
+        "/projects/proj_default/certificates",
+        "/projects/proj_default/hosted_tool_permissions",
+    ] {
+        bad(&gateway, "GET", path, None, (404, "unknown_url")).await;
+    }
 }

@@ -35,6 +35,11 @@ async fn a_project_is_made_changed_and_archived_with_all_of_its_keys() {
         (text(&changed, "/name"), text(&changed, "/external_key_id")),
         ("find", "kms-1")
     );
+    // What is as it was is no change.
+    post(&gateway, &own, json!({"name": "find"})).await;
+    post(&gateway, &own, json!({})).await;
+    let log = get(&gateway, "/audit_logs?event_types[]=project.updated").await;
+    assert_eq!(log["data"].as_array().unwrap().len(), 1, "{log}");
     let changed = post(&gateway, &own, json!({"external_key_id": null})).await;
     assert_eq!(
         (text(&changed, "/name"), &changed["external_key_id"]),
@@ -66,6 +71,9 @@ async fn a_project_is_made_changed_and_archived_with_all_of_its_keys() {
         refused,
     )
     .await;
+    let own_account = format!("{own}/service_accounts/{}", text(&made, "/id"));
+    bad(&gateway, "DELETE", &own_account, None, refused).await;
+    get(&gateway, &own_account).await;
     let listed = |all: &Value| {
         all["data"]
             .as_array()
@@ -343,7 +351,7 @@ async fn what_is_agreed_for_a_key_changes_in_force_at_once() {
         )
         .await
     };
-    let weir = json!({"tier": null, "limits": {"tokens_per_minute": 9}, "models": ["o3"], "expires_in_seconds": 600});
+    let weir = json!({"tier": null, "limits": {"requests_per_day": null, "tokens_per_minute": 9}, "models": ["o3"], "expires_in_seconds": 600});
     let changed = change(json!({"name": "build", "weir": weir})).await;
     assert_eq!(changed.status(), 200, "{}", changed.text());
     let changed = changed.json();
@@ -528,7 +536,7 @@ async fn people_do_the_same_at_the_command_line() {
     weir(&[
         "limit",
         "rate",
-        "gpt-5",
+        "simulator/fast",
         "--project",
         id,
         "--tokens-per-minute",
@@ -541,7 +549,8 @@ async fn people_do_the_same_at_the_command_line() {
     );
     let table = weir(&["limit", "list", "--project", id]).await;
     assert!(
-        table.contains("$12.34 a month") && table.contains("gpt-5: max_tokens_per_1_minute 9000"),
+        table.contains("$12.34 a month")
+            && table.contains("simulator/fast: max_tokens_per_1_minute 9000"),
         "{table}"
     );
     let json: Value =

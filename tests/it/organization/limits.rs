@@ -224,6 +224,16 @@ async fn rate_limits_are_listed_for_every_model_and_set_one_by_one() {
         ),
         (None, &json!(5))
     );
+    // What is as it was is no change, and what is no limit any more is gone.
+    let changes = async || {
+        let log = get(&gateway, "/audit_logs?event_types[]=rate_limit.updated").await;
+        log["data"].as_array().unwrap().len()
+    };
+    let before = changes().await;
+    for body in [json!({}), json!({"max_tokens_per_1_minute": 5})] {
+        post(&gateway, &format!("{limits}/rl-up"), body).await;
+    }
+    assert_eq!(changes().await, before);
     // A name under a pattern of the config has a limit of its own once it is set.
     let other = post(
         &gateway,
@@ -243,6 +253,15 @@ async fn rate_limits_are_listed_for_every_model_and_set_one_by_one() {
         all.contains(&"simulator/fast".to_owned()) && all.is_sorted(),
         "{all:?}"
     );
+    let none = json!({"max_tokens_per_1_minute": (1u64 << 53) - 1});
+    let path = format!("{limits}/rl-simulator%2Ffast");
+    post(&gateway, &path, none).await;
+    let without = models(&get(&gateway, &limits).await);
+    assert!(
+        !without.contains(&"simulator/fast".to_owned()),
+        "{without:?}"
+    );
+    let all = without;
     let after = get(
         &gateway,
         &format!("{limits}?limit=1&after=rl-{}", all[0].replace('*', "%2A")),

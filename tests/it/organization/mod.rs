@@ -3,12 +3,14 @@
 //! Every answer of every test here, good or bad, is held against OpenAI's description.
 
 mod audit;
+mod commands;
 mod ended;
 mod hostile;
 mod life;
 mod limits;
 mod pages;
 mod spec;
+mod terms;
 
 use crate::support::{Conn, Gateway, Response, until};
 use serde_json::{Value, json};

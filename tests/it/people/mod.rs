@@ -3,6 +3,7 @@
 mod attacks;
 mod directory;
 mod issuers;
+mod key_rights;
 mod keys;
 mod sign_in;
 

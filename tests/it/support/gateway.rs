@@ -369,7 +369,8 @@ impl Key {
         let made: serde_json::Value = serde_json::from_str(&exit.stdout).unwrap();
         let text = |name: &str| made[name].as_str().unwrap().to_owned();
         Self {
-            id: text("id"),
+            // As the ledger has it.
+            id: text("id").replacen("key_", "", 1),
             key: text("key"),
         }
     }

@@ -1,12 +1,14 @@
 //! The member `weir` of keys: what is agreed for one that OpenAI has no words for.
 
+mod change;
 mod shapes;
 
-pub(super) use shapes::{ASKED, ASKED_OR_HEIR, TOLD};
+pub(super) use change::read_change;
+pub(super) use shapes::{ASKED, ASKED_OR_HEIR, CHANGED, TOLD, scopes};
 
 use super::seconds;
 use crate::{
-    auth::{KeyChange, METADATA_MAX, MODELS_MAX, NAME_MAX_CHARS, NETWORKS_MAX, NUMBER_MAX, Record},
+    auth::{METADATA_MAX, MODELS_MAX, NAME_MAX_CHARS, NETWORKS_MAX, NUMBER_MAX, Record},
     directory::NewProjectKey,
     domain::{Budget, KeyId, KeyLimits, ModelRule, Network, OnHangup, Span, Terms},
     error::Error,
@@ -25,13 +27,20 @@ const SPANS: [(&str, Span); 3] = [
     ("month", Span::Month),
     ("life", Span::Life),
 ];
-const LIMITS: [&str; 5] = [
-    "requests_per_minute",
-    "tokens_per_minute",
-    "requests_per_day",
-    "tokens_per_day",
-    "concurrent_requests",
+/// All that the member may have in a request, and what more where a key may take another's place.
+const MEMBERS: [&str; 9] = [
+    "tier",
+    "models",
+    "on_hangup",
+    "limits",
+    "budget",
+    "allowed_ips",
+    "metadata",
+    "expires_at",
+    "expires_in_seconds",
 ];
+const OF_HEIRS: [&str; 2] = ["replaces", "overlap_seconds"];
+const BUDGET: [&str; 3] = ["threshold_amount", "currency", "interval"];
 
 /// What a request wants of a key.
 pub(super) enum Wanted {
@@ -41,68 +50,57 @@ pub(super) enum Wanted {
     Heir(KeyId, Duration),
 }
 
+/// Refuses OpenAI's scopes: a key that was to be narrowed must not come out with all rights.
+pub(super) fn refuse_scopes(members: &Members) -> Result<(), Mistake> {
+    let expected = "left out: `weir.models` says what a key may use";
+    match members.texts("scopes", 0, 0) {
+        Ok(_) => Ok(()),
+        Err(_) => Err(members.wrong("scopes", expected)),
+    }
+}
+
 /// Reads the member of a request that makes a key.
 pub(super) fn read(members: &Members, name: String) -> Result<NewProjectKey, Error> {
+    refuse_scopes(members)?;
     let Some(weir) = members.object("weir")? else {
         return Ok(NewProjectKey::named(name));
     };
+    weir.only(&MEMBERS)?;
+    agreed(&weir, name)
+}
+
+fn agreed(weir: &Members, name: String) -> Result<NewProjectKey, Error> {
     let terms = Terms {
-        tier: tier(&weir)?,
-        limits: limits(&weir)?,
-        budget: budget(&weir)?,
-        allowed_ips: networks(&weir)?,
-        metadata: metadata(&weir)?,
+        tier: tier(weir)?,
+        limits: limits(weir)?,
+        budget: budget(weir)?,
+        allowed_ips: networks(weir)?,
+        metadata: metadata(weir)?,
     };
     Ok(NewProjectKey {
         name,
-        models: models(&weir)?,
-        on_hangup: on_hangup(&weir)?,
+        models: models(weir)?,
+        on_hangup: on_hangup(weir)?,
         terms,
-        expires: expiry(&weir)?,
-    })
-}
-
-/// Reads the member of a request that changes a key: what is named changes, null takes it away.
-pub(super) fn read_change(members: &Members) -> Result<KeyChange, Error> {
-    let name = members.text("name", 1, NAME_MAX_CHARS)?;
-    let weir = members.object("weir")?.unwrap_or_default();
-    let ends = weir.has("expires_at") || weir.has("expires_in_seconds");
-    Ok(KeyChange {
-        name,
-        models: weir.has("models").then_some(models(&weir)?),
-        on_hangup: weir.has("on_hangup").then_some(on_hangup(&weir)?),
-        expires: ends.then_some(expiry(&weir)?),
-        tier: weir.has("tier").then_some(tier(&weir)?),
-        limits: weir.has("limits").then_some(limits(&weir)?),
-        budget: weir.has("budget").then_some(budget(&weir)?),
-        allowed_ips: weir.has("allowed_ips").then_some(networks(&weir)?),
-        metadata: weir.has("metadata").then_some(metadata(&weir)?),
+        expires: expiry(weir)?,
     })
 }
 
 /// The same where a key may take another's place.
 pub(super) fn read_or_heir(members: &Members, name: String) -> Result<Wanted, Error> {
+    refuse_scopes(members)?;
     let weir = members.object("weir")?.unwrap_or_default();
+    weir.only(&[&MEMBERS[..], &OF_HEIRS].concat())?;
     let overlap = weir.number("overlap_seconds", 0, OVERLAP_MAX_SECONDS)?;
     let Some(replaces) = weir.text("replaces", 1, NAME_MAX_CHARS)? else {
         return match overlap {
-            None => Ok(Wanted::New(Box::new(read(members, name)?))),
+            None => Ok(Wanted::New(Box::new(agreed(&weir, name)?))),
             Some(_) => Err(weir.missing("replaces").into()),
         };
     };
     let id =
         KeyId::of_public(&replaces).ok_or_else(|| weir.wrong("replaces", "the id of a key"))?;
-    for own in [
-        "tier",
-        "models",
-        "on_hangup",
-        "limits",
-        "budget",
-        "allowed_ips",
-        "metadata",
-        "expires_at",
-        "expires_in_seconds",
-    ] {
+    for own in MEMBERS {
         if weir.has(own) {
             let expected = "left out: a key that replaces another has its terms";
             return Err(weir.wrong(own, expected).into());
@@ -144,21 +142,19 @@ fn limits(weir: &Members) -> Result<KeyLimits, Mistake> {
     let Some(limits) = weir.object("limits")? else {
         return Ok(KeyLimits::default());
     };
-    let [requests, tokens, daily_requests, daily_tokens, at_once] =
-        LIMITS.map(|name| limits.number(name, 0, NUMBER_MAX));
-    Ok(KeyLimits {
-        requests_per_minute: requests?,
-        tokens_per_minute: tokens?,
-        requests_per_day: daily_requests?,
-        tokens_per_day: daily_tokens?,
-        concurrent_requests: at_once?,
-    })
+    limits.only(&KeyLimits::NAMES)?;
+    let mut figures = [None; KeyLimits::NAMES.len()];
+    for (figure, name) in figures.iter_mut().zip(KeyLimits::NAMES) {
+        *figure = limits.number(name, 0, NUMBER_MAX)?;
+    }
+    Ok(figures.into())
 }
 
 fn budget(weir: &Members) -> Result<Option<Budget>, Mistake> {
     let Some(budget) = weir.object("budget")? else {
         return Ok(None);
     };
+    budget.only(&BUDGET)?;
     let amount = budget.number("threshold_amount", 0, NUMBER_MAX)?;
     let currency = budget.word("currency", &[("USD", ())])?;
     let interval = budget.word("interval", &SPANS)?;

@@ -1,7 +1,7 @@
 //! Finds the word that somebody most likely meant.
 
 /// The candidate nearest to `word`, if one is near enough to be worth mentioning.
-pub(super) fn nearest<'a>(word: &str, candidates: &[&'a str]) -> Option<&'a str> {
+pub(crate) fn nearest<'a>(word: &str, candidates: &[&'a str]) -> Option<&'a str> {
     let word = word.to_ascii_lowercase();
     // One slip in three letters still reads as the same word; in a word of two, any slip makes another word.
     let slips = word.chars().count() / 3;

@@ -1,5 +1,7 @@
 //! `weir project`: changes the store directly, and a running gateway sees the change within a second.
 
+mod accounts;
+
 use super::{
     Ending,
     office::{self, Office, ending, seconds},
@@ -7,7 +9,7 @@ use super::{
 };
 use crate::{
     config::Flags,
-    directory::{Cursor, NewProject, Project, Side},
+    directory::{Cursor, NewProject, Project, ProjectChange, Side},
 };
 use clap::Subcommand;
 use serde_json::json;
@@ -37,11 +39,35 @@ pub(super) enum Action {
         #[arg(long)]
         json: bool,
     },
+    /// Show a project
+    Show {
+        /// The project's id
+        project: String,
+        /// A JSON object with all of it
+        #[arg(long)]
+        json: bool,
+    },
+    /// Give a project another name
+    Rename {
+        /// The project's id
+        project: String,
+        /// What to call it
+        name: String,
+        /// A JSON object with all of it
+        #[arg(long)]
+        json: bool,
+    },
     /// Archive a project for good, and revoke all of its keys
     Archive {
         /// The project's id
         project: String,
+        /// A JSON object with all of it
+        #[arg(long)]
+        json: bool,
     },
+    /// Make, list and delete service accounts of a project
+    #[command(subcommand)]
+    Accounts(accounts::Action),
 }
 
 pub(super) fn run(flags: &Flags, action: Action) -> Result<(), Ending> {
@@ -50,6 +76,7 @@ pub(super) fn run(flags: &Flags, action: Action) -> Result<(), Ending> {
 
 async fn act(office: &Office, action: Action) -> Result<(), Ending> {
     let Office { directory, by, .. } = office;
+    let by = by.clone();
     match action {
         Action::Create { name, id, json } => {
             let new = NewProject {
@@ -57,28 +84,42 @@ async fn act(office: &Office, action: Action) -> Result<(), Ending> {
                 name,
                 ..NewProject::default()
             };
-            let made = directory
-                .create_project(by.clone(), new)
-                .await
-                .map_err(ending)?;
+            let made = directory.create_project(by, new).await.map_err(ending)?;
             say(&if json { line_json(&made) } else { made.id });
-            Ok(())
         }
-        Action::List { archived, json } => list(office, archived, json).await,
-        Action::Archive { project } => {
-            let archived = directory
-                .archive_project(by.clone(), project)
-                .await
-                .map_err(ending)?;
-            say(&format!("archived {}", archived.id));
-            Ok(())
+        Action::List { archived, json } => list(office, archived, json).await?,
+        Action::Show { project, json } => {
+            let found = directory.project(project).await.map_err(ending)?;
+            show(&found, json);
         }
+        Action::Rename {
+            project,
+            name,
+            json,
+        } => {
+            let change = ProjectChange {
+                name: Some(name),
+                ..ProjectChange::default()
+            };
+            let changed = directory.update_project(by, project, change).await;
+            show(&changed.map_err(ending)?, json);
+        }
+        Action::Archive { project, json } => {
+            let archived = directory.archive_project(by, project).await;
+            let archived = archived.map_err(ending)?;
+            say(&match json {
+                true => line_json(&archived),
+                false => format!("archived {}", archived.id),
+            });
+        }
+        Action::Accounts(action) => accounts::act(office, action).await?,
     }
+    Ok(())
 }
 
 async fn list(office: &Office, with_archived: bool, as_json: bool) -> Result<(), Ending> {
     if !as_json {
-        say(&format!("{:<29}  {:<8}  NAME", "ID", "STATE"));
+        say(&heading());
     }
     let mut side = None;
     loop {
@@ -106,18 +147,30 @@ async fn list(office: &Office, with_archived: bool, as_json: bool) -> Result<(),
     }
 }
 
-fn state(project: &Project) -> &'static str {
+/// One project, as a list of one.
+fn show(project: &Project, as_json: bool) {
+    match as_json {
+        true => say(&line_json(project)),
+        false => say(&format!("{}\n{}", heading(), line(project))),
+    }
+}
+
+fn status(project: &Project) -> &'static str {
     match project.archived {
         None => "active",
         Some(_) => "archived",
     }
 }
 
+fn heading() -> String {
+    format!("{:<29}  {:<8}  NAME", "ID", "STATUS")
+}
+
 fn line(project: &Project) -> String {
     format!(
         "{:<29}  {:<8}  {}",
         project.id,
-        state(project),
+        status(project),
         project.name
     )
 }
@@ -126,9 +179,11 @@ fn line_json(project: &Project) -> String {
     let project = json!({
         "id": project.id,
         "name": project.name,
-        "state": state(project),
+        "status": status(project),
         "created_at": seconds(project.created),
         "archived_at": project.archived.map(seconds),
+        "external_key_id": project.external_key_id,
+        "residency": project.residency,
     });
     project.to_string()
 }
