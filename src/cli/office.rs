@@ -23,12 +23,7 @@ pub(super) fn run(
     flags: &Flags,
     work: impl AsyncFnOnce(Office) -> Result<(), Ending>,
 ) -> Result<(), Ending> {
-    let store = load_store(flags).map_err(|problems| Ending::Mistake(problems.to_string()))?;
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .build()
-        .context("no runtime")?;
-    let db = Db::open(&store.at).map_err(|error| mistake(&store, error))?;
-    runtime.block_on(async {
+    on_store(flags, async |db| {
         let keys = Keys::open(db.clone())
             .await
             .context("the keys cannot be read")?;
@@ -40,6 +35,19 @@ pub(super) fn run(
         };
         work(office).await
     })
+}
+
+/// [`run`] for what needs neither keys nor projects in memory.
+pub(super) fn on_store(
+    flags: &Flags,
+    work: impl AsyncFnOnce(Db) -> Result<(), Ending>,
+) -> Result<(), Ending> {
+    let store = load_store(flags).map_err(|problems| Ending::Mistake(problems.to_string()))?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .context("no runtime")?;
+    let db = Db::open(&store.at).map_err(|error| mistake(&store, error))?;
+    runtime.block_on(work(db))
 }
 
 /// Whoever runs this, for the audit log.

@@ -94,7 +94,7 @@ impl Db {
     }
 
     /// Runs `work` in a transaction on the store's thread, as [`Connection::transact`] does. Once begun it runs to its
-    /// end, also when the caller has stopped waiting; if its turn does not come in [`PATIENCE`], it is never begun.
+    /// end, also when the caller has stopped waiting; if its turn does not come in 10 s, it is never begun.
     ///
     /// `work` must not hold a `Db`.
     pub async fn transact<T, E, F>(&self, mode: Mode, work: F) -> Result<T, E>

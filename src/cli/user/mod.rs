@@ -2,12 +2,11 @@
 
 mod password;
 
-use super::{Ending, mistake, office, say};
+use super::{Ending, office, say};
 use crate::{
-    config::{Flags, load_store},
+    config::Flags,
     domain::{Membership, ProjectRole, Role},
     people::{self, NewUser, Record, UserId, Users},
-    store::Db,
 };
 use anyhow::Context;
 use clap::{Args, Subcommand};
@@ -102,12 +101,7 @@ pub(super) struct Create {
 }
 
 pub(super) fn run(flags: &Flags, action: Action) -> Result<(), Ending> {
-    let store = load_store(flags).map_err(|problems| Ending::Mistake(problems.to_string()))?;
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .build()
-        .context("no runtime")?;
-    let db = Db::open(&store.at).map_err(|error| mistake(&store, error))?;
-    runtime.block_on(async {
+    office::on_store(flags, async |db| {
         let users = Users::open(db).await.context("the users cannot be read")?;
         act(&users, action).await
     })
