@@ -1,0 +1,271 @@
+//! Whoever has limits.
+
+use super::{
+    ask::Source,
+    budget::Account,
+    load::Load,
+    meter::Meter,
+    period::{Now, Period},
+};
+use crate::domain::{Kind, Level, Rule, Rules};
+use std::{
+    any::Any,
+    borrow::Borrow,
+    hash::{Hash, Hasher},
+    sync::{Arc, Mutex, MutexGuard},
+    time::Duration,
+};
+
+/// How long nobody asks about a holder whose budgets are then forgotten until somebody does.
+const IDLE: Duration = Duration::from_secs(600);
+
+/// What rules were made of. Two are equal if they are of one generation and of the very same objects, which it keeps
+/// alive so that no other can take their place in memory.
+#[derive(Clone, Default)]
+pub struct Origin {
+    /// Of the config.
+    pub generation: u64,
+    /// The objects.
+    pub of: [Option<Arc<dyn Any + Send + Sync>>; 2],
+}
+
+impl PartialEq for Origin {
+    fn eq(&self, other: &Self) -> bool {
+        self.generation == other.generation
+            && self.of.iter().zip(&other.of).all(|pair| match pair {
+                (Some(one), Some(another)) => Arc::ptr_eq(one, another),
+                (None, None) => true,
+                _ => false,
+            })
+    }
+}
+
+impl Eq for Origin {}
+
+impl std::fmt::Debug for Origin {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Origin({})", self.generation)
+    }
+}
+
+/// One that has limits: a project, a key, a model, with what it has used.
+#[derive(Debug)]
+pub struct Holder {
+    level: Level,
+    name: Box<str>,
+    source: Source,
+    /// Held for as long as it takes to look at a handful of numbers. Who locks several does so in the order of levels.
+    state: Mutex<State>,
+}
+
+/// What changes of a holder.
+#[derive(Debug, Default)]
+pub(super) struct State {
+    pub(super) meters: Box<[Meter]>,
+    /// Calls in the air.
+    pub(super) leases: u32,
+    /// Numbers what was added here, so that a lease knows what was there when it began.
+    pub(super) epoch: u32,
+    /// When it was last used, by the monotonic clock.
+    pub(super) used_at: u64,
+    /// Nobody finds it any more; whoever still has it must find it anew.
+    pub(super) is_gone: bool,
+}
+
+impl Holder {
+    pub(super) fn new(
+        level: Level,
+        name: &str,
+        source: Source,
+        rules: impl Iterator<Item = Rule>,
+        now: Now,
+    ) -> Self {
+        let meters = rules.map(|rule| Meter::new(rule, source, 0, now)).collect();
+        let state = State {
+            meters,
+            used_at: now.mono,
+            ..State::default()
+        };
+        Self {
+            level,
+            name: name.into(),
+            source,
+            state: Mutex::new(state),
+        }
+    }
+
+    /// A new one with the same rules.
+    pub(super) fn anew(&self, now: Now) -> Self {
+        let state = self.state();
+        let rules = state.meters.iter().map(|meter| *meter.rule());
+        Self::new(self.level, &self.name, self.source, rules, now)
+    }
+
+    /// What it is.
+    pub fn level(&self) -> Level {
+        self.level
+    }
+
+    /// Which one.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub(super) fn source(&self) -> Source {
+        self.source
+    }
+
+    pub(super) fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().expect("nothing panics while it is held")
+    }
+
+    /// Tells what a budget had spent in a period before the engine was there, as far as it is committed by now.
+    /// Whoever tells first is believed.
+    pub fn set_base(&self, kind: Kind, period: Period, spent: u64) {
+        if let Some(account) = self.state().account(kind, period, Source::Own) {
+            account.learn(spent);
+        }
+    }
+
+    /// Tells that nobody could find that out: whoever asks next begins anew.
+    pub fn leave_base(&self, kind: Kind, period: Period) {
+        if let Some(account) = self.state().account(kind, period, Source::Own) {
+            account.asks_again();
+        }
+    }
+}
+
+impl State {
+    /// Brings every meter to a moment.
+    pub(super) fn turn(&mut self, now: Now) {
+        for meter in &mut self.meters {
+            meter.turn(now, &mut self.epoch);
+        }
+    }
+
+    /// The meter of a kind.
+    pub(super) fn meter(&mut self, kind: Kind) -> Option<&mut Meter> {
+        self.meters.iter_mut().find(|meter| meter.kind() == kind)
+    }
+
+    /// The account of a budget in a period, if it is kept.
+    pub(super) fn account(
+        &mut self,
+        kind: Kind,
+        period: Period,
+        source: Source,
+    ) -> Option<&mut Account> {
+        let mut meters = self.meters.iter_mut();
+        let meter = meters.find(|meter| meter.kind() == kind)?;
+        let (span, budget) = meter.budget()?;
+        let is_drawn = source == Source::Drawn;
+        match span == period.span() {
+            true => budget.of_period(period, &mut self.epoch, is_drawn),
+            false => None,
+        }
+    }
+
+    /// Puts other rules in force. What was used of kinds that stay is kept.
+    pub(super) fn change(&mut self, rules: &Rules, source: Source, now: Now) {
+        if self.meters.iter().map(Meter::rule).eq(rules.iter()) {
+            return;
+        }
+        self.turn(now);
+        self.epoch += 1;
+        let epoch = self.epoch;
+        let mut known = std::mem::take(&mut self.meters).into_vec();
+        let meter = |rule: &Rule| {
+            let place = known.iter().position(|meter| meter.kind() == rule.kind);
+            match place.map(|place| known.swap_remove(place)) {
+                Some(mut meter) => {
+                    meter.change(*rule);
+                    meter
+                }
+                None => Meter::new(*rule, source, epoch, now),
+            }
+        };
+        self.meters = rules.iter().map(meter).collect();
+    }
+
+    /// Ends a call that began at `epoch` and `wall`: what it held is given back, and what it has used is taken.
+    pub(super) fn end(
+        &mut self,
+        epoch: u32,
+        wall: u64,
+        held: &Load,
+        used: &Load,
+        mono: Option<u64>,
+    ) {
+        self.leases = self.leases.saturating_sub(1);
+        if let Some(mono) = mono {
+            self.used_at = self.used_at.max(mono);
+        }
+        for meter in &mut self.meters {
+            let (held, used) = (held.of(meter.kind()), used.of(meter.kind()));
+            match meter.is_held_since(epoch, wall) {
+                true => meter.settle(held, used, wall, mono),
+                // It came while the call was in the air, which is spent all the same.
+                false => meter.spend(used, wall),
+            }
+        }
+    }
+
+    /// Whether a new one in its place would be the same, or could be made to be. What budgets have spent
+    /// `can_be_reloaded`, if that is so, but not while somebody may still come back for it.
+    pub(super) fn is_idle(&mut self, can_be_reloaded: bool, now: Now) -> bool {
+        for meter in &mut self.meters {
+            meter.refill(now.mono);
+        }
+        let is_long_ago = now.mono.saturating_sub(self.used_at) > IDLE.as_nanos() as u64;
+        let may_forget = can_be_reloaded && is_long_ago;
+        let mut meters = self.meters.iter();
+        self.leases == 0
+            && meters.all(|meter| meter.is_idle() && (may_forget || !meter.is_budget()))
+    }
+}
+
+/// A holder, found by its name.
+#[derive(Debug)]
+pub(super) struct Named(pub(super) Arc<Holder>);
+
+impl Borrow<str> for Named {
+    fn borrow(&self) -> &str {
+        &self.0.name
+    }
+}
+
+impl Hash for Named {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.name.hash(state);
+    }
+}
+
+impl PartialEq for Named {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.name == other.0.name
+    }
+}
+
+impl Eq for Named {}
+
+/// Those who are asked about a call: at most one a level, in the order of levels.
+#[derive(Clone, Debug, Default)]
+pub struct Holders(pub(super) [Option<Arc<Holder>>; Level::COUNT]);
+
+impl Holders {
+    /// Adds one, in place of another of its level.
+    pub fn push(&mut self, holder: Arc<Holder>) {
+        let at = holder.level as usize;
+        self.0[at] = Some(holder);
+    }
+
+    /// Whether nobody is asked.
+    pub fn is_empty(&self) -> bool {
+        self.0.iter().all(Option::is_none)
+    }
+
+    /// They, in order.
+    pub fn iter(&self) -> impl Iterator<Item = &Arc<Holder>> {
+        self.0.iter().flatten()
+    }
+}

@@ -1,0 +1,301 @@
+//! One limit of one holder, with what is used of it.
+
+use super::{
+    ask::{Reason, Source},
+    bucket::{Bucket, Speed},
+    budget::Budget,
+    period::Now,
+};
+use crate::domain::{Coin, Kind, Pace, Rule, Span};
+
+/// A limit.
+#[derive(Debug)]
+pub(super) struct Meter {
+    pub(super) rule: Rule,
+    /// Leases before this hold nothing of it.
+    born: u32,
+    pub(super) gauge: Gauge,
+}
+
+/// How a limit is counted.
+#[derive(Debug)]
+pub(super) enum Gauge {
+    Rate(Pace, Bucket),
+    /// A rate that is drawn from a shared store: units that were granted and not taken, and how many more the store
+    /// had when it was last asked.
+    Share(Pace, i128, u64),
+    /// Calls in the air are counted by their holder, and places by the shared store, if there is one.
+    InFlight(Option<i64>),
+    Budget(Span, Source, Box<Budget>),
+}
+
+impl Meter {
+    pub(super) fn new(rule: Rule, source: Source, born: u32, now: Now) -> Self {
+        let gauge = match (rule.kind, source) {
+            (Kind::Rate(_, pace), Source::Own) => {
+                Gauge::Rate(pace, Bucket::full(Speed::new(&rule, pace), now.mono))
+            }
+            (Kind::Rate(_, pace), Source::Drawn) => Gauge::Share(pace, 0, 0),
+            (Kind::InFlight, Source::Own) => Gauge::InFlight(None),
+            (Kind::InFlight, Source::Drawn) => Gauge::InFlight(Some(0)),
+            (Kind::Budget(_, span), source) => {
+                Gauge::Budget(span, source, Box::new(Budget::new(now.wall)))
+            }
+        };
+        Self { rule, born, gauge }
+    }
+
+    pub(super) fn rule(&self) -> &Rule {
+        &self.rule
+    }
+
+    pub(super) fn kind(&self) -> Kind {
+        self.rule.kind
+    }
+
+    /// Another rule of the same kind. What was used stays used.
+    pub(super) fn change(&mut self, rule: Rule) {
+        if let Gauge::Rate(pace, bucket) = &mut self.gauge {
+            bucket.change(Speed::new(&self.rule, *pace), Speed::new(&rule, *pace));
+        }
+        self.rule = rule;
+    }
+
+    /// Brings it to a moment: what has flowed in, and the account of the period. `born` numbers the accounts of its
+    /// holder.
+    pub(super) fn turn(&mut self, now: Now, born: &mut u32) {
+        match &mut self.gauge {
+            Gauge::Rate(pace, bucket) => bucket.refill(Speed::new(&self.rule, *pace), now.mono),
+            Gauge::Budget(span, source, budget) => {
+                budget.open(*span, now.wall, born, *source == Source::Drawn);
+            }
+            Gauge::Share(..) | Gauge::InFlight(_) => {}
+        }
+    }
+
+    /// Lets a rate flow, and opens no account.
+    pub(super) fn refill(&mut self, mono: u64) {
+        if let Gauge::Rate(pace, bucket) = &mut self.gauge {
+            bucket.refill(Speed::new(&self.rule, *pace), mono);
+        }
+    }
+
+    /// Whether a lease that was given when the holder's number was `epoch` holds something of it.
+    pub(super) fn is_held_since(&self, epoch: u32, wall: u64) -> bool {
+        match &self.gauge {
+            Gauge::Budget(_, _, budget) => budget
+                .find(wall)
+                .is_some_and(|account| account.born <= epoch),
+            _ => self.born <= epoch,
+        }
+    }
+
+    /// Whether nobody has told what was spent before in the period of a moment.
+    pub(super) fn is_unknown(&self, wall: u64) -> bool {
+        match &self.gauge {
+            Gauge::Budget(_, _, budget) => {
+                budget.find(wall).is_some_and(|account| !account.is_known())
+            }
+            _ => false,
+        }
+    }
+
+    /// What is left: whole ones, and below nothing where more is used than there is.
+    pub(super) fn left(&self, leases: u32, wall: u64) -> i128 {
+        match &self.gauge {
+            Gauge::Rate(pace, bucket) => {
+                let speed = Speed::new(&self.rule, *pace);
+                speed.whole(bucket.units()).into()
+            }
+            Gauge::Share(pace, units, _) => Speed::new(&self.rule, *pace).whole(*units).into(),
+            Gauge::InFlight(granted) => {
+                let places = granted.map_or(self.rule.amount.into(), i128::from);
+                places - i128::from(leases)
+            }
+            Gauge::Budget(_, source, budget) => budget.find(wall).map_or(0, |account| {
+                account.left(match source {
+                    Source::Own => self.rule.amount.into(),
+                    Source::Drawn => account.granted.into(),
+                })
+            }),
+        }
+    }
+
+    /// Whether `count` may be taken.
+    pub(super) fn fits(&self, count: u64, leases: u32, wall: u64) -> bool {
+        match &self.gauge {
+            _ if count == 0 => true,
+            Gauge::Rate(pace, bucket) => bucket.fits(Speed::new(&self.rule, *pace), count),
+            Gauge::Share(pace, units, _) => *units >= Speed::new(&self.rule, *pace).units(count),
+            _ => self.left(leases, wall) >= i128::from(count),
+        }
+    }
+
+    /// How much must be granted before `count` fits.
+    pub(super) fn lacks(&self, count: u64, leases: u32, wall: u64) -> u64 {
+        let lacking = match &self.gauge {
+            Gauge::Share(pace, units, _) => {
+                let speed = Speed::new(&self.rule, *pace);
+                return speed.begun(speed.units(count) - units);
+            }
+            _ => i128::from(count) - self.left(leases, wall),
+        };
+        u64::try_from(lacking.max(0)).unwrap_or(u64::MAX)
+    }
+
+    /// Why `count` does not fit.
+    pub(super) fn reason(&self, count: u64) -> Reason {
+        let never = match self.gauge {
+            // A larger call waits for a full bucket.
+            Gauge::Rate(..) | Gauge::Share(..) => self.rule.amount == 0,
+            Gauge::InFlight(_) | Gauge::Budget(..) => count > self.rule.amount,
+        };
+        match never {
+            true => Reason::TooLarge,
+            false => Reason::Short,
+        }
+    }
+
+    /// Whether calls in the air hold a part of a budget.
+    pub(super) fn is_held(&self, wall: u64) -> bool {
+        let Gauge::Budget(_, _, budget) = &self.gauge else {
+            return false;
+        };
+        budget.find(wall).is_some_and(|account| account.held > 0)
+    }
+
+    /// Whether a budget would have room for `count` but for what others hold, who may use less; `own` is the asker's.
+    pub(super) fn is_only_held(&self, count: u64, own: u64, wall: u64) -> bool {
+        let Gauge::Budget(_, Source::Own, budget) = &self.gauge else {
+            return false;
+        };
+        budget.find(wall).is_some_and(|account| {
+            let used = account.spent.saturating_add(own).saturating_add(count);
+            account.held > own && used <= self.rule.amount
+        })
+    }
+
+    /// Takes `count` for a call, whether it fits or not.
+    pub(super) fn take(&mut self, count: u64, wall: u64) {
+        match &mut self.gauge {
+            Gauge::Rate(pace, bucket) => bucket.take(Speed::new(&self.rule, *pace), count),
+            Gauge::Share(pace, units, _) => *units -= Speed::new(&self.rule, *pace).units(count),
+            Gauge::InFlight(_) => {}
+            Gauge::Budget(_, _, budget) => {
+                if let Some(account) = budget.find_mut(wall) {
+                    account.held = account.held.saturating_add(count);
+                }
+            }
+        }
+    }
+
+    /// Gives back what a call holds.
+    pub(super) fn give(&mut self, count: u64, wall: u64) {
+        match &mut self.gauge {
+            Gauge::Rate(pace, bucket) => bucket.give(Speed::new(&self.rule, *pace), count),
+            Gauge::Share(pace, units, _) => *units += Speed::new(&self.rule, *pace).units(count),
+            Gauge::InFlight(_) => {}
+            Gauge::Budget(_, _, budget) => {
+                if let Some(account) = budget.find_mut(wall) {
+                    account.held = account.held.saturating_sub(count);
+                }
+            }
+        }
+    }
+
+    /// Ends a call that held `held` and has come to `used`.
+    pub(super) fn settle(&mut self, held: u64, used: u64, wall: u64, mono: Option<u64>) {
+        if self.is_budget() {
+            self.give(held, wall);
+            self.spend(used, wall);
+        } else if used > held {
+            // What has flowed in by now is whole before a debt is made.
+            self.refill(mono.unwrap_or(0));
+            self.take(used - held, wall);
+        } else {
+            self.give(held - used, wall);
+        }
+    }
+
+    /// Notes what a call has spent; of a rate it was taken before.
+    pub(super) fn spend(&mut self, count: u64, wall: u64) {
+        if let Gauge::Budget(_, _, budget) = &mut self.gauge
+            && let Some(account) = budget.find_mut(wall)
+        {
+            account.spent = account.spent.saturating_add(count);
+        }
+    }
+
+    /// The rate that refills here.
+    pub(super) fn bucket(&self) -> Option<(Speed, &Bucket)> {
+        match &self.gauge {
+            Gauge::Rate(pace, bucket) => Some((Speed::new(&self.rule, *pace), bucket)),
+            _ => None,
+        }
+    }
+
+    /// The same, to promise from.
+    pub(super) fn bucket_mut(&mut self) -> Option<(Speed, &mut Bucket)> {
+        match &mut self.gauge {
+            Gauge::Rate(pace, bucket) => Some((Speed::new(&self.rule, *pace), bucket)),
+            _ => None,
+        }
+    }
+
+    /// What a budget has.
+    pub(super) fn budget(&mut self) -> Option<(Span, &mut Budget)> {
+        match &mut self.gauge {
+            Gauge::Budget(span, _, budget) => Some((*span, budget)),
+            _ => None,
+        }
+    }
+
+    /// What was granted of a rate and not taken, and how much more the store has.
+    pub(super) fn share(&mut self) -> Option<(Speed, &mut i128, &mut u64)> {
+        match &mut self.gauge {
+            Gauge::Share(pace, units, elsewhere) => {
+                Some((Speed::new(&self.rule, *pace), units, elsewhere))
+            }
+            _ => None,
+        }
+    }
+
+    /// How many places were granted.
+    pub(super) fn places(&mut self) -> Option<&mut i64> {
+        match &mut self.gauge {
+            Gauge::InFlight(granted) => granted.as_mut(),
+            _ => None,
+        }
+    }
+
+    /// How many are left of a rate, wherever they are.
+    pub(super) fn remaining(&self) -> u64 {
+        let here = self.left(0, 0);
+        let elsewhere = match self.gauge {
+            Gauge::Share(_, _, elsewhere) => elsewhere,
+            _ => 0,
+        };
+        u64::try_from(here).unwrap_or(0).saturating_add(elsewhere)
+    }
+
+    /// Whether it is spent, rather than coming back.
+    pub(super) fn is_budget(&self) -> bool {
+        matches!(self.kind(), Kind::Budget(..))
+    }
+
+    /// Whether what it counts is money.
+    pub(super) fn is_in_dollars(&self) -> bool {
+        matches!(self.kind(), Kind::Budget(Coin::Dollars, _))
+    }
+
+    /// Whether a new one in its place would be the same, but for what a budget has spent.
+    pub(super) fn is_idle(&self) -> bool {
+        match &self.gauge {
+            Gauge::Rate(pace, bucket) => bucket.is_untouched(Speed::new(&self.rule, *pace)),
+            Gauge::Share(_, units, _) => *units == 0,
+            Gauge::InFlight(granted) => granted.unwrap_or(0) == 0,
+            Gauge::Budget(_, Source::Drawn, budget) => budget.is_drained(),
+            Gauge::Budget(_, Source::Own, _) => true,
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! A refusal says when the same call passes, and it does.
+
+use super::super::*;
+use super::{MINUTE, clock, holder, rate, start};
+use crate::domain::{Flow, Kind, Pace, Rule};
+use proptest::prelude::*;
+
+fn wait(engine: &Engine, holders: &Holders, ask: &Ask, mono: u64) -> u64 {
+    match engine.admit(holders, ask, clock(mono)) {
+        Admitted::Refused(refusal) => {
+            let wait = refusal.wait.expect("a rate says when");
+            mono + wait.as_nanos() as u64
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Has everybody refused at one instant, and then come back when they were told, those with one time in an order that
+/// `shuffle` makes.
+fn all_pass(rules: &[Rule], asks: &[Ask], at: u64, shuffle: u64) -> Result<(), TestCaseError> {
+    let engine = Engine::new(Source::Own);
+    let holders = holder(&engine, Level::Key, rules);
+    let mut told = Vec::new();
+    for (number, ask) in asks.iter().enumerate() {
+        match engine.admit(&holders, ask, clock(at)) {
+            // A small one that passes before the larger ones that wait would take what is theirs.
+            Admitted::Granted(lease, _) if !told.is_empty() => lease.cancel(),
+            Admitted::Granted(lease, _) => {
+                let used = Used {
+                    input: ask.input,
+                    output: lease.covered(),
+                    cost: None,
+                };
+                lease.settle(used, clock(at));
+            }
+            Admitted::Refused(refusal) => {
+                let wait = refusal.wait.expect("a rate says when");
+                prop_assert!(wait > std::time::Duration::ZERO);
+                let order = (number as u64).wrapping_mul(shuffle | 1) % 997;
+                told.push((at + wait.as_nanos() as u64, order, *ask));
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    told.sort_by_key(|(due, order, _)| (*due, *order));
+    // Beyond the horizon nobody is promised anything.
+    told.retain(|(due, ..)| *due <= at + MINUTE);
+    for (due, _, ask) in told {
+        let admitted = engine.admit(&holders, &ask, clock(due));
+        let Admitted::Granted(lease, _) = admitted else {
+            return Err(TestCaseError::fail(format!("{admitted:?} at {due}")));
+        };
+        let used = Used {
+            input: ask.input,
+            output: lease.covered(),
+            cost: None,
+        };
+        lease.settle(used, clock(due));
+    }
+    Ok(())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+
+    #[test]
+    fn whoever_waits_as_told_passes(
+        figures in prop::collection::vec((1..5_000_u64, 1..300_u64), 6),
+        asks in prop::collection::vec((0..100_u64, 0..100_u64, 0..100_u64), 1..150),
+        used in 0..5_000_000_000_u64,
+        shuffle in any::<u64>(),
+    ) {
+        let flows = [Flow::Requests, Flow::Tokens, Flow::Input, Flow::Output];
+        let kinds = flows.map(|flow| Kind::Rate(flow, Pace::Minute));
+        let rules: Vec<Rule> = kinds
+            .into_iter()
+            .chain([Kind::Rate(Flow::Requests, Pace::Day), Kind::Rate(Flow::Tokens, Pace::Day)])
+            .zip(figures)
+            .map(|(kind, (amount, burst))| {
+                let scale = match kind {
+                    Kind::Rate(_, Pace::Day) => 1440,
+                    _ => 1,
+                };
+                // Nothing larger than a burst: that waits for a full bucket, and leaves a debt.
+                let burst = match kind {
+                    Kind::Rate(Flow::Requests, _) => burst,
+                    _ => burst + 200,
+                };
+                let amount = (amount * scale).max(burst);
+                Rule { kind, amount, burst }
+            })
+            .collect();
+        let asks: Vec<Ask> = asks
+            .into_iter()
+            .map(|(input, output, least)| Ask {
+                input: input.max(1),
+                output,
+                output_least: least.min(output),
+                ..Ask::default()
+            })
+            .collect();
+        all_pass(&rules, &asks, used, shuffle)?;
+    }
+}
+
+#[test]
+fn a_thousand_refused_at_once_come_back_one_after_another() {
+    let engine = Engine::new(Source::Own);
+    let holders = holder(&engine, Level::Key, &[rate(Flow::Requests, 1000)]);
+    let ask = Ask::default();
+    for _ in 0..1000 {
+        start(&engine, &holders, &ask, 0).settle(Used::default(), clock(0));
+    }
+    let told: Vec<u64> = (0..1000)
+        .map(|_| wait(&engine, &holders, &ask, 0))
+        .collect();
+    assert!(told.is_sorted_by(|one, next| one < next));
+    assert_eq!((told[0], told[999]), (MINUTE / 1000, MINUTE));
+    for due in told {
+        start(&engine, &holders, &ask, due).settle(Used::default(), clock(due));
+    }
+}
+
+#[test]
+fn a_promise_keeps_nobody_out_and_is_forgotten() {
+    let engine = Engine::new(Source::Own);
+    let holders = holder(&engine, Level::Key, &[rate(Flow::Requests, 60)]);
+    let ask = Ask::default();
+    for _ in 0..60 {
+        start(&engine, &holders, &ask, 0).settle(Used::default(), clock(0));
+    }
+    let second = MINUTE / 60;
+    assert_eq!(wait(&engine, &holders, &ask, 0), second);
+    assert_eq!(wait(&engine, &holders, &ask, 0), 2 * second);
+    // Somebody else is there first.
+    start(&engine, &holders, &ask, second).settle(Used::default(), clock(second));
+    assert_eq!(wait(&engine, &holders, &ask, second), 3 * second);
+    // Nobody has come back.
+    let later = 10 * MINUTE;
+    for _ in 0..60 {
+        start(&engine, &holders, &ask, later).settle(Used::default(), clock(later));
+    }
+    assert_eq!(wait(&engine, &holders, &ask, later), later + second);
+}
+
+#[test]
+fn who_never_waits_pushes_nobody_further_than_the_horizon() {
+    let engine = Engine::new(Source::Own);
+    let holders = holder(&engine, Level::Key, &[rate(Flow::Requests, 60)]);
+    let ask = Ask::default();
+    for _ in 0..60 {
+        start(&engine, &holders, &ask, 0).settle(Used::default(), clock(0));
+    }
+    let told = (0..100_000).map(|_| wait(&engine, &holders, &ask, 0)).max();
+    assert_eq!(told, Some(MINUTE + MINUTE / 60));
+}

@@ -1,0 +1,123 @@
+//! Which limit is in the way of a call, and for how long.
+
+use super::{
+    ask::{Denied, Reason, Refusal, Short, Shortage, Source},
+    bucket::until,
+    load::Load,
+    locked::{Locked, Place},
+    meter::Meter,
+    period::{Now, Period},
+};
+use crate::domain::{Kind, Level};
+use std::time::Duration;
+
+/// After how long to ask again for what others hold, and may give back.
+const HELD: Duration = Duration::from_secs(1);
+
+/// What whoever asks for a load would do with, and has.
+pub(super) struct Want {
+    /// With less it cannot go on.
+    pub(super) least: Load,
+    /// More would do it good, if this node has to draw anyway.
+    pub(super) most: Load,
+    /// It holds this already.
+    pub(super) own: Load,
+}
+
+impl Locked<'_> {
+    /// Whether all of `load` may be taken; otherwise, what is in the way.
+    pub(super) fn check(&mut self, load: &Load, want: &Want, now: Now) -> Result<(), Denied> {
+        let Some((place, reason)) = self.obstacle(load, want) else {
+            return Ok(());
+        };
+        if self.source() == Source::Drawn && reason == Reason::Short {
+            return Err(Denied::Short(self.shortage(load, &want.most)));
+        }
+        let standing = self.standing();
+        let (level, leases, wall) = (place.0, self.leases(place.0), self.wall());
+        let due = match self.meter(place).kind() {
+            Kind::Rate(..) if reason == Reason::Short => self.promise(load),
+            _ => None,
+        };
+        let meter = self.meter(place);
+        let (least, own) = (want.least.of(meter.kind()), want.own.of(meter.kind()));
+        let wait = match reason == Reason::Short && meter.is_only_held(least, own, wall) {
+            true => Some(HELD),
+            false => due.map(|due| until(due, now.mono)),
+        };
+        Err(Denied::Refused(Refusal {
+            level: Level::ALL[level],
+            kind: meter.kind(),
+            amount: meter.rule().amount,
+            left: u64::try_from(meter.left(leases, wall)).unwrap_or(0),
+            wait,
+            resets_in: meter.resets_in(wall, now),
+            reason,
+            standing,
+        }))
+    }
+
+    /// The meter that says most about why `load` may not be taken: one that never lets it pass before one that has
+    /// spent its budget, that before a rate, the slowest first, and last one that cannot say when.
+    fn obstacle(&self, load: &Load, want: &Want) -> Option<(Place, Reason)> {
+        let mut worst = None;
+        for (place, leases, meter) in self.meters() {
+            let count = load.of(meter.kind());
+            let is_unpriced = load.nanos.is_none() && meter.is_in_dollars();
+            if !is_unpriced && meter.fits(count, leases, self.wall()) {
+                continue;
+            }
+            let reason = match is_unpriced {
+                true => Reason::Unpriced,
+                false => meter.reason(want.least.of(meter.kind())),
+            };
+            let due = (meter.bucket()).and_then(|(speed, bucket)| bucket.due(speed, count));
+            let weight = (reason != Reason::Short, meter.is_budget(), due);
+            if worst.is_none_or(|(known, _)| known < weight) {
+                worst = Some((weight, (place, reason)));
+            }
+        }
+        worst.map(|(_, found)| found)
+    }
+
+    /// Promises `load` to whoever was refused it, from the time on when all rates let it pass. That is the answer.
+    fn promise(&mut self, load: &Load) -> Option<i64> {
+        let due = |(_, _, meter): (Place, u32, &Meter)| {
+            let count = load.of(meter.kind());
+            let (speed, bucket) = meter.bucket().filter(|_| count > 0)?;
+            bucket.due(speed, count)
+        };
+        let due = self.meters().filter_map(due).max()?;
+        for meter in self.meters_mut() {
+            let count = load.of(meter.kind());
+            if let Some((speed, bucket)) = meter.bucket_mut().filter(|_| count > 0) {
+                bucket.promise(speed, count, due);
+            }
+        }
+        Some(due)
+    }
+
+    /// What each meter lacks that this node has drawn too little for.
+    fn shortage(&self, load: &Load, wanted: &Load) -> Shortage {
+        let lacks = |((level, _), leases, meter): (Place, u32, &Meter)| {
+            let kind = meter.kind();
+            if meter.fits(load.of(kind), leases, self.wall()) {
+                return None;
+            }
+            let period = match kind {
+                Kind::Budget(_, span) => Some(Period::of(span, self.wall())),
+                Kind::Rate(..) | Kind::InFlight => None,
+            };
+            Some(Short {
+                holder: self.holder(level)?,
+                kind,
+                period,
+                needed: meter.lacks(load.of(kind), leases, self.wall()),
+                wanted: meter.lacks(wanted.of(kind), leases, self.wall()),
+            })
+        };
+        Shortage {
+            meters: self.meters().filter_map(lacks).collect(),
+        }
+    }
+}

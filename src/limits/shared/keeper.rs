@@ -1,0 +1,327 @@
+//! Keeps this node in step with the others: one round at a time, in which it tells what is new and draws what calls
+//! wait for.
+
+mod tie;
+
+use super::{
+    Books, Policy,
+    answer::{Drawn, Question},
+    clock::Clock,
+    link::Link,
+    name::Names,
+    round::{Base, Meter, Round, Way},
+    stakes::{Lacking, Stakes},
+};
+use crate::{config::WithoutRedis, tasks, telemetry::metrics};
+use arc_swap::ArcSwap;
+use std::{
+    mem,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::{Instant, MissedTickBehavior, interval, sleep},
+};
+
+/// How often there is a turn: so long a place in the air may wait for its next call on another node.
+const TURN: Duration = Duration::from_millis(50);
+/// A node says at least so often that it lives.
+const HEARTBEAT: Duration = Duration::from_secs(1);
+/// Away for longer, and what was drawn and not used is let go: after 30 seconds of silence others may have it.
+const LET_GO: Duration = Duration::from_secs(20);
+/// By then, any node has committed what it has told: it waits a quarter of a second for entries that share a commit.
+const COMMITTED: Duration = Duration::from_secs(1);
+/// What one round may be about, so that it holds nobody else up for long.
+const ASKS_MAX: usize = 512;
+const METERS_MAX: usize = 128;
+
+/// What the keeper is told.
+pub(super) enum Note {
+    Question(Question),
+    /// What the ledger says was spent, if it says anything.
+    Base(String, Result<Base, super::BooksError>),
+    /// All that former starts left is on the ledger.
+    Settled,
+    /// This node ends.
+    Leave(oneshot::Sender<()>),
+}
+
+pub(super) struct Keeper {
+    names: Names,
+    clock: Arc<Clock>,
+    policy: Arc<ArcSwap<Policy>>,
+    is_there: Arc<AtomicBool>,
+    books: Arc<dyn Books>,
+    /// To tell itself; it ends when all others are gone.
+    notes: mpsc::WeakSender<Note>,
+    server: String,
+    stakes: Stakes,
+    number: u64,
+    link: Option<Link>,
+    connecting: Option<tie::Connecting>,
+    pause: Duration,
+    /// Since when it is away; before the first attempt has come to an end nobody knows.
+    away_since: Option<Instant>,
+    has_let_go: bool,
+    /// Whether there may be something to say of former starts.
+    is_settled: bool,
+    nodes: u64,
+    last_round: Instant,
+    /// Those who wait for the ledger, or for the first connection.
+    parked: Vec<Question>,
+}
+
+impl Keeper {
+    pub(super) fn new(
+        names: Names,
+        clock: Arc<Clock>,
+        policy: Arc<ArcSwap<Policy>>,
+        is_there: Arc<AtomicBool>,
+        books: Arc<dyn Books>,
+        notes: mpsc::WeakSender<Note>,
+        link: Link,
+    ) -> Self {
+        Self {
+            names,
+            clock,
+            policy,
+            is_there,
+            books,
+            notes,
+            server: link.to_string(),
+            stakes: Stakes::default(),
+            number: 0,
+            link: None,
+            connecting: Some(tie::connect(Duration::ZERO, link)),
+            pause: tie::PAUSES.0,
+            away_since: None,
+            has_let_go: false,
+            is_settled: false,
+            nodes: 1,
+            last_round: Instant::now(),
+            parked: Vec::new(),
+        }
+    }
+
+    /// Goes on until it is told to leave, or nobody is left to tell it anything.
+    pub(super) async fn run(mut self, mut notes: mpsc::Receiver<Note>) {
+        metrics::limits_shared(false);
+        let (books, own) = (Arc::clone(&self.books), self.notes.clone());
+        tasks::spawn(async move {
+            books.settled().await;
+            tell(&own, Note::Settled).await;
+        });
+        let mut turns = interval(TURN);
+        turns.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut told = Vec::new();
+        loop {
+            let connected = async {
+                match &mut self.connecting {
+                    Some(connecting) => connecting.await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                count = notes.recv_many(&mut told, ASKS_MAX) => {
+                    let mut has_left = None;
+                    let mut questions = Vec::new();
+                    for note in told.drain(..) {
+                        match note {
+                            Note::Question(question) => questions.push(question),
+                            Note::Base(key, base) => {
+                                self.learn(&key, base);
+                                questions.append(&mut self.parked);
+                            }
+                            Note::Settled => self.is_settled = true,
+                            Note::Leave(done) => has_left = Some(done),
+                        }
+                    }
+                    self.serve(questions).await;
+                    if count == 0 || has_left.is_some() {
+                        self.leave().await;
+                        if let Some(done) = has_left {
+                            let _ = done.send(()); // who asked may have stopped waiting
+                        }
+                        return;
+                    }
+                }
+                (link, outcome) = connected => {
+                    self.connecting = None;
+                    match outcome {
+                        Ok(()) => self.come_back(link).await,
+                        Err(error) => self.lose(link, &error),
+                    }
+                    let parked = mem::take(&mut self.parked);
+                    self.serve(parked).await;
+                }
+                _ = turns.tick() => self.turn().await,
+            }
+        }
+    }
+
+    /// Answers those who wait for more.
+    async fn serve(&mut self, mut questions: Vec<Question>) {
+        questions.retain(|question| !question.answer.is_closed());
+        if questions.is_empty() {
+            return;
+        }
+        if self.link.is_none() {
+            return self.serve_alone(questions);
+        }
+        let (mut round, questions) = self.stakes.draft(questions, self.nodes);
+        match self.run_round(&mut round).await {
+            None => self.serve_alone(questions),
+            Some(reply) => {
+                let lacking = self.stakes.hear(&round, &reply);
+                self.look_up(lacking);
+                let now = self.clock.now();
+                for (at, question) in questions.into_iter().enumerate() {
+                    match self.stakes.verdict(at, &question, (&round, &reply), now) {
+                        Some(drawn) => question.tell(drawn),
+                        None => self.parked.push(question),
+                    }
+                }
+            }
+        }
+    }
+
+    /// The same while the server is away, by the policy.
+    fn serve_alone(&mut self, questions: Vec<Question>) {
+        if self.away_since.is_none() {
+            // Nothing was tried yet.
+            self.parked.extend(questions);
+            return;
+        }
+        let policy = self.policy.load();
+        let (nodes, now) = (policy.nodes.max(self.nodes), self.clock.now());
+        for question in questions {
+            if policy.without == WithoutRedis::Closed {
+                question.tell(Drawn::Away {
+                    retry_after: super::RETRY_AFTER,
+                });
+                continue;
+            }
+            match self.stakes.alone(&question, nodes, now) {
+                Ok(drawn) => question.tell(drawn),
+                Err(lacking) => {
+                    self.look_up(lacking);
+                    self.parked.push(question);
+                }
+            }
+        }
+    }
+
+    /// Tells what is new, or that this node lives.
+    async fn turn(&mut self) {
+        if let Some(since) = self.away_since {
+            if !self.has_let_go && since.elapsed() > LET_GO {
+                self.has_let_go = true;
+                self.stakes.let_go();
+            }
+            return;
+        }
+        if self.link.is_none() {
+            return;
+        }
+        let due = self.stakes.due();
+        self.tell_all(due, Way::Stay).await;
+        let former = self.names.former().filter(|_| self.is_settled);
+        let way = former.map_or(Way::Stay, |name| Way::After(name.to_owned()));
+        let has_former = former.is_some();
+        if !has_former && self.last_round.elapsed() < HEARTBEAT {
+            return;
+        }
+        let is_told = self.tell_all(Vec::new(), way).await;
+        if is_told
+            && has_former
+            && let Err(error) = self.names.forget_former()
+        {
+            tracing::warn!(%error, "the names of this node cannot be kept");
+        }
+    }
+
+    /// Rounds in which nothing is asked. False if the server went away.
+    async fn tell_all(&mut self, mut due: Vec<Meter>, way: Way) -> bool {
+        let is_for_itself = !matches!(way, Way::Stay) || due.is_empty();
+        let mut way = Some(way);
+        while self.link.is_some() && (!due.is_empty() || (is_for_itself && way.is_some())) {
+            let meters = due.split_off(due.len().saturating_sub(METERS_MAX));
+            // What is said of the node as a whole is said last.
+            let way = if due.is_empty() { way.take() } else { None };
+            let mut round = Round {
+                meters,
+                way: way.unwrap_or_default(),
+                ..Round::default()
+            };
+            if let Some(reply) = self.run_round(&mut round).await {
+                let lacking = self.stakes.hear(&round, &reply);
+                self.look_up(lacking);
+            }
+        }
+        self.link.is_some()
+    }
+
+    /// Asks the ledger, beside all else.
+    fn look_up(&self, lacking: Vec<Lacking>) {
+        for lacking in lacking {
+            let (books, own) = (Arc::clone(&self.books), self.notes.clone());
+            tasks::spawn(async move {
+                if lacking.over >= 0 {
+                    // What the server was told so far has to be on the ledger, whichever node told it.
+                    sleep(COMMITTED).await;
+                }
+                books.settled().await;
+                let Lacking {
+                    key,
+                    holder,
+                    kind,
+                    period,
+                    settled,
+                    over,
+                } = lacking;
+                let spent = books.spent(&holder, kind, period).await;
+                let base = spent.map(|spent| Base {
+                    spent,
+                    settled,
+                    over,
+                });
+                tell(&own, Note::Base(key, base)).await;
+            });
+        }
+    }
+
+    fn learn(&mut self, key: &str, base: Result<Base, super::BooksError>) {
+        match base {
+            Ok(base) => self.stakes.learn(key, Some(base)),
+            Err(error) => {
+                tracing::warn!(%error, "what was spent cannot be had from the ledger");
+                self.stakes.learn(key, None);
+                for question in mem::take(&mut self.parked) {
+                    question.tell(Drawn::Away {
+                        retry_after: super::RETRY_AFTER,
+                    });
+                }
+            }
+        }
+    }
+
+    /// The last round: everything is given back, so that nobody has to wait for it.
+    async fn leave(mut self) {
+        if self.link.is_some() {
+            let due = self.stakes.all(true);
+            self.tell_all(due, Way::Leave).await;
+        }
+        self.is_there.store(false, Ordering::Relaxed);
+    }
+}
+
+async fn tell(own: &mpsc::WeakSender<Note>, note: Note) {
+    if let Some(own) = own.upgrade() {
+        // Nobody listens any more when the node ends.
+        let _ = own.send(note).await;
+    }
+}

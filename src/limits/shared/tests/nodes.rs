@@ -1,0 +1,201 @@
+//! Whole nodes against one Redis.
+
+use super::{forget, redis};
+use crate::{
+    config::WithoutRedis,
+    domain::{Coin, Flow, Kind, Level, Pace, Redis, Rule, Rules, Span},
+    limits::{
+        Admitted, Ask, Denied, Engine, Holder, Holders, Lease, Origin, Period, Refusal, Source,
+        Used,
+        shared::{Books, BooksError, Drawn, Later, Policy, Shared},
+    },
+};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+use tempfile::TempDir;
+use tokio::{net::TcpStream, time::timeout};
+
+/// What all nodes write to.
+#[derive(Clone, Default)]
+pub(super) struct Ledger(Arc<AtomicU64>);
+
+impl Ledger {
+    pub(super) fn add(&self, spent: u64) {
+        self.0.fetch_add(spent, Ordering::SeqCst);
+    }
+
+    pub(super) fn spent(&self) -> u64 {
+        self.0.load(Ordering::SeqCst)
+    }
+}
+
+impl Books for Ledger {
+    fn settled(&self) -> Later<()> {
+        Box::pin(std::future::ready(()))
+    }
+
+    fn spent(&self, _: &Holder, _: Kind, _: Period) -> Later<Result<u64, BooksError>> {
+        Box::pin(std::future::ready(Ok(self.spent())))
+    }
+}
+
+/// One node: an engine, and what it shares.
+pub(super) struct Node {
+    engine: Engine,
+    holders: Holders,
+    pub(super) shared: Shared,
+    data: Arc<TempDir>,
+}
+
+/// What a node says to a call.
+pub(super) enum Said {
+    Yes(Lease),
+    No(Refusal),
+    Away,
+}
+
+pub(super) const REQUESTS: Kind = Kind::Rate(Flow::Requests, Pace::Minute);
+pub(super) const DOLLARS: Kind = Kind::Budget(Coin::Dollars, Span::Month);
+
+impl Node {
+    pub(super) fn start(at: &Redis, ledger: &Ledger, policy: Policy, limits: &[Rule]) -> Self {
+        let data = Arc::new(tempfile::tempdir().unwrap());
+        Self::start_in(data, at, ledger, policy, limits)
+    }
+
+    /// The same node, after it has died.
+    pub(super) fn again(
+        &self,
+        at: &Redis,
+        ledger: &Ledger,
+        policy: Policy,
+        limits: &[Rule],
+    ) -> Self {
+        Self::start_in(Arc::clone(&self.data), at, ledger, policy, limits)
+    }
+
+    fn start_in(
+        data: Arc<TempDir>,
+        at: &Redis,
+        ledger: &Ledger,
+        policy: Policy,
+        limits: &[Rule],
+    ) -> Self {
+        let books = Arc::new(ledger.clone());
+        let shared = Shared::start(at.clone(), policy, data.path(), books).unwrap();
+        let engine = Engine::new(Source::Drawn);
+        let mut rules = Rules::default();
+        limits.iter().for_each(|rule| rules.add(*rule));
+        let mut holders = Holders::default();
+        let origin = Origin::default();
+        holders.push(engine.set(Level::Key, "k", origin, &rules, shared.now()));
+        Self {
+            engine,
+            holders,
+            shared,
+            data,
+        }
+    }
+
+    pub(super) async fn admit(&self, ask: &Ask) -> Said {
+        loop {
+            let short = match self.engine.admit(&self.holders, ask, self.shared.now()) {
+                Admitted::Granted(lease, _) => return Said::Yes(lease),
+                Admitted::Refused(refusal) => return Said::No(refusal),
+                Admitted::Unready(unready) => panic!("{unready:?}"),
+                Admitted::Short(short) => short,
+            };
+            match self.shared.draw(short).await {
+                Drawn::Granted => {}
+                Drawn::Refused(refusal) => return Said::No(refusal),
+                Drawn::Away { .. } => return Said::Away,
+            }
+        }
+    }
+
+    /// False if the budget is spent.
+    pub(super) async fn extend(&self, lease: &mut Lease, to: u64, ahead: u64) -> bool {
+        loop {
+            let short = match lease.extend(to, ahead, self.shared.now()) {
+                Ok(()) => return true,
+                Err(Denied::Refused(_)) => return false,
+                Err(Denied::Short(short)) => short,
+            };
+            match self.shared.draw(short).await {
+                Drawn::Granted => {}
+                Drawn::Refused(_) | Drawn::Away { .. } => return false,
+            }
+        }
+    }
+
+    pub(super) fn settle(&self, lease: Lease, ledger: &Ledger, cost: u64) {
+        ledger.add(cost);
+        let used = Used {
+            cost: Some(cost),
+            ..Used::default()
+        };
+        lease.settle(used, self.shared.now());
+    }
+}
+
+pub(super) fn policy(without: WithoutRedis) -> Policy {
+    Policy { without, nodes: 1 }
+}
+
+/// A prefix of its own on the server of the tests; none, loudly, where there is no server.
+pub(super) async fn server() -> Option<Redis> {
+    let at = redis();
+    let reached = timeout(
+        Duration::from_secs(2),
+        TcpStream::connect((at.host.as_str(), at.port)),
+    );
+    match reached.await {
+        Ok(Ok(_)) => Some(at),
+        _ => {
+            super::skip(&at, "it does not answer");
+            None
+        }
+    }
+}
+
+#[tokio::test]
+async fn exactly_a_hundred_of_ten_thousand_pass() {
+    let Some(at) = server().await else { return };
+    let ledger = Ledger::default();
+    let limits = [Rule::new(REQUESTS, 100)];
+    let start = || {
+        Arc::new(Node::start(
+            &at,
+            &ledger,
+            policy(WithoutRedis::Closed),
+            &limits,
+        ))
+    };
+    let nodes = [start(), start(), start()];
+    let mut calls = tokio::task::JoinSet::new();
+    for number in 0..10_000 {
+        let node = Arc::clone(&nodes[number % 3]);
+        calls.spawn(async move {
+            match node.admit(&Ask::default()).await {
+                Said::Yes(_) => (1, None),
+                Said::No(refusal) => (0, refusal.wait),
+                Said::Away => (0, None),
+            }
+        });
+    }
+    let (mut passed, mut told) = (0, 0);
+    while let Some(said) = calls.join_next().await {
+        let (yes, wait) = said.unwrap();
+        passed += yes;
+        told += u32::from(wait.is_some());
+    }
+    // One comes back every 600 ms; the test is over long before the next but a few.
+    assert!((100..=103).contains(&passed), "{passed}");
+    assert_eq!(passed + told, 10_000);
+    forget(&at, &at.prefix).await;
+}
