@@ -1,0 +1,209 @@
+//! An alert goes off once a month, whoever looks and however often, in both databases.
+
+use super::{CENT, follow, look, rest};
+use crate::{
+    audit::{Actor, Origin},
+    auth::Keys,
+    directory::{Directory, NewAlert},
+    domain::{Day, Owner},
+    events::AlertFired,
+    ledger::{
+        Ledger, Reports,
+        fixture::{Call, NANOS_A_TOKEN, open, settle},
+    },
+    store::{
+        Db,
+        fixture::{Fixture, fixture},
+    },
+};
+use std::{
+    sync::{Arc, Mutex},
+    time::{Duration, SystemTime},
+};
+
+const DAY: Duration = Duration::from_secs(86_400);
+
+/// The first of a month, at noon, so late that alerts that are made now were there before.
+fn noon() -> SystemTime {
+    SystemTime::UNIX_EPOCH + 47_482 * DAY + DAY / 2
+}
+
+struct Office {
+    directory: Directory,
+    reports: Reports,
+}
+
+async fn office(fixture: &Fixture) -> Office {
+    let db = Db::open(fixture.place()).unwrap();
+    let keys = Keys::open(db.clone()).await.unwrap();
+    Office {
+        directory: Directory::open(db.clone(), keys).await.unwrap(),
+        reports: Reports::new(db),
+    }
+}
+
+fn by() -> Origin {
+    Actor::CommandLine("tester".to_owned()).into()
+}
+
+fn new(threshold: u64) -> NewAlert {
+    NewAlert {
+        threshold,
+        recipients: Vec::new(),
+        subject_prefix: None,
+    }
+}
+
+/// Spends `cents` of the default project.
+async fn spend(ledger: &Ledger, at: SystemTime, cents: u64) {
+    let started = at.duration_since(SystemTime::UNIX_EPOCH).unwrap();
+    settle(
+        ledger,
+        &Call {
+            started: started.as_millis() as u64,
+            key: "alertkey00000001",
+            project: None,
+            user: None,
+            model: "m",
+            input: cents * CENT / NANOS_A_TOKEN,
+        },
+    );
+    ledger.settled().await;
+}
+
+impl Office {
+    /// Thresholds of the alerts that go off.
+    async fn look(&self, now: SystemTime) -> Vec<u64> {
+        let told = Mutex::new(Vec::new());
+        let tell = |alert: AlertFired| told.lock().unwrap().push(alert.threshold);
+        look(&self.directory, &self.reports, now, &tell)
+            .await
+            .unwrap();
+        told.into_inner().unwrap()
+    }
+}
+
+#[tokio::test]
+async fn an_alert_goes_off_once_a_month_also_after_a_restart_and_on_another_node() {
+    let fixture = fixture!();
+    let (ledger, threads) = open(&fixture);
+    let (here, there) = (office(&fixture).await, office(&fixture).await);
+    let project = Some(Owner::DEFAULT_PROJECT.to_owned());
+    let alert = here.directory.create_alert(by(), project.clone(), new(100));
+    let id = alert.await.unwrap().id;
+    let all = here.directory.create_alert(by(), None, new(150));
+    all.await.unwrap();
+
+    spend(&ledger, noon(), 99).await;
+    assert_eq!(here.look(noon()).await, [0; 0]);
+    spend(&ledger, noon(), 1).await;
+    let (one, other) = tokio::join!(here.look(noon()), there.look(noon()));
+    assert_eq!([one, other].concat(), [100]);
+    assert_eq!(here.look(noon()).await, [0; 0]);
+    let again = office(&fixture).await;
+    spend(&ledger, noon(), 50).await;
+    assert_eq!(again.look(noon()).await, [150]);
+
+    // Set higher it has another occasion, set lower it has had its own.
+    let raise = here
+        .directory
+        .update_alert(by(), project.clone(), id.clone(), new(200));
+    raise.await.unwrap();
+    assert_eq!(here.look(noon()).await, [0; 0]);
+    spend(&ledger, noon(), 50).await;
+    assert_eq!(here.look(noon()).await, [200]);
+    let lower = here
+        .directory
+        .update_alert(by(), project.clone(), id.clone(), new(120));
+    assert!(lower.await.unwrap().last_fired.is_some());
+    assert_eq!(here.look(noon()).await, [0; 0]);
+
+    let next = noon() + 31 * DAY;
+    assert_eq!(here.look(next).await, [0; 0]);
+    spend(&ledger, next, 120).await;
+    assert_eq!(here.look(next).await, [120]);
+    here.directory
+        .delete_alert(by(), project, id)
+        .await
+        .unwrap();
+    threads.close();
+}
+
+#[tokio::test]
+async fn it_goes_off_for_what_is_committed_soon_after_the_month() {
+    let fixture = fixture!();
+    let (ledger, threads) = open(&fixture);
+    let here = office(&fixture).await;
+    here.directory
+        .create_alert(by(), None, new(100))
+        .await
+        .unwrap();
+    let midnight = noon() - DAY / 2;
+    let hour = DAY / 24;
+
+    spend(&ledger, midnight - hour, 60).await;
+    assert_eq!(here.look(midnight - hour).await, [0; 0]);
+    spend(&ledger, midnight, 60).await;
+    assert_eq!(here.look(midnight + hour).await, [0; 0]);
+    spend(&ledger, midnight - hour, 60).await;
+    assert_eq!(here.look(midnight + 7 * hour).await, [0; 0]);
+    assert_eq!(here.look(midnight + hour).await, [100]);
+    assert_eq!(here.look(midnight + hour).await, [0; 0]);
+    spend(&ledger, midnight, 60).await;
+    assert_eq!(here.look(midnight + hour).await, [100]);
+    threads.close();
+}
+
+#[tokio::test]
+async fn it_does_not_go_off_for_a_month_that_was_over_before_it_was_made() {
+    let fixture = fixture!();
+    let (ledger, threads) = open(&fixture);
+    let here = office(&fixture).await;
+    here.directory
+        .create_alert(by(), None, new(100))
+        .await
+        .unwrap();
+    let long_ago = SystemTime::UNIX_EPOCH + 31 * DAY;
+    spend(&ledger, long_ago - DAY, 120).await;
+    assert_eq!(here.look(long_ago + DAY / 24).await, [0; 0]);
+    threads.close();
+}
+
+#[test]
+fn it_rests_in_proportion_but_not_for_long_and_not_after_a_failure() {
+    let seconds = Duration::from_secs;
+    for (has_looked, took, pause) in [
+        (true, 0, 1),
+        (true, 2, 40),
+        (true, 3600, 60),
+        (false, 3600, 1),
+    ] {
+        assert_eq!(rest(has_looked, seconds(took)), seconds(pause));
+    }
+}
+
+#[tokio::test]
+async fn it_goes_off_soon_after_the_commit() {
+    let fixture = fixture!();
+    let (ledger, threads) = open(&fixture);
+    let Office { directory, reports } = office(&fixture).await;
+    directory.create_alert(by(), None, new(5)).await.unwrap();
+    let (sender, mut told) = tokio::sync::mpsc::unbounded_channel();
+    let sender = Arc::new(sender);
+    let watching = follow(directory, reports, ledger.commits(), move |alert| {
+        drop(sender.send(alert));
+    });
+    let now = SystemTime::now();
+    let fired = async {
+        spend(&ledger, now, 7).await;
+        told.recv().await.unwrap()
+    };
+    let fired = tokio::select! {
+        () = watching => panic!("it ended"),
+        fired = fired => fired,
+    };
+    let month = Day::of(now).month().millis();
+    assert_eq!((fired.threshold, fired.spent), (5, 7 * CENT));
+    assert_eq!((fired.project, fired.period), (None, month));
+    threads.close();
+}
