@@ -5,10 +5,13 @@ use crate::{
     catalog::Catalog,
     config::Config,
     directory::Directory,
+    domain::{Caller, Standing},
     events::Bus,
     ledger::{Ledger, Reports},
+    limits::{Gate, Holders, Policy, Subject},
     people::People,
     prices::Prices,
+    queue::Queues,
     route::Routes,
     tasks::Signal,
     telemetry::{Log, metrics::Metrics},
@@ -34,6 +37,8 @@ pub struct App {
     pub people: People,
     /// Projects, and what they may do.
     pub directory: Directory,
+    /// How much may still be done.
+    pub gate: Gate,
     /// Who hears what happens.
     pub events: Bus,
     /// Where usage goes.
@@ -52,12 +57,39 @@ pub struct App {
     pub cut: Signal,
     /// Request bodies that are held.
     pub body_memory: BodyMemory,
+    /// Who waits for upstreams that have no room.
+    pub queues: Queues,
     /// Answers that are read to their end without a client.
     pub finishing: Finishing,
     /// What upstreams offer.
     pub catalog: Catalog,
     /// When it was built.
     pub started: SystemTime,
+}
+
+impl App {
+    /// Those whose limits a call comes under.
+    pub fn holders(&self, policy: &Policy, caller: &Caller, model: Option<&str>) -> Holders {
+        let allowances = self.directory.allowances();
+        let organization = allowances.organization();
+        let project = allowances.of(caller.project());
+        let subject = Subject {
+            caller,
+            model,
+            organization: &organization,
+            project: project.as_ref(),
+        };
+        self.gate.holders(policy, &subject)
+    }
+
+    /// How the rates of a caller stand.
+    pub fn standing(&self, caller: &Caller) -> Standing {
+        let holders = self.holders(&self.snapshot.load().policy, caller, None);
+        match holders.is_empty() {
+            true => Standing::default(),
+            false => self.gate.engine().standing(&holders, self.gate.now()),
+        }
+    }
 }
 
 /// The config at one moment, with what is derived from it.
@@ -68,6 +100,8 @@ pub struct Snapshot {
     pub routes: Routes,
     /// What models cost.
     pub prices: Prices,
+    /// Whose limits calls come under.
+    pub policy: Policy,
 }
 
 impl Snapshot {
@@ -75,10 +109,12 @@ impl Snapshot {
     pub fn new(config: Config) -> Self {
         let routes = Routes::new(&config);
         let prices = Prices::new(&config.prices);
+        let policy = Policy::new(&config.limits);
         Self {
             config,
             routes,
             prices,
+            policy,
         }
     }
 }

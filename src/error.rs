@@ -3,15 +3,18 @@
 //! Parts fail in their own words; here those become the caller's. What the caller reads and what the log keeps are
 //! different strings: nothing of the inside shows here.
 
+mod limits;
 mod parts;
 mod people;
 
 use crate::{
     ledger::{Full, ReportError},
+    limits::Refusal,
+    queue::Saturated,
     upstream::{Broken, Failure},
     wire::{error::ErrorBody, members, query, request::Mistake},
 };
-use http::{HeaderValue, Method, StatusCode};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use std::time::Duration;
 
 /// A refusal or a failure, as its caller will see it.
@@ -69,8 +72,14 @@ pub enum Error {
     NotJson,
     /// There is no room for this request now.
     Overloaded(&'static str),
+    /// The upstream has no turn for this call, and no room to wait for one; when there may be one.
+    Saturated(Duration),
     /// The ledger has no place for this call, and no call goes unmetered.
     LedgerFull,
+    /// A limit is in the way.
+    Limited(Box<Refusal>),
+    /// How much of a limit is left cannot be known right now.
+    LimitsUnavailable,
     /// The gateway is about to stop.
     Draining,
     /// No upstream could be reached, or none answered properly.
@@ -190,7 +199,18 @@ impl Error {
                 Some("unsupported_media_type"),
             ),
             Self::Overloaded(_) => (StatusCode::SERVICE_UNAVAILABLE, SERVER, Some("overloaded")),
+            Self::Saturated(_) => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                SERVER,
+                Some("upstream_saturated"),
+            ),
             Self::LedgerFull => (StatusCode::SERVICE_UNAVAILABLE, SERVER, Some("ledger_full")),
+            Self::Limited(refusal) => limits::facts(refusal),
+            Self::LimitsUnavailable => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                SERVER,
+                Some("limits_unavailable"),
+            ),
             Self::Draining => (StatusCode::SERVICE_UNAVAILABLE, SERVER, Some("draining")),
             Self::UpstreamUnreachable => (
                 StatusCode::BAD_GATEWAY,
@@ -275,7 +295,14 @@ impl Error {
             Self::TooSlow => "The request body was not received in time.".to_owned(),
             Self::NotJson => "The request body must be JSON: send `Content-Type: application/json`.".to_owned(),
             Self::Overloaded(what) => format!("The gateway has no room for this request right now: {what}."),
+            Self::Saturated(wait) => {
+                format!("The upstream model server has as many requests as it takes. Try again in {} s.", whole(*wait))
+            }
             Self::LedgerFull => "The gateway cannot write down more requests right now.".to_owned(),
+            Self::Limited(refusal) => limits::message(refusal),
+            Self::LimitsUnavailable => {
+                "The gateway cannot find out right now how much of a limit is left.".to_owned()
+            }
             Self::Draining => "The gateway is shutting down.".to_owned(),
             Self::UpstreamUnreachable => "The upstream model server could not be reached.".to_owned(),
             Self::UpstreamAuth => "The upstream model server refused the gateway's credential; its operator has to mend that.".to_owned(),
@@ -290,25 +317,29 @@ impl Error {
         ErrorBody::new(self.message(), kind, self.param(), code)
     }
 
-    /// Headers beyond the usual ones.
-    pub fn headers(&self) -> Option<(http::HeaderName, HeaderValue)> {
+    /// Adds headers beyond the usual ones.
+    pub fn add_headers(&self, into: &mut HeaderMap) {
         match self {
             Self::MethodNotAllowed(allowed) => {
                 let value =
                     HeaderValue::try_from(list(allowed)).expect("methods are valid header values");
-                Some((http::header::ALLOW, value))
+                into.insert(header::ALLOW, value);
             }
-            Self::SlowDown(wait) => Some((http::header::RETRY_AFTER, whole(*wait).into())),
+            Self::SlowDown(wait) => {
+                into.insert(header::RETRY_AFTER, whole(*wait).into());
+            }
+            Self::Saturated(wait) => limits::retry_after(*wait, into),
             Self::Overloaded(_)
             | Self::LedgerFull
             | Self::StoreUnavailable
+            | Self::LimitsUnavailable
             | Self::IssuerUnavailable
-            | Self::Draining => Some((http::header::RETRY_AFTER, RETRY_AFTER.as_secs().into())),
-            Self::Unauthenticated | Self::BadCredentials => Some((
-                http::header::WWW_AUTHENTICATE,
-                HeaderValue::from_static("Bearer"),
-            )),
-            _ => None,
+            | Self::Draining => limits::retry_after(RETRY_AFTER, into),
+            Self::Limited(refusal) => limits::headers(refusal, into),
+            Self::Unauthenticated | Self::BadCredentials => {
+                into.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+            }
+            _ => {}
         }
     }
 
@@ -340,6 +371,12 @@ impl From<Mistake> for Error {
 impl From<Full> for Error {
     fn from(_: Full) -> Self {
         Self::LedgerFull
+    }
+}
+
+impl From<Saturated> for Error {
+    fn from(saturated: Saturated) -> Self {
+        Self::Saturated(saturated.retry_after)
     }
 }
 

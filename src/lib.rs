@@ -3,6 +3,7 @@
 //! The modules, in the order of a request from the outside in. A module imports only from those below it;
 //! `tests/it/architecture.rs` holds the table.
 
+pub mod alerts;
 pub mod api;
 pub mod app;
 pub mod audit;
@@ -18,10 +19,12 @@ pub mod error;
 pub mod events;
 pub mod jwt;
 pub mod ledger;
+pub mod limits;
 pub mod people;
 pub mod pipeline;
 pub mod prices;
 pub mod providers;
+pub mod queue;
 pub mod route;
 pub mod server;
 pub mod store;

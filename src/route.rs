@@ -133,6 +133,7 @@ mod tests {
                 idle: second,
                 total: second,
             },
+            concurrency: None,
             retries: 0,
             price_list: None,
             words_per_second: 0,

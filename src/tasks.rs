@@ -69,6 +69,7 @@ impl Signal {
         Ticket {
             signal: Arc::clone(&self.0),
             place,
+            waker: waker.clone(),
         }
     }
 
@@ -76,7 +77,9 @@ impl Signal {
     pub async fn raised(&self) {
         let mut ticket = None;
         std::future::poll_fn(|cx| {
-            ticket.get_or_insert_with(|| self.register(cx.waker()));
+            ticket
+                .get_or_insert_with(|| self.register(cx.waker()))
+                .follow(cx.waker());
             if self.is_raised() {
                 std::task::Poll::Ready(())
             } else {
@@ -97,6 +100,17 @@ impl Shared {
 pub struct Ticket {
     signal: Arc<Shared>,
     place: usize,
+    waker: Waker,
+}
+
+impl Ticket {
+    /// Has `waker` woken from now on: who waits may have moved to another task. Costs nothing where it has not.
+    pub fn follow(&mut self, waker: &Waker) {
+        if !self.waker.will_wake(waker) {
+            self.waker.clone_from(waker);
+            self.signal.lock().places[self.place] = Some(waker.clone());
+        }
+    }
 }
 
 impl Drop for Ticket {
@@ -131,5 +145,22 @@ mod tests {
         let wakers = signal.0.lock();
         assert!(wakers.places.iter().all(Option::is_none));
         assert_eq!(wakers.free.len(), wakers.places.len());
+    }
+
+    #[tokio::test]
+    async fn who_has_moved_to_another_task_is_woken_there() {
+        let signal = Signal::default();
+        let waited = signal.clone();
+        let mut waiting = Box::pin(async move { waited.raised().await });
+        let mut elsewhere = std::task::Context::from_waker(Waker::noop());
+        assert!(waiting.as_mut().poll(&mut elsewhere).is_pending());
+        let raise = async {
+            tokio::task::yield_now().await;
+            signal.raise();
+        };
+        let mut all = tokio::task::JoinSet::new();
+        all.spawn(waiting);
+        raise.await;
+        all.join_all().await;
     }
 }

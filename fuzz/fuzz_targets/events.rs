@@ -17,7 +17,10 @@ use tokio::time::Instant;
 use weir::{
     tap::{Content, Manner, Report, Tap, Watch},
     tasks::Signal,
-    wire::answer::{EventReader, Part},
+    wire::{
+        answer::{EventReader, Part},
+        error::ErrorBody,
+    },
 };
 
 fuzz_target!(|input: &[u8]| {
@@ -41,9 +44,14 @@ fn read(pieces: &[&[u8]]) -> (Vec<String>, String) {
     reader.listen();
     for piece in pieces {
         let mut hear = |choice, part, text: &str| {
-            texts.entry((choice, format!("{part:?}"))).or_default().push_str(text);
+            texts
+                .entry((choice, format!("{part:?}")))
+                .or_default()
+                .push_str(text);
         };
-        reader.feed(piece, &mut hear, |_, event| events.push(format!("{event:?}")));
+        reader.feed(piece, &mut hear, |_, event| {
+            events.push(format!("{event:?}"))
+        });
     }
     reader.finish(|_, event| events.push(format!("{event:?}")));
     if reader.seen().unreadable {
@@ -154,6 +162,15 @@ impl Watch for Nobody {
     }
     fn text(&mut self, _: u32, _: Part, _: &str) {}
     fn text_passes(&mut self) {}
+
+    fn may_hold_back(&self) -> bool {
+        true
+    }
+
+    fn poll_pass(&mut self, _: u64, _: &mut Context<'_>) -> Poll<Result<(), ErrorBody>> {
+        Poll::Ready(Ok(()))
+    }
+
     fn has_enough(&self) -> bool {
         false
     }

@@ -96,22 +96,29 @@ pub async fn pass(
     pipeline::run(worker, &snapshot, Box::new(call), vec![target], arrival).await
 }
 
-/// Whether a path means the same to every reader: nothing empty, nothing that climbs, nothing that hides a slash.
+/// Whether a path means the same to every reader: nothing empty, nothing that climbs, nothing that hides a slash, and
+/// no letter in disguise, by which a server that decodes it would read a path that Weir meters another way.
 fn is_sound(path: &str) -> bool {
     let segment = |segment: &str| {
         let lower = segment.to_ascii_lowercase();
-        let plain = lower.replace("%2e", ".");
-        !plain.is_empty()
-            && plain != "."
-            && plain != ".."
-            && !["%2f", "%5c", "%00", "\\"]
-                .iter()
-                .any(|bad| lower.contains(bad))
+        let is_plain = !matches!(segment, "" | "." | "..");
+        let bad = ["%2f", "%5c", "%00", "\\"];
+        is_plain && !bad.iter().any(|bad| lower.contains(bad)) && !has_disguise(segment)
     };
     path.is_ascii()
         && path
             .strip_prefix('/')
             .is_some_and(|rest| rest.split('/').all(segment))
+}
+
+/// Whether a character is encoded that never has to be.
+fn has_disguise(segment: &str) -> bool {
+    segment.split('%').skip(1).any(|rest| {
+        let byte = rest
+            .get(..2)
+            .and_then(|hex| u8::from_str_radix(hex, 16).ok());
+        byte.is_some_and(|byte| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte))
+    })
 }
 
 #[cfg(test)]
@@ -120,7 +127,13 @@ mod tests {
 
     #[test]
     fn paths_that_climb_or_hide_are_not_sound() {
-        for path in ["/v1/files", "/v1/files/file-1/content", "/v1/files/a.b"] {
+        for path in [
+            "/v1/files",
+            "/v1/files/file-1/content",
+            "/v1/files/a.b",
+            "/v1/models/ft%3Ax%20y",
+            "/v1/files/100%",
+        ] {
             assert!(is_sound(path), "{path}");
         }
         for path in [
@@ -132,6 +145,11 @@ mod tests {
             "/v1/a\\b",
             "/v1/files/",
             "/v1/é",
+            "/v1/chat/%63ompletions",
+            "/v1/chat/completion%73",
+            "/v1/files/a%2Eb",
+            "/v1/files/a%7eb",
+            "/v1/files/%20%30",
         ] {
             assert!(!is_sound(path), "{path}");
         }

@@ -4,9 +4,10 @@ use super::{Request, authenticate};
 use crate::{
     app::Worker,
     body::{self, Body},
-    domain::{Arrival, Day},
+    domain::{Arrival, Caller, Day},
     error::Error,
     ledger::{Line, Sums},
+    limits::{self, LINE, Limited, Lookout},
     wire::{
         about::{About, Content, Credential},
         amount::{self, Amount},
@@ -41,6 +42,10 @@ const USAGE: Shape = Shape::new("OwnUsage", || {
             "models",
             Schema::list(model).says("Those of the last 30 days"),
         )
+        .with(
+            "limits",
+            Schema::list(Schema::named(&LINE)).says("Those of the key itself, and what is left"),
+        )
 });
 const SPAN: Shape = Shape::new("OwnUsageOfSpan", || {
     let times = Schema::object()
@@ -73,6 +78,7 @@ struct Answer {
     this_month: Span,
     days: Vec<Span>,
     models: Vec<Model>,
+    limits: Vec<limits::Line>,
 }
 
 /// Times are seconds since 1970.
@@ -147,6 +153,7 @@ pub async fn own(
         this_month: span(today.month(), today, since(today.month())),
         days: days(&lines, first, today),
         models: models(&lines, first),
+        limits: limits_of(worker, &caller).await?,
     };
     let text = serde_json::to_string(&answer).map_err(|error| {
         tracing::error!(%error, "an answer cannot be written");
@@ -157,6 +164,22 @@ pub async fn own(
         .headers_mut()
         .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     Ok(response)
+}
+
+/// The limits of the caller's key, or of their token, and how they stand.
+async fn limits_of(worker: &Worker, caller: &Caller) -> Result<Vec<limits::Line>, Error> {
+    let app = &worker.app;
+    let snapshot = app.snapshot.load_full();
+    let policy = &snapshot.policy;
+    let claim = policy.key(caller.key.as_str(), caller.terms.as_ref());
+    let lookout = Lookout {
+        policy,
+        reports: &app.reports,
+        engine: Some(app.gate.engine()),
+        now: app.gate.now(),
+    };
+    let limited: Vec<Limited> = claim.iter().map(Into::into).collect();
+    Ok(lookout.lines(&limited).await?)
 }
 
 fn span(first: Day, last: Day, sums: Sums) -> Span {

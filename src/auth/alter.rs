@@ -4,7 +4,7 @@ use super::change::{check, find, tell, told};
 use super::records::{self, Record};
 use super::{Error, NewKey};
 use crate::audit::Origin;
-use crate::domain::{Budget, KeyId, KeyLimits, ModelRule, Network, OnHangup};
+use crate::domain::{Budget, KeyId, KeyLimits, ModelRule, Network, OnHangup, Priority};
 use crate::store::{Millis, Transaction};
 use std::collections::BTreeMap;
 use std::time::SystemTime;
@@ -25,6 +25,8 @@ pub struct KeyChange {
     pub expires: Option<Option<SystemTime>>,
     /// Its class of service.
     pub tier: Option<Option<Box<str>>>,
+    /// How urgent it is among the keys of its project.
+    pub priority: Option<Option<Priority>>,
     /// How fast it may be used, figure by figure.
     pub limits: [Option<Option<u64>>; KeyLimits::NAMES.len()],
     /// What it may spend.
@@ -56,6 +58,7 @@ pub fn alter(
     }
     let mut terms = old.terms.clone();
     terms.tier = change.tier.unwrap_or(terms.tier);
+    terms.priority = change.priority.unwrap_or(terms.priority);
     let mut figures = terms.limits.figures();
     for (figure, change) in figures.iter_mut().zip(change.limits) {
         *figure = change.unwrap_or(*figure);

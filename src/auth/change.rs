@@ -55,6 +55,15 @@ impl Keys {
         self.db.transact(Mode::Read, read).await
     }
 
+    /// One key, also one that ended.
+    pub async fn record(&self, id: KeyId) -> Result<Record, Error> {
+        let read = move |tx: &mut Transaction<'_>| {
+            let found = records::find(tx, id)?;
+            found.ok_or(Error::NoSuchKey(id))
+        };
+        self.db.transact(Mode::Read, read).await
+    }
+
     /// Ends a key now and for good.
     pub async fn revoke(&self, by: Origin, id: KeyId) -> Result<(), Error> {
         self.change(move |tx| end(tx, &by, id)).await

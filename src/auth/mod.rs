@@ -13,6 +13,7 @@ mod header;
 mod index;
 mod key;
 mod records;
+mod tiers;
 
 pub use alter::{KeyChange, NotesChange, alter};
 pub use change::{NewKey, add, end, end_all, end_part, replace};
@@ -22,6 +23,7 @@ pub(crate) use header::credential;
 pub(crate) use key::random_text;
 pub use key::{Kind, Minted, new_id};
 pub use records::{Record, Whose, find, find_live, page};
+pub use tiers::tiers;
 
 use crate::domain::{Caller, KeyId, Secret};
 use crate::store::Db;

@@ -2,9 +2,10 @@
 
 use super::{Ending, mistake, say};
 use crate::{
-    audit,
-    config::{Flags, load_store},
-    ledger, store,
+    audit, auth,
+    config::{Flags, load_limits, load_store},
+    ledger,
+    store::{self, Connection},
 };
 use anyhow::{Context, anyhow};
 
@@ -15,6 +16,7 @@ pub(super) fn run(flags: &Flags) -> Result<(), Ending> {
     let (facts, differences) = audit::examine(&mut conn).context("the audit log cannot be read")?;
     examined.facts.extend(facts);
     examined.differences.extend(differences);
+    examined.facts.extend(stray_tiers(flags, &mut conn)?);
     examined.facts.iter().for_each(|fact| say(fact));
     if examined.differences.is_empty() {
         say("all agree");
@@ -26,4 +28,26 @@ pub(super) fn run(flags: &Flags) -> Result<(), Ending> {
         .for_each(|difference| say(&format!("DIFFERS  {difference}")));
     let found = examined.differences.len();
     Err(Ending::Failure(anyhow!("{found} differences")))
+}
+
+/// Tiers that keys carry and the configuration does not know: they limit nothing.
+fn stray_tiers(flags: &Flags, conn: &mut Connection) -> Result<Option<String>, Ending> {
+    let Ok((limits, _)) = load_limits(flags) else {
+        // It is about what is kept, which may be whole all the same.
+        let why = "not compared with the configuration: `weir check` names its mistakes";
+        return Ok(Some(format!("tiers          {why}")));
+    };
+    let carried = auth::tiers(conn).context("the keys cannot be read")?;
+    let strays = carried
+        .iter()
+        .filter(|(tier, _)| !limits.tiers.contains_key(&**tier));
+    let strays: Vec<String> = strays
+        .map(|(tier, keys)| format!("`{tier}` ({keys} keys)"))
+        .collect();
+    Ok((!strays.is_empty()).then(|| {
+        format!(
+            "tiers          not in the configuration, so they limit nothing: {}",
+            strays.join(", ")
+        )
+    }))
 }

@@ -11,6 +11,7 @@ mod limit;
 mod office;
 mod project;
 mod serve;
+mod sharing;
 mod usage;
 mod user;
 

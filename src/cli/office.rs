@@ -6,6 +6,7 @@ use crate::{
     auth::{self, Keys},
     config::{Flags, load_store},
     directory::{self, Directory},
+    ledger::Reports,
     store::Db,
 };
 use anyhow::Context;
@@ -15,6 +16,7 @@ use std::time::SystemTime;
 pub(super) struct Office {
     pub(super) keys: Keys,
     pub(super) directory: Directory,
+    pub(super) reports: Reports,
     pub(super) by: Origin,
 }
 
@@ -27,10 +29,11 @@ pub(super) fn run(
         let keys = Keys::open(db.clone())
             .await
             .context("the keys cannot be read")?;
-        let directory = Directory::open(db, keys.clone()).await;
+        let directory = Directory::open(db.clone(), keys.clone()).await;
         let office = Office {
             keys,
             directory: directory.context("the directory cannot be read")?,
+            reports: Reports::new(db),
             by: by(),
         };
         work(office).await
@@ -44,6 +47,7 @@ pub(super) fn on_store(
 ) -> Result<(), Ending> {
     let store = load_store(flags).map_err(|problems| Ending::Mistake(problems.to_string()))?;
     let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
         .build()
         .context("no runtime")?;
     let db = Db::open(&store.at).map_err(|error| mistake(&store, error))?;

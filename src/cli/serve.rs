@@ -1,7 +1,8 @@
 //! `weir serve`: builds the gateway, says where it is, serves until SIGTERM, drains.
 
-use super::{Ending, say};
+use super::{Ending, say, sharing};
 use crate::{
+    alerts,
     app::{App, BodyMemory, Finishing, Snapshot, Worker},
     auth::{FirstKeys, Keys},
     catalog::Catalog,
@@ -9,7 +10,9 @@ use crate::{
     directory::Directory,
     events::Bus,
     ledger::{self, Ledger, Reports},
+    limits::{Engine, Gate, Source},
     people::People,
+    queue::Queues,
     route::Routes,
     server::{self, Connections, Workers, tls::Certificate},
     store::Db,
@@ -53,6 +56,9 @@ impl Listeners {
 
 /// How often samples are folded into histograms.
 const UPKEEP: Duration = Duration::from_secs(5);
+/// How often memory of limits is given back, and how many parts of it at a time.
+const SWEEP: Duration = Duration::from_secs(10);
+const SWEEPS: usize = 64;
 /// How long streams that were cut may take to say so.
 const LAST_WORDS: Duration = Duration::from_secs(2);
 
@@ -92,6 +98,7 @@ async fn serve(flags: Flags, loaded: Loaded, log: Log) -> Result<(), Ending> {
 
     let people = open_people(&config, db.clone()).await?;
     let (app, ledger) = build(config, db, (keys, directory, people), log)?;
+    sharing::start(&app).context("limits cannot be shared")?;
     let connections = Connections::new();
     let workers = app.snapshot.load().config.server.workers;
     let workers = Workers::start(&app, workers, certificates[0].as_ref())
@@ -119,7 +126,9 @@ async fn serve(flags: Flags, loaded: Loaded, log: Log) -> Result<(), Ending> {
     tasks::spawn(app.people.users.clone().follow());
     app.people.watch_issuers();
     tasks::spawn(app.directory.clone().follow());
+    tasks::spawn(alerts(&app));
     tasks::spawn(upkeep(Arc::clone(&app)));
+    tasks::spawn(sweep_limits(Arc::clone(&app)));
     tasks::spawn(follow_config);
 
     tokio::select! {
@@ -127,6 +136,9 @@ async fn serve(flags: Flags, loaded: Loaded, log: Log) -> Result<(), Ending> {
         () = stop.asked() => {}
     }
     drain(&app, &connections, &mut stop).await;
+    if let Some(shared) = app.gate.shared() {
+        shared.leave().await;
+    }
     ledger.close();
     Ok(())
 }
@@ -139,9 +151,16 @@ fn build(
 ) -> Result<(Arc<App>, ledger::Threads), Ending> {
     let metrics = Arc::new(metrics::install().context("no metrics")?);
     let (ledger, threads) = open_ledger(&config)?;
+    let queues = Queues::default();
+    queues.take_up(&config.upstreams, &config.queue);
+    let source = match config.store.redis {
+        Some(_) => Source::Drawn,
+        None => Source::Own,
+    };
     let snapshot = Snapshot::new(config);
     load_encodings(&ledger, &snapshot.routes);
     let app = Arc::new(App {
+        gate: Gate::new(source),
         snapshot: ArcSwap::from_pointee(snapshot),
         keys,
         people,
@@ -155,6 +174,7 @@ fn build(
         drain: Signal::default(),
         cut: Signal::default(),
         body_memory: BodyMemory::default(),
+        queues,
         finishing: Finishing::default(),
         catalog: Catalog::default(),
         started: SystemTime::now(),
@@ -309,11 +329,45 @@ fn announce(
     Ok(())
 }
 
+/// Has spend alerts go off.
+fn alerts(app: &Arc<App>) -> impl Future<Output = ()> + use<> {
+    let told = Arc::clone(app);
+    alerts::follow(
+        app.directory.clone(),
+        app.reports.clone(),
+        app.ledger.commits(),
+        move |alert| told.events.publish_alert(alert),
+    )
+}
+
 async fn upkeep(app: Arc<App>) {
     let mut ticks = tokio::time::interval(UPKEEP);
     loop {
         ticks.tick().await;
         app.metrics.upkeep();
+    }
+}
+
+/// Gives back the memory of those whose limits nobody has asked about for long.
+async fn sweep_limits(app: Arc<App>) {
+    let mut ticks = tokio::time::interval(SWEEP);
+    loop {
+        ticks.tick().await;
+        let holders = || app.gate.engines().map(Engine::holders).sum::<usize>();
+        if holders() == 0 {
+            continue;
+        }
+        // What a budget has spent must be to be had again, and while the store is away it is not.
+        let can_reload = app.reports.is_open().await;
+        for engine in app.gate.engines() {
+            for _ in 0..SWEEPS {
+                if engine.sweep(can_reload, app.gate.now()).gone == 0 {
+                    break;
+                }
+                tokio::task::yield_now().await;
+            }
+        }
+        app.metrics.limit_holders.set(holders() as f64);
     }
 }
 
@@ -334,6 +388,12 @@ fn take_up(app: &App, outcome: Result<Loaded, Problems>) {
             if let Err(error) = app.people.take_up(&loaded.config.people) {
                 let error: &dyn std::error::Error = &error;
                 tracing::error!(error, "kept the old keys of access tokens");
+            }
+            // First, so that a call that goes by the new configuration finds its queue.
+            app.queues
+                .take_up(&loaded.config.upstreams, &loaded.config.queue);
+            if let Some(shared) = app.gate.shared() {
+                shared.set_policy(sharing::policy(&loaded.config));
             }
             app.snapshot.store(Arc::new(Snapshot::new(loaded.config)));
             tracing::info!("took up the changed configuration");

@@ -1,7 +1,7 @@
 //! Finds what was written (flags, environment, a file, the shipped file) and lays it over one another.
 
 use super::{
-    Config, Store,
+    Config, Limits, Server, Store,
     check::check,
     environment::{self, Environment},
     read::Section,
@@ -56,21 +56,36 @@ pub fn load(flags: &Flags) -> Result<Loaded, Problems> {
 ///
 /// A mistake elsewhere, such as a credential that this shell does not have, is none of its business.
 pub fn load_store(flags: &Flags) -> Result<Store, Problems> {
+    let of_the_store = |key: &str| key == "server.data_dir" || section(key) == "store";
+    Ok(load_part(flags, of_the_store)?.store)
+}
+
+/// The limits and where the gateway is, for a command that needs nothing else.
+pub fn load_limits(flags: &Flags) -> Result<(Limits, Server), Problems> {
+    let of_limits = |key: &str| ["limits", "limit", "tier", "server"].contains(&section(key));
+    let config = load_part(flags, of_limits)?;
+    Ok((config.limits, config.server))
+}
+
+fn section(key: &str) -> &str {
+    key.split('.').next().unwrap_or_default()
+}
+
+/// A configuration of which only the keys for which `is_ours` holds are known to be good.
+fn load_part(flags: &Flags, is_ours: impl Fn(&str) -> bool) -> Result<Config, Problems> {
     let report = Report::default();
     let environment = environment::read();
     let (config, _, _) = read_all(flags, &environment, Path::new(""), &report)?;
-    let of_the_store =
-        |key: &str| key == "server.data_dir" || key.split('.').next() == Some("store");
     report.finish().or_else(|problems| {
         let (ours, _): (Vec<_>, Vec<_>) =
-            (problems.0.into_iter()).partition(|problem| of_the_store(&problem.key));
+            (problems.0.into_iter()).partition(|problem| is_ours(&problem.key));
         if ours.is_empty() {
             Ok(())
         } else {
             Err(Problems(ours))
         }
     })?;
-    Ok(config.store)
+    Ok(config)
 }
 
 /// The names that clients may ask for, for a command that needs nothing else: also those of models whose upstreams'

@@ -10,10 +10,13 @@ mod check;
 mod credential;
 mod environment;
 mod file;
+mod limits;
 mod network;
 mod people;
 mod prices;
+mod queue;
 mod read;
+mod redis;
 pub mod reload;
 mod report;
 mod routes;
@@ -25,13 +28,15 @@ mod values;
 #[cfg(test)]
 mod tests;
 
-pub use file::{Flags, Loaded, load, load_models, load_store};
+pub use file::{Flags, Loaded, load, load_limits, load_models, load_store};
+pub use limits::{LimitSet, Limits, Unpriced, WithoutRedis};
 pub use network::Network;
 pub use people::{Issuer, People, may_fetch};
+pub use queue::Queue;
 pub use report::{Problem, Problems};
 
-use crate::domain::{Authorities, Day, OnHangup, Place, Price, PriceList, Secret, Tier};
-use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+use crate::domain::{Authorities, Day, OnHangup, Place, Price, PriceList, Redis, Secret, Tier};
+use std::{net::SocketAddr, num::NonZeroU32, path::PathBuf, sync::Arc, time::Duration};
 
 /// Everything that an operator can set.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,6 +51,8 @@ pub struct Config {
     pub store: Store,
     /// How usage is written down.
     pub ledger: Ledger,
+    /// How requests wait for upstreams that have no room.
+    pub queue: Queue,
     /// The model servers, by name.
     pub upstreams: Vec<Arc<Upstream>>,
     /// What clients may ask for, in the order written.
@@ -54,6 +61,8 @@ pub struct Config {
     pub forwards: Vec<Forward>,
     /// How users sign in, and whose tokens are believed.
     pub people: People,
+    /// How much may be used, and what limits do.
+    pub limits: Limits,
     /// What the operator says of prices, in the order written.
     pub prices: Vec<OwnPrice>,
     /// The bearer of this may use the control plane; from `WEIR_ADMIN_KEY`.
@@ -93,6 +102,8 @@ pub struct Server {
     pub header_timeout: Duration,
     /// Between two pieces of a request body.
     pub body_timeout: Duration,
+    /// How long a client may take nothing of what is written to it.
+    pub write_timeout: Duration,
     /// How long a connection may stay open that asks for nothing.
     pub idle_timeout: Duration,
     /// How long streams may go on after SIGTERM.
@@ -156,6 +167,8 @@ pub enum LogFormat {
 pub struct Store {
     /// The database.
     pub at: Place,
+    /// What several nodes share besides; none if there is only one, or nothing is limited.
+    pub redis: Option<Redis>,
     /// The flight table's file, in the data directory.
     pub flight: PathBuf,
 }
@@ -190,6 +203,8 @@ pub struct Upstream {
     pub stream_usage: bool,
     /// How long Weir waits for it.
     pub timeouts: Timeouts,
+    /// How many requests it has at a time; none: as many as there are.
+    pub concurrency: Option<NonZeroU32>,
     /// How often an attempt is repeated that never reached it.
     pub retries: u32,
     /// Whose prices hold for it, besides those of the config.

@@ -79,6 +79,7 @@ pub fn needs_restart(old: &Config, new: &Config) -> Vec<&'static str> {
             before.control_tls != after.control_tls,
         ),
         ("store.url", old.store.at != new.store.at),
+        ("store.redis_url", old.store.redis != new.store.redis),
         ("ledger.slots", old.ledger.slots != new.ledger.slots),
         ("ledger.flush", old.ledger.flush != new.ledger.flush),
         (

@@ -7,6 +7,7 @@ use super::{
     credential::{Found, fetch},
     environment::Environment,
     read::{At, Section},
+    redis,
 };
 use crate::domain::{Place, Postgres, Secret};
 use std::path::{Path, PathBuf};
@@ -25,7 +26,7 @@ pub(super) fn read(
     data_dir: &mut PathBuf,
 ) -> Store {
     let at = written.must("url", |at| place(at, environment));
-    written.must("redis_url", no_redis);
+    let redis = redis::read(&mut written, environment);
     let mut at = at.unwrap_or_else(|| Place::Sqlite(PathBuf::new()));
     if let Place::Sqlite(path) = &mut at {
         if written.is_own("url") && !own_data_dir {
@@ -38,7 +39,7 @@ pub(super) fn read(
         }
     }
     let flight = data_dir.join("flight.table");
-    Store { at, flight }
+    Store { at, redis, flight }
 }
 
 /// What a URL names, or the variable or the file that holds the URL.
@@ -146,12 +147,5 @@ fn shown(parsed: &tokio_postgres::Config) -> Result<String, &'static str> {
         (true, _) => Err("the URL names no host"),
         (_, None) => Err("the URL names no database"),
         (false, Some(database)) => Ok(format!("postgres://{}/{database}", hosts.join(","))),
-    }
-}
-
-fn no_redis(at: At<'_>) -> Option<()> {
-    match at.text()?.is_empty() {
-        true => Some(()),
-        false => at.refuse("Redis is not in this version of Weir; leave it empty"),
     }
 }

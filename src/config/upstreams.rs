@@ -10,7 +10,7 @@ use super::{
 };
 use crate::domain::{PriceList, Secret, nearest};
 use http::{HeaderName, HeaderValue, Uri, header};
-use std::{ops::RangeInclusive, sync::Arc, time::Duration};
+use std::{num::NonZeroU32, ops::RangeInclusive, sync::Arc, time::Duration};
 
 /// What to lay timeouts over when there is nothing: the shipped `[timeouts]` has all of them.
 pub(super) const UNSET: Timeouts = Timeouts {
@@ -25,6 +25,7 @@ const SIMULATOR: &str = "simulator";
 
 const NAME_BYTES_MAX: usize = 64; // it labels metrics and log lines
 const RETRIES: u32 = 2;
+const CONCURRENCY_MAX: u32 = 1_000_000; // more than a machine has sockets
 const PACE: RangeInclusive<u32> = 1..=100_000;
 const WAIT: RangeInclusive<Duration> = Duration::from_millis(1)..=Duration::from_secs(86_400);
 
@@ -165,6 +166,9 @@ fn upstream(
         headers: headers(written.section("headers")),
         stream_usage: written.may("stream_usage", At::switch).unwrap_or(true),
         timeouts: timeouts(written.section("timeouts"), defaults.timeouts),
+        concurrency: written
+            .may("concurrency", count(0..=CONCURRENCY_MAX))
+            .and_then(NonZeroU32::new),
         retries: written.may("retries", count(0..=10)).unwrap_or(RETRIES),
         words_per_second: written
             .may("words_per_second", count(PACE))
@@ -191,6 +195,7 @@ fn implied_simulator(defaults: &Defaults) -> Upstream {
         headers: Vec::new(),
         stream_usage: true,
         timeouts: defaults.timeouts,
+        concurrency: None,
         retries: RETRIES,
         price_list: Some(PriceList::Simulator),
         words_per_second: defaults.words_per_second,

@@ -7,6 +7,7 @@ use super::{
 use crate::{
     app::App,
     body::{self, Body},
+    domain::NanoDollars,
     error::Error,
     events::{Event, KINDS, Kinds, What},
     wire::{
@@ -62,7 +63,7 @@ fn watch(request: &Request) -> Result<Response<Body>, Error> {
             .split('&')
             .find_map(|pair| pair.strip_prefix("kinds="))
     });
-    let asked = asked.unwrap_or("request.*,attempt.*,stream.started,stream.completed");
+    let asked = asked.unwrap_or("request.*,attempt.*,stream.started,stream.completed,alert.*");
     // Libraries encode the comma, and some the star.
     let kinds = percent::decode(asked).and_then(|list| Kinds::parse(&list).ok());
     let kinds = kinds.ok_or(Error::BadRequest("Unknown kind of event in `kinds`."))?;
@@ -117,17 +118,21 @@ impl http_body::Body for Follow {
 }
 
 fn render(event: &Event) -> String {
-    let call = &event.call;
     let mut data = json!({
         "type": event.what.kind(),
         "at": event.at.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64(),
-        "request_id": call.request.as_str(),
-        "key_id": call.key.as_str(),
-        "endpoint": call.endpoint.as_str(),
-        "model": &*call.model,
-        "stream": call.stream,
     });
-    for (name, value) in details(&event.what) {
+    let call = event.call.as_deref().map(|call| {
+        [
+            ("request_id", Value::from(call.request.as_str())),
+            ("key_id", call.key.as_str().into()),
+            ("endpoint", call.endpoint.as_str().into()),
+            ("model", (*call.model).into()),
+            ("stream", call.stream.into()),
+        ]
+    });
+    let members = call.into_iter().flatten();
+    for (name, value) in members.chain(details(&event.what)) {
         data[name] = value;
     }
     format!("event: {}\ndata: {data}\n\n", event.what.kind())
@@ -154,5 +159,15 @@ fn details(what: &What) -> Vec<(&'static str, Value)> {
                 ("output_tokens", end.output.into()),
             ]
         }
+        What::AlertFired(alert) => vec![
+            ("alert_id", (*alert.id).into()),
+            ("project_id", alert.project.as_deref().into()),
+            ("threshold_amount", alert.threshold.into()),
+            (
+                "spent_usd",
+                NanoDollars::new(alert.spent.into()).to_string().into(),
+            ),
+            ("period_start", (alert.period / 1000).into()),
+        ],
     }
 }

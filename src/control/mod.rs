@@ -3,6 +3,7 @@
 pub mod events;
 pub mod export;
 pub mod health;
+pub mod limits;
 pub mod organization;
 mod request;
 pub mod rights;

@@ -27,6 +27,8 @@ pub struct Alert {
     pub recipients: Vec<Box<str>>,
     /// What its messages begin with.
     pub subject_prefix: Option<String>,
+    /// When it last went off.
+    pub last_fired: Option<Millis>,
 }
 
 /// An alert to be made, or what another becomes.
@@ -54,7 +56,8 @@ impl NewAlert {
 }
 
 impl Alert {
-    pub(super) const COLUMNS: &str = "id, threshold, recipients, subject_prefix";
+    pub(super) const COLUMNS: &str = "id, threshold, recipients, subject_prefix,
+        (SELECT max(fired_at) FROM alert_firing WHERE alert_id = spend_alert.id)";
 
     /// Reads the columns from the one at `first` on.
     pub(super) fn read(row: &Row, first: usize) -> Result<Self, store::Error> {
@@ -64,6 +67,7 @@ impl Alert {
             threshold: row.get(first + 1)?,
             recipients,
             subject_prefix: row.get(first + 3)?,
+            last_fired: row.get(first + 4)?,
         })
     }
 
@@ -177,10 +181,9 @@ impl Directory {
         self.change(move |tx| {
             begin(tx, &scope)?;
             let old = find(tx, &scope, &id)?;
-            tx.execute(
-                "DELETE FROM spend_alert WHERE id = $1",
-                &[id.as_str().into()],
-            )?;
+            for table in ["spend_alert WHERE id", "alert_firing WHERE alert_id"] {
+                tx.execute(&format!("DELETE FROM {table} = $1"), &[id.as_str().into()])?;
+            }
             rows::touch(tx, owner(&scope))?;
             tell(
                 tx,

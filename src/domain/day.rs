@@ -43,7 +43,13 @@ impl Day {
     /// The first day of its month.
     pub fn month(self) -> Self {
         let (_, _, day) = self.date();
-        Self(self.0 - day + 1)
+        Self(self.0 - (day - 1))
+    }
+
+    /// The first day of the month after its own.
+    pub fn next_month(self) -> Self {
+        let (year, month, _) = self.date();
+        Self(self.month().0 + month_days(year, month))
     }
 
     /// The year, the month, and the day in it.

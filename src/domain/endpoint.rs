@@ -27,11 +27,13 @@ pub enum Endpoint {
     Translations,
     /// `POST /v1/moderations`
     Moderations,
+    /// What is stored below any path that is passed on, read or deleted: its answer tells what others used.
+    Stored,
 }
 
 impl Endpoint {
     /// All of them. A place in this list is stored in the flight table: new ones are added at the end.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Chat,
         Self::Completions,
         Self::Embeddings,
@@ -44,11 +46,16 @@ impl Endpoint {
         Self::Transcriptions,
         Self::Translations,
         Self::Moderations,
+        Self::Stored,
     ];
 
     /// The kind of a request that is passed on, by its path.
     pub fn forwarded(method: &http::Method, path: &str) -> Self {
-        if method != http::Method::POST {
+        use http::Method;
+        if matches!(*method, Method::GET | Method::HEAD | Method::DELETE) {
+            return Self::Stored;
+        }
+        if *method != Method::POST {
             return Self::Forward;
         }
         match path {
@@ -67,6 +74,11 @@ impl Endpoint {
     /// Whether Weir passes it on as it comes, with a path of its own, instead of reading it first.
     pub fn is_forwarded(self) -> bool {
         !matches!(self, Self::Chat | Self::Completions | Self::Embeddings)
+    }
+
+    /// Whether a call to it uses nothing itself, whatever its answer says of usage.
+    pub fn uses_nothing(self) -> bool {
+        self == Self::Stored
     }
 
     /// Whether its answers hold images that were made.
@@ -93,7 +105,7 @@ impl Endpoint {
             Self::Chat => "chat",
             Self::Completions => "completions",
             Self::Embeddings => "embeddings",
-            Self::Forward => "forward",
+            Self::Forward | Self::Stored => "forward",
             Self::Responses => "responses",
             Self::ImageGenerations => "image_generations",
             Self::ImageEdits => "image_edits",

@@ -22,6 +22,12 @@ impl NanoDollars {
         Self(nanos as i64)
     }
 
+    /// Reads dollars, such as `2.50`, exactly. None for a sign, an exponent, a tenth decimal, or more than there can be.
+    pub fn parse(text: &str) -> Option<Self> {
+        let nanos = parse_billionths(text)?;
+        i64::try_from(nanos).ok().map(Self)
+    }
+
     /// Billionths of a dollar; not negative.
     pub fn nanos(self) -> i64 {
         self.0

@@ -31,6 +31,17 @@ impl Network {
     }
 }
 
+/// What one host has for itself: of a version 6 address, the first half.
+pub fn host_of(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(address) => {
+            let bits = u128::from(address) >> 64 << 64;
+            IpAddr::V6(bits.into())
+        }
+        address => address,
+    }
+}
+
 /// How many bits an address has, and the number that they are.
 fn number(address: IpAddr) -> (u8, u128) {
     match address {

@@ -24,6 +24,17 @@ impl Rate {
     pub fn parse(text: &str) -> Option<Self> {
         parse_bounded(text).map(Self)
     }
+
+    /// In nano-dollars.
+    pub fn per_million(self) -> u64 {
+        self.0
+    }
+
+    /// What so many tokens cost, rounded up to a nano-dollar.
+    pub fn cost(self, tokens: u64) -> NanoDollars {
+        let product = u128::from(tokens) * u128::from(self.0);
+        NanoDollars::new(product.div_ceil(PER_TOKENS))
+    }
 }
 
 /// As [`Rate::parse`] reads it.
@@ -92,6 +103,20 @@ impl Price {
     /// as none: a call of which nothing is known has to be counted first.
     pub fn cost(&self, usage: &Usage) -> NanoDollars {
         self.cost_with_images(usage, 0)
+    }
+
+    /// What the prompt of a call can cost at most, and each token of its answer: what is cached is cheaper, and what
+    /// is written to a cache may be dearer. Sound aside, which has rates of its own.
+    pub fn ceiling(&self, input: u64) -> (NanoDollars, Rate) {
+        let rates = match &self.long {
+            Some(long) if input > long.above => &long.rates,
+            _ => &self.rates,
+        };
+        let written = rates.cache_write.unwrap_or_default();
+        let read = rates.cached_input.unwrap_or_default();
+        let prompt = rates.input.max(written).max(read);
+        let answer = rates.output.max(rates.reasoning.unwrap_or_default());
+        (prompt.cost(input), answer)
     }
 
     /// As [`Price::cost`], of a call that also made images.

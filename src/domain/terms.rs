@@ -1,6 +1,6 @@
 //! What is agreed for a key that OpenAI's API has no words for.
 
-use super::Network;
+use super::{Network, Priority};
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, net::IpAddr};
 
@@ -11,6 +11,9 @@ pub struct Terms {
     /// The name of the class of service that it belongs to.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tier: Option<Box<str>>,
+    /// How urgent it is among the keys of its project, where requests have to wait.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub priority: Option<Priority>,
     /// How fast it may be used.
     #[serde(skip_serializing_if = "KeyLimits::is_empty")]
     pub limits: KeyLimits,
@@ -56,14 +59,16 @@ pub struct Budget {
 }
 
 /// A span of the calendar, in UTC.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Span {
+    /// An hour.
+    Hour,
     /// A day.
     Day,
     /// A month.
     Month,
-    /// The key's whole life.
+    /// All the time there is.
     Life,
 }
 

@@ -46,17 +46,20 @@ pub enum Outcome {
     Interrupted,
     /// It was refused before it went upstream.
     Rejected,
+    /// A budget was spent, or a rate used up, before the answer's end.
+    CutByBudget,
 }
 
 impl Outcome {
     /// All of them. A place in this list is stored in the flight table: new ones are added at the end.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Completed,
         Self::ClientGone,
         Self::UpstreamFailed,
         Self::TimedOut,
         Self::Interrupted,
         Self::Rejected,
+        Self::CutByBudget,
     ];
 
     /// The name in metrics, events and logs.
@@ -68,6 +71,7 @@ impl Outcome {
             Self::TimedOut => "timed_out",
             Self::Interrupted => "interrupted",
             Self::Rejected => "rejected",
+            Self::CutByBudget => "cut_by_budget",
         }
     }
 }

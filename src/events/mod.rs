@@ -21,8 +21,8 @@ use tokio::sync::mpsc;
 pub struct Event {
     /// When.
     pub at: SystemTime,
-    /// To which call.
-    pub call: Arc<CallInfo>,
+    /// To which call; none: to no single one.
+    pub call: Option<Arc<CallInfo>>,
     /// What.
     pub what: What,
 }
@@ -70,6 +70,23 @@ pub enum What {
     RequestCompleted(End),
     /// `request.failed`: it did not.
     RequestFailed(End),
+    /// `alert.fired`: as much was spent in a month as a spend alert waits for.
+    AlertFired(AlertFired),
+}
+
+/// A spend alert that went off.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AlertFired {
+    /// The alert.
+    pub id: Arc<str>,
+    /// Whose spending it watches; none: the organization's.
+    pub project: Option<Arc<str>>,
+    /// Where it was set, in cents a month.
+    pub threshold: u64,
+    /// What was spent by then, in nano-dollars.
+    pub spent: u64,
+    /// When the month began, in milliseconds since 1970.
+    pub period: u64,
 }
 
 /// How a call ended.
@@ -90,7 +107,7 @@ pub struct End {
 }
 
 /// The kinds of event, as subscribers name them.
-pub const KINDS: [&str; 7] = [
+pub const KINDS: [&str; 8] = [
     "request.started",
     "attempt.retried",
     "stream.started",
@@ -98,6 +115,7 @@ pub const KINDS: [&str; 7] = [
     "stream.completed",
     "request.completed",
     "request.failed",
+    "alert.fired",
 ];
 
 impl What {
@@ -115,6 +133,7 @@ impl What {
             Self::StreamCompleted(_) => 4,
             Self::RequestCompleted(_) => 5,
             Self::RequestFailed(_) => 6,
+            Self::AlertFired(_) => 7,
         }
     }
 }
@@ -178,15 +197,24 @@ impl Bus {
         receiver
     }
 
-    /// Tells what happened. Never waits.
+    /// Tells what happened to a call. Never waits.
     pub fn publish(&self, call: &Arc<CallInfo>, what: What) {
+        self.tell(Some(call), what);
+    }
+
+    /// Tells of an alert. Never waits.
+    pub fn publish_alert(&self, alert: AlertFired) {
+        self.tell(None, What::AlertFired(alert));
+    }
+
+    fn tell(&self, call: Option<&Arc<CallInfo>>, what: What) {
         let kind = 1 << what.index();
         if self.wanted.load(Ordering::Relaxed) & kind == 0 {
             return;
         }
         let event = Arc::new(Event {
             at: SystemTime::now(),
-            call: Arc::clone(call),
+            call: call.cloned(),
             what,
         });
         let mut somebody_left = false;

@@ -94,6 +94,12 @@ pub struct Settled {
     pub usage_refused: bool,
     /// It used something whose price nobody knows.
     pub unpriced: bool,
+    /// Tokens of the prompt.
+    pub input: u64,
+    /// Tokens of the answer.
+    pub output: u64,
+    /// What it costs, as far as anybody knows.
+    pub cost: NanoDollars,
 }
 
 /// Tokens that Weir counted itself.
@@ -231,6 +237,9 @@ pub(super) fn judge(
     answer: Option<(u16, bool)>,
     counts: Counts,
 ) -> (Usage, Option<Source>, bool) {
+    if endpoint.uses_nothing() {
+        return (Usage::default(), None, false);
+    }
     let (mut usage, refused) = said.map_or((Usage::default(), false), sane);
     if usage.settles(endpoint) {
         return (usage, Some(Source::Provider), refused);

@@ -5,8 +5,11 @@
 
 mod doctor;
 mod entry;
+#[cfg(test)]
+pub(crate) mod fixture;
 mod flight;
 mod report;
+mod rounds;
 mod rows;
 mod writer;
 
@@ -14,7 +17,8 @@ pub use doctor::{Examined, examine};
 pub use entry::{Admission, Answer, Counted, METADATA_MAX_BYTES, Settled, Settlement, Tokens};
 pub use flight::Error;
 pub use report::{
-    Ask, Batch, Column, Format, Line, ReportError, Reports, Sum, Sums, Usage, Wanted, Width,
+    Ask, Batch, Column, Format, Line, Payer, ReportError, Reports, Spent, Sum, Sums, Usage, Wanted,
+    Width,
 };
 
 use crate::{
@@ -23,6 +27,7 @@ use crate::{
     telemetry::metrics,
 };
 use flight::Table;
+use rounds::Rounds;
 use std::{
     cell::Cell,
     collections::BTreeSet,
@@ -86,6 +91,7 @@ pub struct Threads {
 struct Shared {
     table: Table,
     bell: Bell,
+    rounds: Rounds,
     stop: AtomicBool,
 }
 
@@ -114,6 +120,7 @@ impl Ledger {
         let shared = Arc::new(Shared {
             table,
             bell: Bell::default(),
+            rounds: Rounds::default(),
             stop: AtomicBool::new(false),
         });
         let writer = writer::Writer::new(Arc::clone(&shared), store, options.retention);
@@ -145,6 +152,20 @@ impl Ledger {
             endpoint: admission.endpoint,
             answer: Cell::new(None),
         })
+    }
+
+    /// Waits until everything that was settled before this call is committed, what an earlier process left included.
+    ///
+    /// While the store takes no entries, that is not soon.
+    pub fn settled(&self) -> impl Future<Output = ()> + Send + use<> {
+        let round = self.shared.rounds.want();
+        self.shared.bell.ring();
+        self.shared.rounds.over(round)
+    }
+
+    /// Tells again and again that entries may have been committed: soon after each, and once in a while.
+    pub fn commits(&self) -> tokio::sync::watch::Receiver<u64> {
+        self.shared.rounds.follow()
     }
 
     /// Models that calls of an earlier process asked for, which were in the air when it died.

@@ -21,9 +21,9 @@ use tokio::time::Instant;
 
 /// How long the first entry of a batch waits for others, so that they share a commit: what that costs beside the rows
 /// (two waits for the disk, the sums) is then paid a few times a second.
-const LINGER: Duration = Duration::from_millis(100);
+const LINGER: Duration = Duration::from_millis(250);
 /// How often the writer looks in the meantime whether it must not wait any longer.
-const LOOK: Duration = Duration::from_millis(20);
+const LOOK: Duration = Duration::from_millis(50);
 /// Entries a transaction: enough to make the commit cheap, and over in some milliseconds.
 const BATCH: usize = 1024;
 /// Pauses after a failure, from the first to the longest.
@@ -58,8 +58,10 @@ impl Writer {
         let mut slots = Vec::new();
         loop {
             let stop = self.is_told_to_stop();
+            let round = self.shared.rounds.begin();
             self.shared.table.take_settled(&mut slots);
             if slots.is_empty() && stop {
+                self.shared.rounds.end(round);
                 return;
             }
             for batch in slots.chunks(BATCH) {
@@ -68,6 +70,7 @@ impl Writer {
                 }
             }
             slots.clear();
+            self.shared.rounds.end(round);
             self.wait();
             self.linger();
         }
@@ -75,7 +78,7 @@ impl Writer {
 
     /// Sleeps while there is nothing to do.
     fn wait(&self) {
-        let idle = || self.shared.table.is_drained() && !self.is_told_to_stop();
+        let idle = || self.shared.table.is_drained() && !self.must_not_wait();
         if !self.is_prune_due() {
             self.shared.bell.wait(PRUNE, idle);
         }
@@ -84,12 +87,16 @@ impl Writer {
     /// Gives entries the time to become many, and takes it to delete old ones.
     fn linger(&mut self) {
         let until = Instant::now() + LINGER;
-        while !self.shared.table.is_filling() && !self.is_told_to_stop() && Instant::now() < until {
+        while !self.shared.table.is_filling() && !self.must_not_wait() && Instant::now() < until {
             match self.is_prune_due() {
                 true => self.prune(),
                 false => thread::park_timeout(LOOK),
             }
         }
+    }
+
+    fn must_not_wait(&self) -> bool {
+        self.is_told_to_stop() || self.shared.rounds.is_wanted()
     }
 
     fn is_told_to_stop(&self) -> bool {

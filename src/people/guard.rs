@@ -4,6 +4,7 @@
 //! its owner out; an address's grows long. All tables are bounded: a flood from ever new places pushes out the oldest,
 //! while the passwords that can be checked at all stay few.
 
+use crate::domain::host_of;
 use std::{
     borrow::Borrow,
     collections::{HashMap, VecDeque},
@@ -84,7 +85,7 @@ impl Guard {
         account: Option<&str>,
     ) -> Result<Attempt<'_>, Duration> {
         let now = Instant::now();
-        let address = network(address);
+        let address = host_of(address);
         let mut tables = self.lock();
         tables.addresses.admit(&address, ADDRESS_AT_ONCE, now)?;
         if let Some(account) = account
@@ -267,17 +268,6 @@ impl Failures {
     }
 }
 
-/// What one host has for itself: of a version 6 address, the first half.
-fn network(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(address) => {
-            let bits = u128::from(address) >> 64 << 64;
-            IpAddr::V6(bits.into())
-        }
-        address => address,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -430,10 +420,10 @@ mod tests {
 
     #[test]
     fn the_addresses_of_one_host_are_one() {
-        let v6 = |text: &str| network(text.parse().unwrap());
+        let v6 = |text: &str| host_of(text.parse().unwrap());
         assert_eq!(v6("2001:db8::1"), v6("2001:db8::ffff:1"));
         assert_ne!(v6("2001:db8::1"), v6("2001:db8:0:1::1"));
         assert_eq!(v6("::ffff:127.0.0.1"), HOME);
-        assert_ne!(network(Ipv6Addr::LOCALHOST.into()), HOME);
+        assert_ne!(host_of(Ipv6Addr::LOCALHOST.into()), HOME);
     }
 }

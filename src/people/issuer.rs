@@ -249,6 +249,7 @@ async fn get<T: serde::de::DeserializeOwned>(
         headers: Vec::new(),
         stream_usage: false,
         timeouts: TIMEOUTS,
+        concurrency: None,
         retries: 0,
         price_list: None,
         words_per_second: 0,

@@ -75,7 +75,8 @@ impl Call {
                 ))
             }
             Payload::Streamed(upload, ..) => {
-                let upload = upload.take().ok_or(Error::Internal)?;
+                let mut upload = upload.take().ok_or(Error::Internal)?;
+                upload.begin();
                 // None for a body that is empty: a GET has no length.
                 if let Some(len) = upload.length().filter(|len| *len > 0) {
                     head.headers

@@ -1,12 +1,13 @@
 //! Targets in turn, until one answers. Only before the first byte has gone to the client.
 
-use super::{Call, Payload, meter::Meter, tally::Prompt};
+use super::{Call, Payload, meter::Meter, tally::Prompt, turn::Patience};
 use crate::{
     app::Worker,
     config::{Target, Timeouts, Upstream},
     domain::Endpoint,
     error::Error,
     events::What,
+    queue::Turn,
     telemetry::metrics::Metrics,
     tokens::Model,
     upstream::{Failure, Source},
@@ -19,6 +20,8 @@ use tokio_retry::strategy::{ExponentialBackoff, jitter};
 /// An upstream's answer, and how to treat it.
 pub(super) struct Answer {
     pub(super) response: Response<Source>,
+    /// Its turn at an upstream with a bound, which is over when the answer is.
+    pub(super) turn: Option<Turn>,
     pub(super) upstream: Arc<Upstream>,
     /// The model's name over there, if that is not what was asked for.
     pub(super) model: Option<Arc<str>>,
@@ -37,12 +40,20 @@ pub(super) async fn dispatch(
     worker: Arc<Worker>,
     mut call: Box<Call>,
     targets: Vec<Target>,
+    mut patience: Patience,
     mut meter: Meter,
 ) -> (Result<Answer, Error>, Meter) {
     let mut failure = Error::UpstreamUnreachable;
     for (i, target) in targets.iter().enumerate() {
         let is_last = i + 1 == targets.len() || !call.can_repeat();
-        let attempt = try_target(&worker, &mut call, target, is_last, &mut meter);
+        let attempt = try_target(
+            &worker,
+            &mut call,
+            target,
+            is_last,
+            &mut patience,
+            &mut meter,
+        );
         let outcome = tokio::select! {
             biased;
             outcome = attempt => outcome,
@@ -66,12 +77,13 @@ pub(super) async fn dispatch(
     (Err(failure), meter)
 }
 
-/// Tries one target, again and again while it cannot be reached at all.
+/// Tries one target, when it is the call's turn there; again and again while it cannot be reached at all.
 async fn try_target(
     worker: &Worker,
     call: &mut Call,
     target: &Target,
     is_last: bool,
+    patience: &mut Patience,
     meter: &mut Meter,
 ) -> Result<Answer, Error> {
     let upstream = &target.upstream;
@@ -80,6 +92,10 @@ async fn try_target(
         worker.app.counter.prepare(model(call, target));
     }
     let deadline = meter.started() + target.timeouts.total;
+    let turn = match patience.ask(&worker.app, call, upstream)? {
+        Some(asked) => Some(patience.turn(asked, deadline).await?),
+        None => None,
+    };
     let mut pauses = ExponentialBackoff::from_millis(2)
         .factor(25)
         .max_delay(PAUSE_MAX)
@@ -100,6 +116,7 @@ async fn try_target(
             Ok(response) => {
                 let answer = Answer {
                     response,
+                    turn,
                     upstream: Arc::clone(upstream),
                     model: target.model.clone(),
                     hide_usage,

@@ -1,7 +1,7 @@
 //! Calls whose clients hang up, and which are finished all the same: the upstream is read to its end, so that the
 //! provider says what it used.
 
-use super::{Delivery, dispatch::Answer, meter::Meter};
+use super::{Delivery, dispatch::Answer, meter::Meter, turn::Presence};
 use crate::{
     app::App,
     body,
@@ -67,14 +67,21 @@ type Attempts = Pin<Box<dyn Future<Output = (Result<Answer, Error>, Meter)> + Se
 /// Attempts that go on if their client does not wait for them.
 pub(super) struct Unanswered {
     attempts: Option<Attempts>,
+    /// Where the call may have to wait for its turn, and may go on without its client.
+    presence: Option<Arc<Presence>>,
     /// None where a hang-up cancels.
     delivery: Option<Delivery>,
 }
 
 impl Unanswered {
-    pub(super) fn new(attempts: Attempts, delivery: &Delivery) -> Self {
+    pub(super) fn new(
+        attempts: Attempts,
+        presence: Option<Arc<Presence>>,
+        delivery: &Delivery,
+    ) -> Self {
         Self {
             attempts: Some(attempts),
+            presence,
             delivery: delivery.finish.is_some().then(|| delivery.clone()),
         }
     }
@@ -98,6 +105,10 @@ impl Drop for Unanswered {
             && let Some(delivery) = self.delivery.take()
             && let Some(finish) = delivery.finish.clone()
             && !std::thread::panicking()
+            && self
+                .presence
+                .as_ref()
+                .is_none_or(|presence| presence.leave())
         {
             finish.go_on(|| async move {
                 let (outcome, mut meter) = attempts.await;

@@ -3,6 +3,7 @@
 use super::{
     Call, Payload,
     account::{Account, Passed},
+    hold::{Cover, Hold},
     tally::Tally,
 };
 use crate::{
@@ -12,11 +13,14 @@ use crate::{
     error::Error,
     events::{CallInfo, What},
     ledger::{Admission, Answer, Counted, Flight, METADATA_MAX_BYTES, Settlement},
+    limits::Used,
+    queue::Turn,
     tap::{Report, Watch},
     telemetry::metrics,
     wire::{
         answer::{Part, Seen},
         asked::AskedReader,
+        error::ErrorBody,
         request::is_metadata,
     },
 };
@@ -28,6 +32,7 @@ use http::{
 use std::{
     num::NonZeroU32,
     sync::Arc,
+    task::{Context, Poll, ready},
     time::{Duration, UNIX_EPOCH},
 };
 use tokio::time::Instant;
@@ -49,6 +54,10 @@ pub(super) struct Meter {
     status: StatusCode,
     is_stream: bool,
     tally: Option<Box<Tally>>,
+    /// What it holds of its limits; none if it has none.
+    hold: Option<Box<Hold>>,
+    /// The call's turn at its upstream. It goes with the meter, which the tap lets go after the upstream's body.
+    turn: Option<Turn>,
     /// The client has gone.
     left: bool,
     /// The tokens after which it is enough then.
@@ -67,6 +76,7 @@ impl Meter {
         snapshot: &Arc<Snapshot>,
         arrival: &mut Arrival,
         call: &mut Call,
+        hold: Option<Box<Hold>>,
     ) -> Result<Self, Error> {
         let started = arrival.at.duration_since(UNIX_EPOCH).unwrap_or_default();
         let owner = call.caller.owner.as_deref();
@@ -80,7 +90,15 @@ impl Meter {
             request: arrival.id.as_str(),
             model: &call.model,
             metadata: metadata(call),
-        })?;
+        });
+        let (flight, hold) = match (flight, hold) {
+            (Ok(flight), hold) => (flight, hold),
+            (Err(full), None) => return Err(full.into()),
+            (Err(full), Some(hold)) => {
+                hold.cancel();
+                return Err(full.into());
+            }
+        };
         observe(call, &flight);
         arrival.metered = true;
         arrival.model = Some(Arc::clone(&call.model));
@@ -106,6 +124,8 @@ impl Meter {
             status: StatusCode::from_u16(CLIENT_LEFT).expect("three digits"),
             is_stream: false,
             tally: None,
+            hold,
+            turn: None,
             left: false,
             up_to: None,
             flight: Some(flight),
@@ -141,6 +161,7 @@ impl Meter {
         self.is_stream = is_stream;
         self.sent = sent;
         let id = head.headers.get("x-request-id");
+        let mut hold = self.hold.take();
         if let Some(flight) = &self.flight {
             let price = self.price(&upstream, flight, None, Tier::default());
             flight.answered(&Answer {
@@ -151,7 +172,11 @@ impl Meter {
                 upstream_request: id.and_then(|id| id.to_str().ok()),
                 price,
             });
+            if let (Some(hold), Some(price)) = (&mut hold, price) {
+                hold.priced(price);
+            }
         }
+        self.hold = hold;
         if is_stream {
             let upstream = Arc::clone(&upstream.name);
             self.app
@@ -181,10 +206,26 @@ impl Meter {
             .or_else(asked)
     }
 
+    /// The answer takes this turn at its upstream for as long as it lasts.
+    pub(super) fn holds(&mut self, turn: Option<Turn>) {
+        self.turn = turn;
+    }
+
     /// The answer is counted by `tally` as it passes.
     pub(super) fn counts(&mut self, tally: Tally) {
         self.tally = Some(Box::new(tally));
         self.text_passes(); // nothing so far, which is exact
+        self.passes();
+    }
+
+    /// What was told of the answer goes on to the client.
+    fn passes(&mut self) {
+        if let Some(tally) = &mut self.tally
+            && let Some(tokens) = tally.pass()
+            && let Some(flight) = &self.flight
+        {
+            flight.tokens(tokens);
+        }
     }
 
     /// The client has gone, and the call goes on without it, up to so many tokens of the answer.
@@ -235,7 +276,9 @@ impl Meter {
             upstream: self.upstream.take(),
             sent: self.sent.take(),
             flight: self.flight.take(),
+            hold: self.hold.take(),
             tally: None,
+            turn: None,
             ..*self
         }
     }
@@ -283,6 +326,13 @@ impl Meter {
         if settled.unpriced {
             app.metrics.unpriced(&self.label);
         }
+        if let Some(mut hold) = self.hold.take() {
+            hold.settle(Used {
+                input: settled.input,
+                output: settled.output,
+                cost: (!settled.unpriced).then_some(settled.cost.nanos().unsigned_abs()),
+            });
+        }
         Account {
             app,
             arrival: &self.arrival,
@@ -292,7 +342,7 @@ impl Meter {
             status: self.status,
             is_stream: self.is_stream,
             outcome,
-            usage: seen.usage,
+            usage: seen.usage.filter(|_| !self.info.endpoint.uses_nothing()),
             passed: figures,
             duration,
         }
@@ -344,16 +394,40 @@ impl Watch for Meter {
     }
 
     fn text_passes(&mut self) {
-        if let Some(tally) = &mut self.tally
-            && let Some(tokens) = tally.passes()
-            && let Some(flight) = &self.flight
-        {
-            flight.tokens(tokens);
+        if let Some(tally) = &mut self.tally {
+            tally.reckon();
         }
     }
 
+    fn may_hold_back(&self) -> bool {
+        self.hold.is_some()
+    }
+
+    fn poll_pass(&mut self, chunks: u64, cx: &mut Context<'_>) -> Poll<Result<(), ErrorBody>> {
+        while let Some(hold) = &mut self.hold {
+            let tally = self.tally.as_deref();
+            let tokens = match self.info.endpoint.uses_nothing() {
+                true => 0,
+                false => tally.map_or(chunks, |tally| tally.told(chunks)),
+            };
+            match ready!(hold.poll_cover(tokens, cx)) {
+                Cover::Goes => break,
+                Cover::Ends(error) => return Poll::Ready(Err(error)),
+                Cover::Counts => {
+                    let prompt = match &mut self.tally {
+                        Some(tally) => ready!(tally.poll_prompt(cx)),
+                        None => u64::MAX,
+                    };
+                    hold.counted(prompt);
+                }
+            }
+        }
+        self.passes();
+        Poll::Ready(Ok(()))
+    }
+
     fn has_enough(&self) -> bool {
-        let passed = || self.tally.as_ref().map_or(0, |tally| tally.so_far());
+        let passed = || self.tally.as_ref().map_or(0, |tally| tally.passed());
         self.left && self.up_to.is_some_and(|max| passed() >= max.get().into())
     }
 

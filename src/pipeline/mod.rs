@@ -5,8 +5,10 @@ mod call;
 mod dispatch;
 mod early;
 mod hangup;
+mod hold;
 mod meter;
 mod tally;
+mod turn;
 
 pub use call::{Call, Payload};
 
@@ -23,6 +25,7 @@ use crate::{
 };
 use dispatch::Answer;
 use hangup::{Finish, Finished, Unanswered};
+use hold::Claim;
 use http::{
     HeaderMap, HeaderValue, Response, StatusCode,
     header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE},
@@ -31,6 +34,7 @@ use http_body_util::BodyExt;
 use meter::Meter;
 use std::{sync::Arc, time::Duration};
 use tally::{Prompt, Tally};
+use turn::{Patience, Presence};
 
 /// Sends a call upstream and returns what its client gets.
 pub async fn run(
@@ -40,7 +44,12 @@ pub async fn run(
     targets: Vec<Target>,
     arrival: &mut Arrival,
 ) -> Result<Response<Body>, Error> {
-    let meter = Meter::start(&worker.app, snapshot, arrival, &mut call)?;
+    let app = &worker.app;
+    let hold = match Claim::of(app, snapshot, &call, &targets, arrival) {
+        Some(claim) => Some(Box::pin(claim.take(app, snapshot, arrival)).await?),
+        None => None,
+    };
+    let meter = Meter::start(app, snapshot, arrival, &mut call, hold)?;
     let server = &snapshot.config.server;
     let heartbeat = server.heartbeat;
     let stream = call.stream;
@@ -54,8 +63,11 @@ pub async fn run(
             &worker.app,
         ),
     };
-    let attempts = dispatch::dispatch(Arc::clone(worker), call, targets, meter);
-    let mut attempts = Unanswered::new(Box::pin(attempts), &manner);
+    let may_queue = (targets.iter()).any(|target| target.upstream.concurrency.is_some());
+    let presence = (manner.finish.is_some() && may_queue).then(Arc::<Presence>::default);
+    let patience = Patience::new(presence.clone());
+    let attempts = dispatch::dispatch(Arc::clone(worker), call, targets, patience, meter);
+    let mut attempts = Unanswered::new(Box::pin(attempts), presence, &manner);
     if !stream || heartbeat.is_zero() {
         let (outcome, meter) = (&mut attempts).await;
         return manner.deliver(outcome, meter);
@@ -99,6 +111,7 @@ impl Delivery {
                 return Err(error);
             }
         };
+        meter.holds(answer.turn);
         let (mut head, source) = answer.response.into_parts();
         let content = content(&head.headers, head.status, self.endpoint, answer.hide_usage);
         let is_stream = matches!(content, Content::Events { .. });
@@ -193,9 +206,7 @@ pub fn refusal(error: &Error) -> Response<Body> {
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     headers.insert(ORIGIN, HeaderValue::from_static("gateway"));
-    if let Some((name, value)) = error.headers() {
-        headers.insert(name, value);
-    }
+    error.add_headers(headers);
     if error.closes() {
         headers.insert(http::header::CONNECTION, HeaderValue::from_static("close"));
     }

@@ -12,7 +12,10 @@ use crate::{
     wire::answer::Part,
 };
 use bytes::Bytes;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    task::{Context, Poll, Waker},
+};
 
 /// More text than this at once is counted on another thread: a tenth of a millisecond's work.
 const INLINE_MAX_BYTES: usize = 4 << 10;
@@ -39,7 +42,10 @@ pub(super) struct Tally {
     endpoint: Endpoint,
     prompt: PromptCount,
     texts: Texts,
-    so_far: Tokens,
+    /// What the text came to that was told.
+    told: Tokens,
+    /// What it came to as far as it has passed.
+    passed: Tokens,
 }
 
 enum PromptCount {
@@ -49,9 +55,16 @@ enum PromptCount {
 
 /// A count that was asked for before anybody needs it.
 enum Begun {
-    Pending,
+    /// Whoever is here waits for it.
+    Pending(Option<Waker>),
     Counted(Count),
     Awaited(Box<dyn FnOnce(Count) + Send>),
+}
+
+impl Default for Begun {
+    fn default() -> Self {
+        Self::Pending(None)
+    }
 }
 
 /// The texts of the answer.
@@ -104,7 +117,8 @@ impl Tally {
             endpoint,
             prompt,
             texts,
-            so_far: Tokens::default(),
+            told: Tokens::default(),
+            passed: Tokens::default(),
         }
     }
 
@@ -149,10 +163,10 @@ impl Tally {
         }
     }
 
-    /// What a stream's text comes to so far; nothing for an answer that is not counted before its end.
-    pub(super) fn passes(&mut self) -> Option<Tokens> {
+    /// Finds out what a stream's text comes to so far.
+    pub(super) fn reckon(&mut self) {
         self.load();
-        self.so_far = match &mut self.texts {
+        self.told = match &mut self.texts {
             Texts::Counted(_, texts) => {
                 let mut all = Count::default();
                 for text in texts.iter_mut() {
@@ -166,16 +180,54 @@ impl Tally {
                     exact: all.estimated.is_none(),
                 }
             }
+            // A document passes as it comes, and is counted at its end.
+            Texts::Held {
+                is_stream: false, ..
+            } => return,
             Texts::Held { bytes, .. } => about(*bytes as u64 / 4),
             Texts::Away(answer) => about(answer.so_far().tokens),
         };
-        let is_document = matches!(&self.texts, Texts::Held { is_stream, .. } if !is_stream);
-        (!is_document).then_some(self.so_far)
     }
 
-    /// What was last found to have passed.
-    pub(super) fn so_far(&self) -> u64 {
-        self.so_far.count
+    /// What a stream's text comes to that was told, after so many events with content.
+    pub(super) fn told(&self, chunks: u64) -> u64 {
+        match self.told.exact {
+            true => self.told.count,
+            false => estimate_stream(self.told.count, chunks),
+        }
+    }
+
+    /// What was told has passed. Says what that comes to, if that is news.
+    pub(super) fn pass(&mut self) -> Option<Tokens> {
+        let is_news = self.told != self.passed;
+        self.passed = self.told;
+        is_news.then_some(self.passed)
+    }
+
+    /// What the prompt comes to, which is counted on another thread.
+    pub(super) fn poll_prompt(&mut self, cx: &mut Context<'_>) -> Poll<u64> {
+        if let PromptCount::Kept(_) = self.prompt {
+            let begun = Arc::default();
+            let kept = PromptCount::Begun(Arc::clone(&begun));
+            let kept = std::mem::replace(&mut self.prompt, kept);
+            kept.count_into(begun, &self.counter, self.model, self.endpoint);
+        }
+        let PromptCount::Begun(begun) = &self.prompt else {
+            return Poll::Ready(u64::MAX);
+        };
+        match &mut *lock(begun) {
+            Begun::Counted(count) => Poll::Ready(count.tokens),
+            Begun::Pending(waker) => {
+                *waker = Some(cx.waker().clone());
+                Poll::Pending
+            }
+            Begun::Awaited(_) => Poll::Ready(u64::MAX),
+        }
+    }
+
+    /// What has passed.
+    pub(super) fn passed(&self) -> u64 {
+        self.passed.count
     }
 
     /// Goes on here with what was held, once its encoding is loaded.
@@ -221,7 +273,8 @@ impl Tally {
             endpoint,
             prompt,
             texts,
-            ..
+            told,
+            passed,
         } = self;
         let input_is_said = said.is_some_and(|usage| usage.input.is_some());
         let of = counter.clone();
@@ -232,6 +285,17 @@ impl Tally {
             let with_input = move |input| done(counted(Some(input), output, chunks));
             prompt.count(&of, model, endpoint, with_input);
         };
+        if told != passed {
+            // What was told last was held back: what passed was counted before it came.
+            let estimated = (!passed.exact).then_some(Why::Cut);
+            return with_output(Some(Answered {
+                output: Count {
+                    tokens: passed.count,
+                    estimated,
+                },
+                reasoning: Count::default(),
+            }));
+        }
         match (endpoint, texts) {
             (Endpoint::Embeddings, _) => with_output(None),
             (_, Texts::Counted(_, texts)) => {
@@ -290,15 +354,26 @@ impl Text {
 impl PromptCount {
     /// Counts a prompt before anybody asks, so that its memory is free.
     fn begin(counter: &Counter, model: Model, endpoint: Endpoint, prompt: Prompt) -> Self {
-        let begun = Arc::new(Mutex::new(Begun::Pending));
-        let state = Arc::clone(&begun);
-        Self::Kept(prompt).count(counter, model, endpoint, move |count| {
-            let before = std::mem::replace(&mut *lock(&state), Begun::Counted(count));
-            if let Begun::Awaited(done) = before {
-                done(count);
+        let begun = Arc::default();
+        Self::Kept(prompt).count_into(Arc::clone(&begun), counter, model, endpoint);
+        Self::Begun(begun)
+    }
+
+    fn count_into(
+        self,
+        begun: Arc<Mutex<Begun>>,
+        counter: &Counter,
+        model: Model,
+        endpoint: Endpoint,
+    ) {
+        self.count(counter, model, endpoint, move |count| {
+            let before = std::mem::replace(&mut *lock(&begun), Begun::Counted(count));
+            match before {
+                Begun::Awaited(done) => done(count),
+                Begun::Pending(waker) => waker.into_iter().for_each(Waker::wake),
+                Begun::Counted(_) => {}
             }
         });
-        Self::Begun(begun)
     }
 
     fn count(

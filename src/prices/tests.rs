@@ -23,6 +23,7 @@ fn upstream(name: &str, price_list: Option<PriceList>) -> Upstream {
             idle: Duration::ZERO,
             total: Duration::ZERO,
         },
+        concurrency: None,
         retries: 0,
         price_list,
         words_per_second: 0,

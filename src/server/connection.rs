@@ -3,6 +3,7 @@
 use super::{
     Counted, Plane, edge,
     io::{Activity, Doing, Watched, linger, time_out},
+    stall::{Stall, Stalling},
     tls::Certificate,
 };
 use crate::{app::Worker, tasks};
@@ -45,18 +46,23 @@ pub(super) fn serve(served: Served, stream: TcpStream, certificate: Option<Arc<C
         tracing::debug!(%error, "a connection was lost at once");
         return;
     }
+    let stream = Stalling::new(stream);
     match certificate {
-        None => tasks::spawn(http1(served, stream)),
+        None => {
+            let stall = stream.stall();
+            tasks::spawn(http1(served, stream, stall));
+        }
         Some(certificate) => tasks::spawn(tls(served, stream, certificate)),
     }
 }
 
-async fn tls(served: Served, stream: TcpStream, certificate: Arc<Certificate>) {
+async fn tls(served: Served, stream: Stalling<TcpStream>, certificate: Arc<Certificate>) {
+    let stall = stream.stall();
     match tokio::time::timeout(HANDSHAKE, certificate.acceptor().accept(stream)).await {
         Ok(Ok(stream)) if stream.get_ref().1.alpn_protocol() == Some(b"h2") => {
-            http2(served, stream).await;
+            http2(served, stream, stall).await;
         }
-        Ok(Ok(stream)) => http1(served, stream).await,
+        Ok(Ok(stream)) => http1(served, stream, stall).await,
         Ok(Err(error)) => tracing::debug!(%error, "no TLS handshake"),
         Err(_) => tracing::debug!("no TLS handshake in time"),
     }
@@ -66,11 +72,12 @@ async fn tls(served: Served, stream: TcpStream, certificate: Arc<Certificate>) {
 enum Lapse {
     Idle,
     Head,
+    Write,
 }
 
 /// Not an `async fn`, which would keep the room of its arguments and of all that only prepares: there is one of these
 /// for each connection, for as long as it is open.
-fn http1<I>(served: Served, stream: I) -> impl Future<Output = ()> + Send
+fn http1<I>(served: Served, stream: I, stall: Stall) -> impl Future<Output = ()> + Send
 where
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -105,8 +112,11 @@ where
                 let (due, lapse) = match activity.doing() {
                     Doing::Idle(since) => (since + bounds.idle_timeout, Some(Lapse::Idle)),
                     Doing::Receiving(since) => (since + bounds.header_timeout, Some(Lapse::Head)),
-                    // The answer has limits of its own.
-                    Doing::Answering => return Poll::Pending,
+                    Doing::Answering => match stall.since() {
+                        Some(since) => (since + bounds.write_timeout, Some(Lapse::Write)),
+                        // The answer has limits of its own.
+                        None => return Poll::Pending,
+                    },
                 };
                 let timer = timer.get_or_insert_with(|| Box::pin(sleep_until(due)));
                 if timer.deadline() > due {
@@ -123,6 +133,7 @@ where
         let stream = || connection.into_parts().io.into_inner();
         match lapse {
             Some(Lapse::Head) => Box::pin(time_out(stream())).await,
+            Some(Lapse::Write) => tracing::debug!("{STALLED}"),
             None if activity.refused_early() => Box::pin(linger(stream())).await,
             _ => {}
         }
@@ -130,10 +141,15 @@ where
     }
 }
 
+const STALLED: &str = "a client has stopped reading its answer";
 /// hyper's smallest.
 const MIN_BUFFER_BYTES: usize = 64 << 10;
 
-async fn http2<I: AsyncRead + AsyncWrite + Unpin + Send + 'static>(served: Served, stream: I) {
+async fn http2<I: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
+    served: Served,
+    stream: I,
+    stall: Stall,
+) {
     let snapshot = served.worker.app.snapshot.load_full();
     let bounds = &snapshot.config.server;
     let activity = Activity::new();
@@ -150,7 +166,7 @@ async fn http2<I: AsyncRead + AsyncWrite + Unpin + Send + 'static>(served: Serve
     loop {
         let due = match activity.doing() {
             Doing::Idle(since) | Doing::Receiving(since) => since + bounds.idle_timeout,
-            Doing::Answering => Instant::now() + bounds.idle_timeout,
+            Doing::Answering => Instant::now() + bounds.idle_timeout.min(bounds.write_timeout),
         };
         tokio::select! {
             result = connection.as_mut() => {
@@ -165,6 +181,10 @@ async fn http2<I: AsyncRead + AsyncWrite + Unpin + Send + 'static>(served: Serve
             }
             () = sleep_until(due) => {
                 if matches!(activity.doing(), Doing::Idle(since) if since.elapsed() >= bounds.idle_timeout) {
+                    break;
+                }
+                if stall.since().is_some_and(|since| since.elapsed() >= bounds.write_timeout) {
+                    tracing::debug!("{STALLED}");
                     break;
                 }
             }

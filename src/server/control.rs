@@ -6,7 +6,7 @@ use crate::{
     app::App,
     body::Body,
     control::{
-        Operation, Request, events, export, health,
+        Operation, Request, events, export, health, limits,
         organization::{
             admin_api_keys, api_keys, audit_logs, data_retention, invites, model_permissions,
             project_users, projects, rate_limits, service_accounts, spend_alerts, spend_limit,
@@ -39,6 +39,7 @@ pub(super) static TABLE: &[Row] = table! {
     GET "/openapi.json" => document::DOCUMENT,
     GET "/docs" => document::PAGE,
     GET "/admin/events" => events::WATCH,
+    GET "/admin/limits" => limits::SHOW,
     GET "/admin/usage/export" => export::EXPORT,
     GET "/v1/me" => session::ME,
     GET "/v1/organization/costs" => usage::COSTS,

@@ -1,7 +1,7 @@
 //! Around every request: its id, its time, its client's address, the headers that every answer has, and the barrier
 //! that turns a panic into a 500.
 
-use super::{Plane, control, cors, data, io::Answering};
+use super::{Plane, control, cors, data, io::Answering, standing};
 use crate::{
     api,
     app::Worker,
@@ -58,8 +58,14 @@ pub(super) fn handle(
         let outcome = match is_preflight {
             true => Ok(cors::preflight()),
             false => {
-                let routed = pin!(route(plane, &open.worker, request, &mut open.arrival));
-                Guarded(routed).await
+                let outcome = match open.may_sign_in() {
+                    Ok(()) => {
+                        let routed = route(plane, &open.worker, request, &mut open.arrival);
+                        Guarded(pin!(routed)).await
+                    }
+                    Err(error) => Err(error),
+                };
+                open.unless_too_many(outcome)
             }
         };
         let mut response = outcome.unwrap_or_else(|error| {
@@ -132,6 +138,7 @@ impl Open {
             key: None,
             model: None,
             is_read: http_body::Body::is_end_stream(request.body()),
+            standing: None,
             metered: false,
         };
         Self {
@@ -140,6 +147,36 @@ impl Open {
             arrival,
             is_logged: false,
         }
+    }
+
+    /// Whether its address may still try to sign in.
+    fn may_sign_in(&self) -> Result<(), Error> {
+        match self.arrival.path.starts_with("/auth/") {
+            true => self.knock(),
+            false => Ok(()),
+        }
+    }
+
+    /// What has come of a request; of one too many without a good credential, that it was one too many.
+    fn unless_too_many(
+        &self,
+        outcome: Result<Response<Body>, Error>,
+    ) -> Result<Response<Body>, Error> {
+        match outcome {
+            Err(Error::Unauthenticated) => self.knock().and(outcome),
+            outcome => outcome,
+        }
+    }
+
+    fn knock(&self) -> Result<(), Error> {
+        let app = &self.worker.app;
+        let refused = app
+            .gate
+            .knock(&app.snapshot.load().policy, self.arrival.client);
+        refused.map_err(|refusal| {
+            metrics::limited(refusal.level.label(), refusal.kind.as_str());
+            refusal.into()
+        })
     }
 
     fn refuse(&self, error: &Error) -> Response<Body> {
@@ -160,6 +197,9 @@ impl Open {
             .or_insert_with(|| (elapsed.as_millis() as u64).into());
         headers.insert(PROCESS_TIME, seconds(elapsed));
         headers.entry(OPENAI_VERSION).or_insert(VERSION);
+        if let Some(standing) = &self.arrival.standing {
+            standing::tell(standing, headers);
+        }
         self.log(
             status,
             if status < 400 {

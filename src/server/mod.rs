@@ -13,6 +13,8 @@ mod document;
 mod edge;
 mod io;
 mod path;
+mod stall;
+mod standing;
 pub mod tls;
 
 use crate::{

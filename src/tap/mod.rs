@@ -30,8 +30,13 @@ pub trait Watch: Send + Unpin + 'static {
     fn wants_text(&self) -> bool;
     /// A piece of text has come, of this choice and part. It has not gone on to the client yet.
     fn text(&mut self, choice: u32, part: Part, text: &str);
-    /// The text that was told so far is about to go on to the client.
+    /// The text that was told so far would go on to the client now, if it may.
     fn text_passes(&mut self);
+    /// Whether it may want to hold back what has come. If so, it is asked about one event at a time.
+    fn may_hold_back(&self) -> bool;
+    /// Whether what has come may go on to the client, with which so many events with content have. Asked until it is
+    /// ready, and nothing more is taken in meanwhile.
+    fn poll_pass(&mut self, chunks: u64, cx: &mut Context<'_>) -> Poll<Result<(), ErrorBody>>;
     /// A piece of the answer is about to go on to the client: an event that carries content. With what has passed so
     /// far, this piece included.
     fn chunk(&mut self, chunks: u64, bytes: u64, now: Instant);
@@ -90,7 +95,8 @@ pub const HEARTBEAT: &[u8] = b": ping\n";
 
 /// Wraps an upstream's body.
 pub struct Tap<B, W: Watch> {
-    source: B,
+    /// None once nothing more is wanted of it: then the upstream need not go on, however long the client takes.
+    source: Option<B>,
     reader: Reader,
     pace: Pace,
     /// Raised when Weir has no more time to wait for streams.
@@ -101,9 +107,20 @@ pub struct Tap<B, W: Watch> {
     chunks: u64,
     bytes: u64,
     passed: Option<(Instant, Instant)>,
+    /// What was taken in and may not go on yet.
+    held: Option<Held>,
+    /// What came with it and was not taken in yet.
+    rest: Bytes,
     state: State,
     /// The watch knows how it ended.
     told: bool,
+}
+
+/// A piece of a stream that somebody has yet to let through.
+#[derive(Clone, Copy)]
+struct Held {
+    content: u64,
+    came: Instant,
 }
 
 enum Reader {
@@ -157,7 +174,7 @@ where
             reader.listen();
         }
         Self {
-            source,
+            source: Some(source),
             reader,
             pace: Pace::new(&manner),
             cut,
@@ -167,12 +184,18 @@ where
             chunks: 0,
             bytes: 0,
             passed: None,
+            held: None,
+            rest: Bytes::new(),
             state: State::Open,
             told: false,
         }
     }
 
-    fn take_in(&mut self, data: Bytes) {
+    fn take_in(&mut self, mut data: Bytes) {
+        if matches!(self.reader, Reader::Events(_)) && self.watch.may_hold_back() {
+            // An event that is paid for passes, though one that came with it may not.
+            self.rest = data.split_off(first_events_end(&data));
+        }
         let now = self.pace.heard();
         let watch = &mut self.watch;
         let mut heard = false;
@@ -195,7 +218,35 @@ where
         if heard {
             self.watch.text_passes();
         }
-        self.count(content, now);
+        self.held = Some(Held { content, came: now });
+    }
+
+    /// Lets through what was taken in, once it may go on.
+    fn poll_held(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let Some(held) = self.held else {
+            return Poll::Ready(());
+        };
+        let may = match &self.reader {
+            Reader::Events(_) => self.watch.poll_pass(self.chunks + held.content, cx),
+            // A document cannot be ended halfway, nor can bytes that nobody reads.
+            Reader::Opaque(_) | Reader::Document(_) => Poll::Ready(Ok(())),
+        };
+        match may {
+            Poll::Ready(Ok(())) => {
+                self.held = None;
+                self.let_through(held);
+            }
+            Poll::Ready(Err(error)) => {
+                self.held = None;
+                self.cut_off(&error);
+            }
+            Poll::Pending => std::task::ready!(self.poll_patience(cx)),
+        }
+        Poll::Ready(())
+    }
+
+    fn let_through(&mut self, held: Held) {
+        self.count(held.content, held.came);
         if self.watch.has_enough() {
             return self.end(Outcome::ClientGone, State::Ended);
         }
@@ -203,6 +254,23 @@ where
             // A client that reads this may stop here: the rest of the connection adds nothing to its answer.
             self.tell(Outcome::Completed);
         }
+        // A body of known length is not asked again once it is all there.
+        if self.rest.is_empty() && self.source.as_ref().is_none_or(B::is_end_stream) {
+            self.complete();
+        }
+    }
+
+    /// Ends an answer that may not go on: what has come last is not let through.
+    fn cut_off(&mut self, error: &ErrorBody) {
+        self.ready.clear();
+        let state = match &self.reader {
+            Reader::Events(events) if events.can_end() => {
+                self.ready.push_back(error.to_event().into());
+                State::Ended
+            }
+            _ => State::Aborted("The answer may not go on."),
+        };
+        self.end(Outcome::CutByBudget, state);
     }
 
     fn count(&mut self, content: u64, now: Instant) {
@@ -255,11 +323,29 @@ where
 
     fn end(&mut self, outcome: Outcome, state: State) {
         self.state = state;
+        self.source = None;
         self.tell(outcome);
     }
 
     fn can_interject(&self) -> bool {
         matches!(&self.reader, Reader::Events(events) if events.can_interject())
+    }
+
+    /// What has come may not go on yet: is it time to give that up?
+    fn poll_patience(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let (outcome, why) = if self.pace.poll_cut(&self.cut, cx) {
+            (Outcome::Interrupted, "The gateway is shutting down.")
+        } else {
+            std::task::ready!(self.pace.poll_deadline(cx));
+            (
+                Outcome::TimedOut,
+                "The answer took longer than the gateway waits.",
+            )
+        };
+        self.held = None;
+        self.ready.clear();
+        self.break_off(outcome, why);
+        Poll::Ready(())
     }
 
     /// Nothing has come: is it time to do something about that?
@@ -280,6 +366,21 @@ where
     }
 }
 
+/// Where the first event in a piece of a stream ends, or the piece does; the blank line may also be found in its rest.
+fn first_events_end(piece: &[u8]) -> usize {
+    let feeds = memchr::memchr2_iter(b'\n', b'\r', piece);
+    for at in feeds {
+        let line_ends = [&b"\n\n"[..], b"\r\n\r\n", b"\r\r"];
+        let blank = line_ends
+            .into_iter()
+            .find(|blank| piece[at..].starts_with(blank));
+        if let Some(blank) = blank {
+            return at + blank.len();
+        }
+    }
+    piece.len()
+}
+
 impl<B, W> Body for Tap<B, W>
 where
     B: Body<Data = Bytes, Error: Into<body::Error>> + Unpin,
@@ -294,6 +395,7 @@ where
     ) -> Poll<Option<Result<Frame<Bytes>, body::Error>>> {
         let this = self.get_mut();
         loop {
+            std::task::ready!(this.poll_held(cx));
             if let Some(bytes) = this.ready.pop_front() {
                 this.bytes += bytes.len() as u64;
                 return Poll::Ready(Some(Ok(Frame::data(bytes))));
@@ -306,14 +408,18 @@ where
                     return Poll::Ready(Some(Err(why.into())));
                 }
             }
-            match Pin::new(&mut this.source).poll_frame(cx) {
+            if !this.rest.is_empty() {
+                let rest = std::mem::take(&mut this.rest);
+                this.take_in(rest);
+                continue;
+            }
+            let Some(source) = &mut this.source else {
+                return Poll::Ready(None);
+            };
+            match Pin::new(source).poll_frame(cx) {
                 Poll::Ready(Some(Ok(frame))) => {
                     if let Ok(data) = frame.into_data() {
                         this.take_in(data);
-                        // A body of known length is not asked again once it is all there.
-                        if this.source.is_end_stream() {
-                            this.complete();
-                        }
                     }
                 }
                 Poll::Ready(Some(Err(error))) => {
@@ -331,10 +437,11 @@ where
 
     fn is_end_stream(&self) -> bool {
         self.ready.is_empty()
+            && self.held.is_none()
             && match self.state {
                 State::Open => {
                     matches!(self.reader, Reader::Opaque(_) | Reader::Document(_))
-                        && self.source.is_end_stream()
+                        && self.source.as_ref().is_none_or(B::is_end_stream)
                 }
                 State::Ended => true,
                 State::Aborted(_) => false,
@@ -344,7 +451,8 @@ where
     fn size_hint(&self) -> SizeHint {
         match (&self.reader, &self.state) {
             (Reader::Opaque(_) | Reader::Document(_), State::Open) if self.ready.is_empty() => {
-                self.source.size_hint()
+                let source = self.source.as_ref();
+                source.map(B::size_hint).unwrap_or_default()
             }
             _ => SizeHint::default(),
         }
@@ -369,6 +477,7 @@ impl<B, W: Watch> Tap<B, W> {
             Outcome::ClientGone
         };
         self.state = State::Ended;
+        self.held = None;
         self.ready.clear();
         self.tell(outcome);
     }

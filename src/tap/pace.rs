@@ -56,7 +56,8 @@ impl Pace {
     /// Whether the gateway has run out of time for streams.
     pub(super) fn poll_cut(&mut self, cut: &Signal, cx: &Context<'_>) -> bool {
         self.waits_for_cut
-            .get_or_insert_with(|| cut.register(cx.waker()));
+            .get_or_insert_with(|| cut.register(cx.waker()))
+            .follow(cx.waker()); // once its client has left, a body is read by another task
         cut.is_raised()
     }
 
@@ -80,6 +81,18 @@ impl Pace {
             }
             sleep.as_mut().reset(due);
         }
+    }
+
+    /// Waits for the end of all time that there is, whoever is silent.
+    pub(super) fn poll_deadline(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let due = self.deadline;
+        let sleep = self
+            .sleep
+            .get_or_insert_with(|| Box::pin(tokio::time::sleep_until(due)));
+        if sleep.deadline() != due {
+            sleep.as_mut().reset(due);
+        }
+        sleep.as_mut().poll(cx)
     }
 
     fn due(&self, may_interject: bool) -> (Instant, Lapse) {

@@ -3,8 +3,10 @@
 //! Labels are bounded: a model is one of the config's names or `other`, and no key, address or request is a label.
 
 mod calls;
+mod queue;
 
 pub use calls::{Figures, Labels};
+pub use queue::{NoTurn, QueueMetrics, Waited};
 
 use crate::domain::Usage;
 use calls::{CallMetrics, Known, TokenMetrics, series};
@@ -21,9 +23,16 @@ const DURATION: &str = "gen_ai_server_request_duration_seconds";
 const FIRST_TOKEN: &str = "gen_ai_server_time_to_first_token_seconds";
 const PER_TOKEN: &str = "gen_ai_server_time_per_output_token_seconds";
 const TOKEN_USAGE: &str = "gen_ai_client_token_usage";
+const QUEUE_WAIT: &str = "weir_queue_wait_seconds";
 
-/// The buckets that OpenTelemetry's conventions for generative AI advise.
-const BUCKETS: [(&str, &[f64]); 4] = [
+/// The buckets that OpenTelemetry's conventions for generative AI advise, and those of a wait in a queue.
+const BUCKETS: [(&str, &[f64]); 5] = [
+    (
+        QUEUE_WAIT,
+        &[
+            0.001, 0.005, 0.02, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 30.0, 60.0, 300.0,
+        ],
+    ),
     (
         DURATION,
         &[
@@ -73,6 +82,8 @@ pub struct Metrics {
     unpriced: Known<Arc<str>, Counter>,
     /// Calls that have begun and not ended.
     pub in_flight: Gauge,
+    /// Holders of limits in memory.
+    pub limit_holders: Gauge,
     /// Bytes of request bodies that are held.
     pub body_memory: Gauge,
 }
@@ -94,6 +105,7 @@ pub fn install() -> Result<Metrics, metrics_exporter_prometheus::BuildError> {
         tokens: RwLock::default(),
         unpriced: RwLock::default(),
         in_flight: gauge!("weir_requests_in_flight"),
+        limit_holders: gauge!("weir_limit_holders"),
         body_memory: gauge!("weir_body_memory_bytes"),
     })
 }
@@ -136,6 +148,11 @@ impl Metrics {
 /// A refusal or fault of Weir's own, by its code.
 pub fn refused(code: &'static str) {
     counter!("weir_refusals_total", "code" => code).increment(1);
+}
+
+/// A limit was in the way of a call, or of its answer.
+pub fn limited(level: &'static str, kind: &'static str) {
+    counter!("weir_limited_total", "level" => level, "limit" => kind).increment(1);
 }
 
 /// A credential that was not accepted; the caller is not told why.
@@ -202,6 +219,16 @@ pub fn metadata_left_out() {
     counter!("weir_ledger_metadata_left_out_total").increment(1);
 }
 
+/// Whether limits are kept together with other nodes, rather than by each for itself.
+pub fn limits_shared(are_shared: bool) {
+    gauge!("weir_limits_shared").set(f64::from(u8::from(are_shared)));
+}
+
+/// Redis did not do what it was asked, or could not be asked.
+pub fn redis_failed() {
+    counter!("weir_redis_errors_total").increment(1);
+}
+
 /// A connection that is open.
 pub struct Open(Gauge);
 
@@ -229,6 +256,11 @@ pub fn event_dropped() {
     counter!("weir_events_dropped_total").increment(1);
 }
 
+/// A spend alert that went off.
+pub fn alert_fired() {
+    counter!("weir_spend_alerts_total").increment(1);
+}
+
 /// A panic that was caught at the edge.
 pub fn panicked() {
     counter!("weir_panics_total").increment(1);
@@ -247,6 +279,7 @@ pub fn log_lines_dropped(dropped: u64) {
 }
 
 fn describe() {
+    queue::describe();
     describe_gauge!("weir_build_info", "The version that runs.");
     describe_gauge!(
         "weir_requests_in_flight",
@@ -360,6 +393,25 @@ fn describe() {
         Unit::Count,
         "Calls whose metadata the ledger has no room for."
     );
+    describe_gauge!(
+        "weir_limit_holders",
+        Unit::Count,
+        "Keys, projects and others whose limits are in memory."
+    );
+    describe_counter!(
+        "weir_limited_total",
+        Unit::Count,
+        "Calls and answers that a limit was in the way of, by whose limit it is and what it counts."
+    );
+    describe_gauge!(
+        "weir_limits_shared",
+        "1 while limits are those of all nodes, 0 while Redis is away."
+    );
+    describe_counter!(
+        "weir_redis_errors_total",
+        Unit::Count,
+        "Times that Redis did not do what it was asked, or could not be asked."
+    );
     describe_gauge!("weir_connections", Unit::Count, "Open connections.");
     describe_counter!(
         "weir_connections_refused_total",
@@ -370,6 +422,11 @@ fn describe() {
         "weir_events_dropped_total",
         Unit::Count,
         "Events that a subscriber was too slow for."
+    );
+    describe_counter!(
+        "weir_spend_alerts_total",
+        Unit::Count,
+        "Spend alerts that went off."
     );
     describe_counter!("weir_panics_total", Unit::Count, "Panics that were caught.");
     describe_counter!(

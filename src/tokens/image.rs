@@ -97,6 +97,15 @@ pub(super) fn count(rule: Option<Rule>, url: &str, detail: Detail) -> Count {
     }
 }
 
+/// What an image costs at most, however large it is.
+pub(super) fn most(rule: Option<Rule>) -> u64 {
+    let size = Size {
+        width: 2048,
+        height: 768,
+    };
+    rule.unwrap_or(USUAL).tokens(size, Detail::High)
+}
+
 /// Tiles of 512 pixels, after scaling into 2048 by 2048 and then the shorter side down to 768.
 fn tiles(size: Size) -> u64 {
     let (width, height) = (f64::from(size.width), f64::from(size.height));

@@ -9,6 +9,7 @@
 //! It is never nothing: a full queue, a body that cannot be read and an unknown model are estimates too.
 
 mod answer;
+mod bound;
 mod counter;
 mod encoding;
 mod estimate;
@@ -51,6 +52,8 @@ pub enum Why {
     TooLong,
     /// The counting threads had no room for it, or failed.
     Overloaded,
+    /// The answer was cut, and what had passed by then was estimated.
+    Cut,
 }
 
 impl Why {
@@ -62,6 +65,7 @@ impl Why {
             Self::Unreadable => "unreadable",
             Self::TooLong => "too_long",
             Self::Overloaded => "overloaded",
+            Self::Cut => "cut",
         }
     }
 }

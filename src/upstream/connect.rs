@@ -1,13 +1,13 @@
 //! Opening connections: TCP without delay, TLS with the public roots or an upstream's own, HTTP/2 where the upstream offers it.
 
-use super::Outgoing;
+use super::{Outgoing, http1};
 use crate::{body, config::Upstream, domain::Authorities, tasks};
 use http::{Uri, uri::Scheme};
 use hyper::{
-    client::conn::{http1, http2},
+    client::conn::http2,
     rt::{Read, Write},
 };
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder, MaybeHttpsStream};
 use hyper_util::{
     client::legacy::connect::{Connection, HttpConnector},
     rt::{TokioExecutor, TokioTimer},
@@ -33,7 +33,7 @@ pub(super) struct Connector {
 /// A connection that is ready for a request.
 pub(super) enum Sender {
     /// For one request at a time.
-    Http1(http1::SendRequest<Outgoing>),
+    Http1(http1::Connection),
     /// For many.
     Http2(http2::SendRequest<Outgoing>),
 }
@@ -56,13 +56,14 @@ impl Connector {
         Self { plain, tls }
     }
 
-    /// Opens a connection to `origin`; it is driven by a task of this thread until it closes.
+    /// Opens a connection to `origin`.
     pub(super) async fn open(&self, origin: Uri) -> Result<Sender, body::Error> {
         if origin.scheme() == Some(&Scheme::HTTPS) {
             // Boxed, so that a plain connection does not take the room of a TLS one on its way.
             Box::pin(open_tls(self.tls.clone(), origin)).await
         } else {
-            http1(connect(self.plain.clone(), origin).await?).await
+            let stream = connect(self.plain.clone(), origin).await?;
+            Ok(Sender::Http1(stream.into_inner().into()))
         }
     }
 }
@@ -84,9 +85,20 @@ async fn open_tls(
     origin: Uri,
 ) -> Result<Sender, body::Error> {
     let stream = connect(connector, origin).await?;
-    if !stream.connected().is_negotiated_h2() {
-        return http1(stream).await;
+    let is_http2 = stream.connected().is_negotiated_h2();
+    match stream {
+        MaybeHttpsStream::Https(stream) if !is_http2 => {
+            Ok(Sender::Http1(stream.into_inner().into()))
+        }
+        stream => http2(stream).await,
     }
+}
+
+/// Many requests on one connection need somebody to drive it: a task of this thread does, until it closes.
+async fn http2<I>(stream: I) -> Result<Sender, body::Error>
+where
+    I: Read + Write + Unpin + Send + 'static,
+{
     let mut builder = http2::Builder::new(TokioExecutor::new());
     builder
         .timer(TokioTimer::new())
@@ -94,15 +106,6 @@ async fn open_tls(
     let (sender, connection) = builder.handshake(stream).await?;
     tasks::spawn(Driven(connection));
     Ok(Sender::Http2(sender))
-}
-
-async fn http1<I>(stream: I) -> Result<Sender, body::Error>
-where
-    I: Read + Write + Unpin + Send + 'static,
-{
-    let (sender, connection) = http1::handshake(stream).await?;
-    tasks::spawn(Driven(connection));
-    Ok(Sender::Http1(sender))
 }
 
 /// A connection until it closes. By hand: an `async` block would keep room for the connection twice.

@@ -3,18 +3,19 @@
 use super::{
     Failure, Outgoing,
     connect::{Connector, Sender},
+    http1::{self, Unsent},
 };
-use crate::config::Upstream;
+use crate::{body, config::Upstream, tasks};
 use bytes::Bytes;
 use http::{HeaderValue, Request, Response, Uri, header::HOST, uri::PathAndQuery};
 use http_body::{Body, Frame, SizeHint};
 use hyper::{
     body::Incoming,
-    client::conn::{http1, http2},
+    client::conn::{TrySendError, http2},
 };
 use std::{
     pin::Pin,
-    sync::{Arc, Mutex, MutexGuard},
+    sync::{Arc, Mutex, MutexGuard, Weak},
     task::{Context, Poll, ready},
     time::Duration,
 };
@@ -39,7 +40,9 @@ pub(super) struct Host {
 #[derive(Default)]
 struct Kept {
     /// The one used last is at the end, and is used first: those that are not needed grow old.
-    http1: Vec<(http1::SendRequest<Outgoing>, Instant)>,
+    http1: Vec<(http1::Connection, Instant)>,
+    /// Somebody looks for those that have grown old.
+    is_swept: bool,
     http2: Option<http2::SendRequest<Outgoing>>,
 }
 
@@ -99,7 +102,7 @@ impl Host {
                 Err(Unsent::NeverLeft(_)) => {
                     return Err(Failure::Unreachable("closed at once".into()));
                 }
-                Err(Unsent::Broken(error)) => return Err(Failure::Broken(error.into())),
+                Err(Unsent::Broken(error)) => return Err(Failure::Broken(error)),
             }
         }
     }
@@ -120,18 +123,15 @@ impl Host {
         request: Box<Request<Outgoing>>,
     ) -> Result<Response<Answer>, Unsent> {
         match sender {
-            Sender::Http1(mut sender) => {
-                let response = sender.try_send_request(*request).await?;
-                let lease = Lease {
-                    host: Arc::clone(self),
-                    sender,
-                };
-                Ok(response.map(|body| Answer::new(body, Some(lease))))
+            Sender::Http1(connection) => {
+                let response = http1::send(connection, request).await?;
+                let host = Arc::clone(self);
+                Ok(response.map(|body| Answer::http1(body, host)))
             }
             Sender::Http2(mut sender) => {
                 let request = self.absolute(*request);
                 let response = sender.try_send_request(request).await?;
-                Ok(response.map(|body| Answer::new(body, None)))
+                Ok(response.map(Answer::Http2))
             }
         }
     }
@@ -156,20 +156,35 @@ impl Host {
             }
             kept.http2 = None;
         }
-        while let Some((sender, since)) = kept.http1.pop() {
+        while let Some((mut connection, since)) = kept.http1.pop() {
             if since.elapsed() >= IDLE_TIMEOUT {
                 kept.http1.clear(); // all before it are older
-            } else if sender.is_ready() {
-                return Some(Sender::Http1(sender));
+            } else if connection.is_quiet() {
+                return Some(Sender::Http1(connection));
             }
         }
         None
     }
 
-    fn keep(&self, sender: http1::SendRequest<Outgoing>) {
-        if !sender.is_closed() {
-            self.kept().http1.push((sender, Instant::now()));
+    fn keep(self: &Arc<Self>, connection: http1::Connection) {
+        let mut kept = self.kept();
+        let now = Instant::now();
+        kept.http1.push((connection, now));
+        if !std::mem::replace(&mut kept.is_swept, true) {
+            tasks::spawn(sweep(Arc::downgrade(self), now + IDLE_TIMEOUT));
         }
+    }
+
+    /// Closes what has grown old; returns when the next will have, if there is one.
+    fn close_old(&self) -> Option<Instant> {
+        let mut kept = self.kept();
+        let now = Instant::now();
+        let old = |(_, since): &(_, Instant)| *since + IDLE_TIMEOUT <= now;
+        let old = kept.http1.partition_point(old);
+        kept.http1.drain(..old);
+        let next = kept.http1.first().map(|(_, since)| *since + IDLE_TIMEOUT);
+        kept.is_swept = next.is_some();
+        next
     }
 
     fn kept(&self) -> MutexGuard<'_, Kept> {
@@ -177,77 +192,162 @@ impl Host {
     }
 }
 
-/// Why a request has no answer.
-enum Unsent {
-    /// Nothing of it was written, and here it is again.
-    NeverLeft(Box<Request<Outgoing>>),
-    Broken(hyper::Error),
-}
-
-impl From<hyper::client::conn::TrySendError<Request<Outgoing>>> for Unsent {
-    fn from(mut error: hyper::client::conn::TrySendError<Request<Outgoing>>) -> Self {
-        match error.take_message() {
-            Some(request) => Self::NeverLeft(Box::new(request)),
-            None => Self::Broken(error.into_error()),
+/// Closes kept connections as they grow old: nobody polls them, so nobody else would see that their server is gone.
+async fn sweep(host: Weak<Host>, mut next: Instant) {
+    loop {
+        tokio::time::sleep_until(next).await;
+        let Some(host) = host.upgrade() else {
+            return;
+        };
+        match host.close_old() {
+            Some(later) => next = later,
+            None => return,
         }
     }
 }
 
-/// A connection whose answer is still being read.
-struct Lease {
-    host: Arc<Host>,
-    sender: http1::SendRequest<Outgoing>,
+impl From<TrySendError<Request<Outgoing>>> for Unsent {
+    fn from(mut error: TrySendError<Request<Outgoing>>) -> Self {
+        match error.take_message() {
+            Some(request) => Self::NeverLeft(Box::new(request)),
+            None => Self::Broken(error.into_error().into()),
+        }
+    }
 }
 
 /// An answer's body. Read to its end it gives its connection back; dropped before, it closes it.
-pub struct Answer {
-    body: Incoming,
-    lease: Option<Lease>,
+pub enum Answer {
+    /// Over a connection of its own.
+    Http1(Http1),
+    /// Beside others.
+    Http2(Incoming),
+}
+
+/// An answer's body, and who gets its connection.
+pub struct Http1 {
+    body: http1::Arriving,
+    host: Arc<Host>,
+}
+
+impl Http1 {
+    fn give_back(&mut self) {
+        if let Some(connection) = self.body.connection() {
+            self.host.keep(connection);
+        }
+    }
 }
 
 impl Answer {
-    fn new(body: Incoming, lease: Option<Lease>) -> Self {
-        let mut answer = Self { body, lease };
-        answer.give_back_at_end();
-        answer
-    }
-
-    fn give_back_at_end(&mut self) {
-        if self.body.is_end_stream() {
-            self.give_back();
-        }
-    }
-
-    fn give_back(&mut self) {
-        if let Some(Lease { host, sender }) = self.lease.take() {
-            host.keep(sender);
-        }
+    fn http1(body: http1::Arriving, host: Arc<Host>) -> Self {
+        let mut answer = Http1 { body, host };
+        answer.give_back();
+        Self::Http1(answer)
     }
 }
 
 impl Body for Answer {
     type Data = Bytes;
-    type Error = hyper::Error;
+    type Error = body::Error;
 
     fn poll_frame(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<hyper::Result<Frame<Bytes>>>> {
-        let this = self.get_mut();
-        let frame = ready!(Pin::new(&mut this.body).poll_frame(cx));
-        match &frame {
-            Some(Ok(_)) => this.give_back_at_end(),
-            Some(Err(_)) => this.lease = None,
-            None => this.give_back(),
+    ) -> Poll<Option<Result<Frame<Bytes>, body::Error>>> {
+        match self.get_mut() {
+            Self::Http1(answer) => {
+                let frame = ready!(Pin::new(&mut answer.body).poll_frame(cx));
+                answer.give_back();
+                Poll::Ready(frame)
+            }
+            Self::Http2(body) => Pin::new(body).poll_frame(cx).map_err(Into::into),
         }
-        Poll::Ready(frame)
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
+        match self {
+            Self::Http1(answer) => answer.body.is_end_stream(),
+            Self::Http2(body) => body.is_end_stream(),
+        }
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
+        match self {
+            Self::Http1(answer) => answer.body.size_hint(),
+            Self::Http2(body) => body.size_hint(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Provider, Timeouts};
+    use tokio::{
+        io::AsyncReadExt,
+        net::{TcpListener, TcpSocket, TcpStream},
+    };
+
+    fn host() -> Arc<Host> {
+        let hour = Duration::from_secs(3_600);
+        let upstream = Upstream {
+            name: "up".into(),
+            provider: Provider::OpenAi,
+            base_url: "http://127.0.0.1/v1".to_owned(),
+            api_key: None,
+            authorities: None,
+            headers: Vec::new(),
+            stream_usage: false,
+            timeouts: Timeouts {
+                connect: hour,
+                first_byte: hour,
+                idle: hour,
+                total: hour,
+            },
+            retries: 0,
+            price_list: None,
+            concurrency: None,
+            words_per_second: 0,
+        };
+        Host::new(&Arc::new(upstream)).unwrap()
+    }
+
+    /// Both ends of a connection.
+    async fn ends() -> (TcpStream, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let near = TcpSocket::new_v4().unwrap();
+        let near = near.connect(listener.local_addr().unwrap());
+        let (near, far) = tokio::join!(near, listener.accept());
+        (near.unwrap(), far.unwrap().0)
+    }
+
+    #[tokio::test]
+    async fn kept_connections_are_closed_when_they_are_old_though_nobody_asks() {
+        let host = host();
+        let (first, mut far_first) = ends().await;
+        let (second, mut far_second) = ends().await;
+        tokio::time::pause();
+        let start = Instant::now();
+        host.keep(first.into());
+        tokio::time::advance(IDLE_TIMEOUT / 2).await;
+        host.keep(second.into());
+        for (far, age) in [(&mut far_first, 2), (&mut far_second, 3)] {
+            assert_eq!(far.read(&mut [0]).await.unwrap(), 0);
+            let late = start.elapsed() - IDLE_TIMEOUT * age / 2;
+            assert!(late < Duration::from_secs(1), "{late:?} late");
+        }
+        assert!(host.take_kept().is_none() && !host.kept().is_swept);
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_the_server_has_closed_is_passed_over() {
+        let host = host();
+        let (first, _far_first) = ends().await;
+        let (second, far_second) = ends().await;
+        host.keep(first.into());
+        host.keep(second.into());
+        drop(far_second);
+        tokio::task::yield_now().await; // the runtime looks at its sockets
+        assert!(host.take_kept().is_some());
+        assert!(host.take_kept().is_none());
     }
 }

@@ -1,10 +1,11 @@
 //! The way to the model servers: connections, and one attempt at an answer.
 //!
-//! One [`Pool`] a worker: the connections of a worker are driven by its own thread, so that a chunk never crosses
+//! One [`Pool`] a worker: the connections of a worker are polled by its own thread, so that a chunk never crosses
 //! from one thread to another. It knows nothing of keys, models or retries.
 
 mod connect;
 mod host;
+pub mod http1;
 mod outgoing;
 mod simulated;
 
@@ -128,7 +129,7 @@ impl http_body::Body for Source {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, body::Error>>> {
         match self.get_mut() {
-            Self::Network(body) => Pin::new(body).poll_frame(cx).map_err(|error| error.into()),
+            Self::Network(body) => Pin::new(body).poll_frame(cx),
             Self::Simulated(body) => Pin::new(body).poll_frame(cx),
         }
     }

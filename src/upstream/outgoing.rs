@@ -96,6 +96,13 @@ impl Upload {
         self.observer = Some(observer);
     }
 
+    /// It is about to be sent: until now, nobody could know whether the client was slow.
+    pub fn begin(&mut self) {
+        self.silence
+            .as_mut()
+            .reset(Instant::now() + self.silence_max);
+    }
+
     /// How long it is, if the client said.
     pub fn length(&self) -> Option<u64> {
         self.source.size_hint().exact()
@@ -107,7 +114,16 @@ impl Upload {
         Poll::Ready(Some(Err(why.into())))
     }
 
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, body::Error>>> {
+    /// Whether nothing more comes.
+    pub(super) fn is_over(&self) -> bool {
+        self.source.is_end_stream()
+    }
+
+    /// The next piece.
+    pub(super) fn poll(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, body::Error>>> {
         match Pin::new(&mut self.source).poll_frame(cx) {
             Poll::Ready(Some(Ok(frame))) => {
                 let len = frame.data_ref().map_or(0, Bytes::len) as u64;
@@ -153,7 +169,7 @@ impl Body for Outgoing {
     fn is_end_stream(&self) -> bool {
         match self {
             Self::Held { pieces, .. } => pieces.is_empty(),
-            Self::Streamed(upload) => upload.source.is_end_stream(),
+            Self::Streamed(upload) => upload.is_over(),
         }
     }
 

@@ -25,7 +25,7 @@ impl AskedReader {
     pub fn of(endpoint: Endpoint, content_type: &str) -> Option<Self> {
         let mut words = content_type.split(';').map(str::trim);
         let media = words.next().unwrap_or_default();
-        if endpoint == Endpoint::Forward {
+        if matches!(endpoint, Endpoint::Forward | Endpoint::Stored) {
             None
         } else if media.eq_ignore_ascii_case("application/json") {
             Some(Self(Kind::Json(Body::new(endpoint))))

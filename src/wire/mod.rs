@@ -17,6 +17,7 @@ pub mod percent;
 pub mod query;
 pub mod request;
 pub mod schema;
+pub mod span;
 pub mod sse;
 pub mod usage_export;
 

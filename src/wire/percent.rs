@@ -20,9 +20,26 @@ pub fn decode(text: &str) -> Option<String> {
     String::from_utf8(bytes).ok()
 }
 
+/// Writes a text so that it can stand in a query.
+pub fn encode(text: &str) -> String {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte);
+    let encoded = text.bytes().map(|byte| match is_plain(byte) {
+        true => char::from(byte).to_string(),
+        false => format!("%{byte:02X}"),
+    });
+    encoded.collect()
+}
+
 #[cfg(test)]
 mod tests {
-    use super::decode;
+    use super::{decode, encode};
+
+    #[test]
+    fn what_is_encoded_is_plain_and_read_back() {
+        let text = "a b&c=ä/%";
+        assert_eq!(encode(text), "a%20b%26c%3D%C3%A4%2F%25");
+        assert_eq!(decode(&encode(text)).as_deref(), Some(text));
+    }
 
     #[test]
     fn names_are_decoded_and_broken_ones_refused() {

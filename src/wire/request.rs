@@ -4,7 +4,7 @@
 //! unknown members, the spelling of numbers and the order of members reach the upstream as they were.
 
 use super::json::{Fault, Lexer, Sink, Span, Text, Token};
-use crate::domain::Endpoint;
+use crate::domain::{Endpoint, Tier};
 use bytes::Bytes;
 use std::{borrow::Cow, collections::HashMap, ops::Range};
 
@@ -24,6 +24,12 @@ pub struct Facts {
     pub usage: AskedUsage,
     /// The object that the client notes things in, braces included.
     pub metadata: Option<Range<usize>>,
+    /// The most tokens that the answer may have, if the client says so; all of its choices together.
+    pub output_max: Option<u64>,
+    /// How many answers there are to be.
+    pub choices: u64,
+    /// The tier of service that is asked for.
+    pub tier: Tier,
 }
 
 /// Whether the client wants usage at the end of the stream, and how to ask for it where it does not.
@@ -152,18 +158,46 @@ enum Name {
     Stream,
     StreamOptions,
     Metadata,
+    MaxTokens,
+    MaxCompletionTokens,
+    Choices,
+    BestOf,
+    Tier,
     IncludeUsage,
 }
 
-const NAMES: [(Name, &str); 7] = [
+const NAMES: [(Name, &str); 12] = [
     (Name::Model, "model"),
     (Name::Messages, "messages"),
     (Name::Input, "input"),
     (Name::Stream, "stream"),
     (Name::StreamOptions, "stream_options"),
     (Name::Metadata, "metadata"),
+    (Name::MaxTokens, "max_tokens"),
+    (Name::MaxCompletionTokens, "max_completion_tokens"),
+    (Name::Choices, "n"),
+    (Name::BestOf, "best_of"),
+    (Name::Tier, "service_tier"),
     (Name::IncludeUsage, "include_usage"),
 ];
+
+/// The place of the one name that is not at the top.
+const INCLUDE_USAGE: usize = Name::IncludeUsage as usize;
+
+impl Name {
+    /// Whether two readers that disagree on which of two counts would do different things.
+    fn decides(self) -> bool {
+        !matches!(
+            self,
+            Self::Metadata
+                | Self::MaxTokens
+                | Self::MaxCompletionTokens
+                | Self::Choices
+                | Self::BestOf
+                | Self::Tier
+        )
+    }
+}
 
 #[derive(Debug, Default)]
 struct Walk {
@@ -184,10 +218,10 @@ struct Walk {
 impl Walk {
     fn key(&mut self, text: Text<'_>) {
         let level = match (self.depth, self.in_options) {
-            (1, _) => &NAMES[..6],
+            (1, _) => &NAMES[..INCLUDE_USAGE],
             (2, true) => {
                 self.options_filled = true;
-                &NAMES[6..]
+                &NAMES[INCLUDE_USAGE..]
             }
             _ => return,
         };
@@ -210,7 +244,7 @@ impl Walk {
         }
         if let Some(name) = self.next.take() {
             let old = self.members[name as usize].replace(Member { kind, span });
-            if old.is_some() && name != Name::Metadata {
+            if old.is_some() && name.decides() {
                 self.twice = self.twice.or(Some(name));
             }
         }
@@ -264,6 +298,27 @@ impl Walk {
             self.options_filled,
             body,
         );
+        let text = |name| get(name).and_then(|member| body.get(member.span.start..member.span.end));
+        let number = |name| {
+            let text = std::str::from_utf8(text(name)?).ok()?;
+            // `8.0` and `8e0` are eight as well; what is below nothing is none.
+            let number = text.parse::<u64>().ok();
+            number.or_else(|| Some(text.parse::<f64>().ok()?.ceil() as u64))
+        };
+        let max = number(Name::MaxCompletionTokens).or(number(Name::MaxTokens));
+        let choices = number(Name::Choices).into_iter();
+        let choices = choices
+            .chain(number(Name::BestOf))
+            .max()
+            .unwrap_or(1)
+            .max(1);
+        let word = |name| {
+            std::str::from_utf8(text(name)?)
+                .ok()?
+                .strip_prefix('"')?
+                .strip_suffix('"')
+        };
+        let tier = word(Name::Tier).and_then(Tier::of_answer);
         let metadata = get(Name::Metadata).filter(|member| member.kind == Kind::Object);
         Ok(Facts {
             model,
@@ -271,6 +326,9 @@ impl Walk {
             stream,
             usage,
             metadata: metadata.map(|member| member.span.start..member.span.end),
+            output_max: max.map(|max| max.saturating_mul(choices)),
+            choices,
+            tier: tier.unwrap_or_default(),
         })
     }
 }

@@ -259,6 +259,42 @@ async fn transcribe(gateway: &Gateway) {
 }
 
 #[tokio::test]
+async fn what_is_stored_is_not_charged_again_when_it_is_read() {
+    let usage = json!({"input_tokens": 4, "output_tokens": 5});
+    let answer = json!({"id": "resp_1", "model": "m", "status": "completed", "usage": usage});
+    let event = json!({"type": "response.completed", "response": answer});
+    let events = [("content-type", "text/event-stream")];
+    let stream = format!("event: response.completed\ndata: {event}\n\n");
+    let upstream = FakeUpstream::with([
+        Reply::json(200, answer.to_string()),
+        Reply::json(200, answer.to_string()),
+        Reply::with(200, &events, stream),
+        Reply::json(200, answer.to_string()),
+    ])
+    .await;
+    let gateway = gateway(&upstream, &price("m", "input = 1\noutput = 2")).await;
+    gateway
+        .post("/v1/responses", json!({"model": "m", "input": "x"}))
+        .await;
+    for (method, path) in [
+        ("GET", "/v1/responses/resp_1"),
+        ("GET", "/v1/responses/resp_1?stream=true"),
+        ("DELETE", "/v1/chat/completions/c_1"),
+    ] {
+        assert_eq!(gateway.send(method, path, &[]).await.status(), 200);
+    }
+    until("four rows", async || rows(&gateway).into_iter().nth(3)).await;
+    let rows = rows(&gateway);
+    let made = json!({"endpoint": "responses", "input": 4, "output": 5, "cost": 14_000});
+    says(&rows[0], &made);
+    for row in &rows[1..] {
+        let read = json!({"endpoint": "forward", "served_model": "m", "status": 200,
+            "input": null, "output": null, "source": null, "cost": null});
+        says(row, &read);
+    }
+}
+
+#[tokio::test]
 async fn what_is_not_tokens_has_a_quantity_and_its_own_endpoint() {
     let audio = [("content-type", "audio/mpeg")];
     let text =

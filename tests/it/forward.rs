@@ -271,6 +271,23 @@ async fn a_path_that_climbs_or_hides_is_refused() {
 }
 
 #[tokio::test]
+async fn a_path_that_is_read_another_way_when_decoded_is_refused() {
+    let upstream = FakeUpstream::with([Reply::json(200, "{}")]).await;
+    let gateway = Gateway::before(&upstream).await;
+    for path in [
+        "/v1/chat/%63ompletions",
+        "/v1/ch%61t/completions",
+        "/v1/response%73",
+        "/v1/images%2Dx/generations",
+    ] {
+        let answer = gateway.post(path, chat("up")).await;
+        answer.refused(404, "unknown_url");
+    }
+    assert!(upstream.is_untouched().await);
+    assert_eq!(gateway.get("/v1/files/a%20b%3Ac").await.status(), 200);
+}
+
+#[tokio::test]
 async fn a_key_for_certain_models_cannot_take_the_way_around() {
     let upstream = FakeUpstream::with([Reply::json(200, "{}")]).await;
     let gateway = Gateway::before(&upstream).await;

@@ -692,3 +692,18 @@ async fn a_whole_answer_that_breaks_off_or_stalls_breaks_off_for_the_client() {
         assert!(!response.is_whole, "{}", response.text());
     }
 }
+
+#[tokio::test]
+async fn a_client_that_stops_reading_is_let_go() {
+    let upstream = FakeUpstream::with([Reply::endless(event("x"))]).await;
+    let gateway = Gateway::setup()
+        .server("write_timeout = \"100ms\"")
+        .upstream("up", &upstream, "")
+        .start()
+        .await;
+    let conn = gateway.stream(chat_stream("up")).await;
+    let mut received = upstream.request().await;
+    received.closed().await;
+    gateway.metric("weir_connections{plane=\"data\"}", 0).await;
+    drop(conn); // it was there all the time
+}

@@ -79,6 +79,32 @@ async fn an_upstream_is_believed_that_its_own_authority_vouches_for() {
 }
 
 #[tokio::test]
+async fn a_connection_with_tls_is_used_again_whatever_went_over_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let certificate = certify(dir.path());
+    let large: Vec<u8> = (0..3u32 << 20).map(|i| (i * 31) as u8).collect();
+    let upstream = FakeUpstream::with([
+        Reply::json(200, "{}"),
+        Reply::streams([&*event("over tls"), END]),
+        Reply::with(200, &[], &large),
+        Reply::json(200, "{}"),
+    ])
+    .await;
+    let address = before(&upstream, &certificate).await;
+    let gateway = in_front_of(address, "ca_file = \"cert.pem\"")
+        .start_in(dir)
+        .await;
+    let sent = gateway.post_with(&gateway.key, "/v1/files", &large).await;
+    assert_eq!(sent.status(), 200);
+    assert!(upstream.request().await.body().await == large);
+    let stream = gateway.chat(chat_stream("up")).await;
+    assert_eq!(stream.text(), event("over tls") + END);
+    assert!(gateway.get("/v1/files/f/content").await.body == large);
+    assert_eq!(gateway.chat(chat("up")).await.text(), "{}");
+    assert_eq!(upstream.connections(), 1);
+}
+
+#[tokio::test]
 async fn an_upstream_that_nobody_known_vouches_for_is_never_sent_a_request() {
     let dir = tempfile::tempdir().unwrap();
     let stranger = tempfile::tempdir().unwrap();

@@ -22,7 +22,7 @@ const CONNECT: Duration = Duration::from_secs(5);
 const BYTES_MAX: usize = 16 << 20;
 
 /// A running gateway.
-pub(super) struct Gateway {
+pub(in crate::cli) struct Gateway {
     pool: Pool,
     place: Arc<Upstream>,
     authorization: HeaderValue,
@@ -39,8 +39,8 @@ pub(super) enum Said {
 }
 
 impl Gateway {
-    /// The gateway at `url`, which has no path.
-    pub(super) fn new(url: &str, key: Secret) -> Result<Self, String> {
+    /// The gateway at `url`, which has no path; what is asked for is below `below`.
+    pub(in crate::cli) fn new(url: &str, below: &str, key: Secret) -> Result<Self, String> {
         let is_url = url.starts_with("http://") || url.starts_with("https://");
         let uri = url.parse::<Uri>().ok().filter(|_| is_url);
         if uri.and_then(|uri| uri.authority().cloned()).is_none() {
@@ -54,12 +54,13 @@ impl Gateway {
         let place = Arc::new(Upstream {
             name: "weir".into(),
             provider: Provider::OpenAi,
-            base_url: format!("{url}/v1"),
+            base_url: format!("{url}{below}"),
             api_key: None,
             authorities: None,
             headers: Vec::new(),
             stream_usage: true,
             timeouts: TIMEOUTS,
+            concurrency: None,
             retries: 0,
             price_list: None,
             words_per_second: 0,
@@ -71,11 +72,17 @@ impl Gateway {
         })
     }
 
+    /// What is at a path.
+    pub(in crate::cli) async fn get(&self, path: &str) -> anyhow::Result<Value> {
+        let response = self.send(Method::GET, path, None).await?;
+        let (is_good, found) = document(response).await?;
+        anyhow::ensure!(is_good, "{}", error(&found));
+        Ok(found)
+    }
+
     /// The first model that the key may use.
     pub(super) async fn first_model(&self) -> anyhow::Result<String> {
-        let response = self.send(Method::GET, "/models", None).await?;
-        let (is_good, list) = document(response).await?;
-        anyhow::ensure!(is_good, "{}", error(&list));
+        let list = self.get("/models").await?;
         let name = list["data"][0]["id"].as_str();
         Ok(name.context("the key may use no model")?.to_owned())
     }
@@ -131,13 +138,13 @@ impl Gateway {
     async fn send(
         &self,
         method: Method,
-        path: &'static str,
+        path: &str,
         body: Option<Value>,
     ) -> anyhow::Result<Response<Source>> {
         let body = body.map(|body| body.to_string().into());
         let mut request = Request::new(Outgoing::held(body));
         *request.method_mut() = method;
-        *request.uri_mut() = Uri::from_static(path);
+        *request.uri_mut() = path.parse::<Uri>().context("no path")?;
         let headers = request.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         headers.insert(AUTHORIZATION, self.authorization.clone());

@@ -1,6 +1,6 @@
 //! `weir chat`: a conversation with a model through the gateway, to see that all of it works.
 
-mod answer;
+pub(super) mod answer;
 mod line;
 
 use super::{Ending, complain, say};
@@ -38,7 +38,7 @@ pub(super) struct Options {
 }
 
 /// For `clap`, which takes only what can fail.
-fn secret(text: &str) -> Result<Secret, std::convert::Infallible> {
+pub(super) fn secret(text: &str) -> Result<Secret, std::convert::Infallible> {
     Ok(Secret::new(text))
 }
 
@@ -158,7 +158,7 @@ fn gateway(flags: &Flags, url: Option<String>, key: Option<Secret>) -> Result<Ga
         None => auth::first_api_key(&described()?.config.server.data_dir)
             .ok_or_else(|| Ending::Mistake("there is no API key: set WEIR_API_KEY".to_owned()))?,
     };
-    Gateway::new(&url, key).map_err(Ending::Mistake)
+    Gateway::new(&url, "/v1", key).map_err(Ending::Mistake)
 }
 
 fn whole_input() -> Result<String, Ending> {

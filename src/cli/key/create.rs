@@ -7,7 +7,7 @@ use crate::{
         office::{Office, ending},
     },
     directory::NewProjectKey,
-    domain::{Budget, KeyLimits, ModelRule, Network, OnHangup, Owner, Span, Terms},
+    domain::{Budget, KeyLimits, ModelRule, Network, OnHangup, Owner, Priority, Span, Terms},
 };
 use clap::Args;
 use std::time::{Duration, SystemTime};
@@ -49,6 +49,9 @@ struct Agreed {
     /// The class of service that it belongs to
     #[arg(long, value_name = "NAME")]
     tier: Option<String>,
+    /// How urgent it is among the keys of its project, where requests wait: high, normal or low [default: normal]
+    #[arg(long, value_name = "CLASS", value_parser = priority)]
+    priority: Option<Priority>,
     /// An address, or a range as 10.1.0.0/16, that it may be used from; repeat for more [default: all]
     #[arg(long = "from", value_name = "RANGE")]
     networks: Vec<Network>,
@@ -70,7 +73,7 @@ struct Agreed {
     /// What it may spend, in cents
     #[arg(long, value_name = "CENTS")]
     budget: Option<u64>,
-    /// In which time: day, month or life
+    /// In which time: hour, day, month or life
     #[arg(long, value_name = "SPAN", value_parser = span, default_value = "month", requires = "budget")]
     budget_interval: Span,
     /// A note on it; repeat for more
@@ -80,11 +83,19 @@ struct Agreed {
 
 fn span(text: &str) -> Result<Span, String> {
     match text {
+        "hour" => Ok(Span::Hour),
         "day" => Ok(Span::Day),
         "month" => Ok(Span::Month),
         "life" => Ok(Span::Life),
-        _ => Err("expected day, month or life".to_owned()),
+        _ => Err("expected hour, day, month or life".to_owned()),
     }
+}
+
+fn priority(text: &str) -> Result<Priority, String> {
+    let named = Priority::NAMES.iter().find(|(name, _)| *name == text);
+    named
+        .map(|(_, priority)| *priority)
+        .ok_or_else(|| "expected high, normal or low".to_owned())
 }
 
 fn note(text: &str) -> Result<(String, String), String> {
@@ -114,6 +125,7 @@ impl Agreed {
             on_hangup: self.on_hangup,
             terms: Terms {
                 tier: self.tier.map(String::into_boxed_str),
+                priority: self.priority,
                 limits: KeyLimits::from(limits),
                 budget: self.budget.map(|threshold_amount| Budget {
                     threshold_amount,

@@ -78,7 +78,7 @@ fn show(id: KeyId, key: &Secret, as_json: bool) {
 }
 
 /// The id in what a person pastes: an id, or a whole key.
-fn id_of(text: &str) -> Result<KeyId, Ending> {
+pub(in crate::cli) fn id_of(text: &str) -> Result<KeyId, Ending> {
     let bare = text
         .strip_prefix("sk-weir-admin-")
         .or_else(|| text.strip_prefix("sk-weir-"))

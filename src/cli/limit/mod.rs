@@ -1,5 +1,6 @@
 //! `weir limit`: changes the store directly, and a running gateway sees the change within a second.
 
+mod list;
 mod rate;
 mod show;
 
@@ -17,8 +18,8 @@ use clap::{Args, Subcommand};
 
 #[derive(Subcommand)]
 pub(super) enum Action {
-    /// Show what a project may do, or the organization as a whole
-    List(Scope),
+    /// Show the limits of a project, a key, a user or the organization: used, left, and when they are whole again
+    List(list::List),
     /// Set what may be spent in a month
     Spend {
         /// How much, in cents; `none` for no limit
@@ -134,14 +135,21 @@ pub(super) fn run(flags: &Flags, action: Action) -> Result<(), Ending> {
         _ => Ok(Vec::new()),
     };
     let models = models.map_err(|problems| Ending::Mistake(problems.to_string()))?;
-    office::run(flags, async |office| act(&office, action, &models).await)
+    office::run(flags, async |office| {
+        act(flags, &office, action, &models).await
+    })
 }
 
-async fn act(office: &Office, action: Action, models: &[String]) -> Result<(), Ending> {
+async fn act(
+    flags: &Flags,
+    office: &Office,
+    action: Action,
+    models: &[String],
+) -> Result<(), Ending> {
     let Office { directory, by, .. } = office;
     let by = by.clone();
     let scope = match action {
-        Action::List(scope) => scope,
+        Action::List(wanted) => return list::run(flags, office, wanted).await,
         Action::Spend {
             cents: Amount(Some(0)),
             ..

@@ -1,7 +1,9 @@
 //! The configuration from outside: what is written goes in, a [`Config`](super::Config) or problems come out.
 
+mod limits;
 mod prices;
 mod problems;
+mod redis;
 mod routes;
 
 use super::{

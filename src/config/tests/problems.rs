@@ -153,16 +153,6 @@ fn an_admin_key_is_long_enough() {
 }
 
 #[test]
-fn stores_of_later_versions_are_named() {
-    let given = Given::file("[store]\nredis_url = 'redis://h'");
-    let problems = given.problems();
-    assert_eq!(
-        problems,
-        ["config.toml:2: store.redis_url: Redis is not in this version of Weir; leave it empty",]
-    );
-}
-
-#[test]
 fn tls_needs_both_files() {
     let given = Given::nothing();
     let [cert, key] = ["cert.pem", "key.pem"].map(|name| given.path(name));

@@ -1,7 +1,7 @@
 //! Upstreams, and what leads to them.
 
 use super::{Given, UPSTREAM, model, written};
-use std::{fs, time::Duration};
+use std::{fs, num::NonZeroU32, time::Duration};
 
 #[test]
 fn who_writes_an_upstream_means_all_of_them() {
@@ -152,6 +152,36 @@ fn a_base_url_is_only_a_place_to_append_paths_to() {
         assert_eq!(given.load().is_ok(), right, "{url}");
         assert!(right || !given.problems()[0].contains("hidden"));
     }
+}
+
+#[test]
+fn an_upstream_may_have_a_bound_and_projects_a_weight() {
+    let queue = "[queue]\nmax = 5\nwait = '2s'\nweights = { proj_a = 3, proj-b = 1 }";
+    let given = Given::file(&format!("{UPSTREAM}concurrency = 7\n{queue}"));
+    let given = given.variable("WEIR__QUEUE__WEIGHTS__PROJ_C", "9");
+    let config = given.config();
+    let bound = |name: &str| {
+        let mut upstreams = config.upstreams.iter();
+        let upstream = upstreams.find(|upstream| *upstream.name == *name);
+        upstream.unwrap().concurrency.map(NonZeroU32::get)
+    };
+    assert_eq!((bound("local"), bound("simulator")), (Some(7), None));
+    let queue = config.queue;
+    assert_eq!((queue.max, queue.wait), (5, Duration::from_secs(2)));
+    let weights = ["proj_a", "proj-b", "proj_c", "proj_d"].map(|project| queue.weight(project));
+    assert_eq!(weights, [3, 1, 9, 1]);
+
+    let config = Given::file(&format!("{UPSTREAM}concurrency = 0")).config();
+    assert_eq!(config.upstreams[0].concurrency, None);
+    let wrong = format!("{UPSTREAM}concurrency = -1\n[queue]\nweights = {{ proj_a = 0, '' = 1 }}");
+    assert_eq!(
+        Given::file(&wrong).problems(),
+        [
+            "config.toml:6: upstream.local.concurrency: must be from 0 to 1000000",
+            "config.toml:8: queue.weights.: is not the id of a project",
+            "config.toml:8: queue.weights.proj_a: must be from 1 to 1000",
+        ]
+    );
 }
 
 #[test]

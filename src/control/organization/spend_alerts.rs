@@ -10,6 +10,7 @@ use crate::{
     control::{Operation, Request, json, rights::Right},
     directory::{ADDRESS_MAX_CHARS, Alert, NewAlert, RECIPIENTS_MAX},
     error::Error,
+    store::Millis,
     wire::{
         about::{About, Content},
         query::Query,
@@ -48,7 +49,11 @@ fn alert(object: &str) -> Schema {
         .with("currency", Schema::word("USD"))
         .with("interval", Schema::word("month"))
         .with("notification_channel", channel())
+        .with("weir", Schema::named(&WEIR))
 }
+const WEIR: Shape = Shape::new("SpendAlertOfWeir", || {
+    Schema::object().with("last_fired_at", Schema::time().or_null())
+});
 const OF_ORGANIZATION: Shape = Shape::new("OrganizationSpendAlert", || alert(OBJECTS[0]));
 const OF_PROJECT: Shape = Shape::new("ProjectSpendAlert", || alert(OBJECTS[1]));
 const ALERTS: Shape = Shape::new("OrganizationSpendAlerts", || list_of(&OF_ORGANIZATION));
@@ -228,6 +233,7 @@ fn shown(project: &Option<String>) -> impl Fn(&Alert) -> Value + use<> {
             "notification_channel": {
                 "type": "email", "recipients": alert.recipients, "subject_prefix": alert.subject_prefix,
             },
+            "weir": {"last_fired_at": alert.last_fired.map(Millis::seconds)},
         })
     }
 }

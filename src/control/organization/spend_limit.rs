@@ -153,7 +153,6 @@ fn shown(object: &str, cents: u64) -> Result<Response<Body>, Error> {
         "threshold_amount": cents,
         "currency": "USD",
         "interval": "month",
-        // Nothing is held back yet.
-        "enforcement": {"status": "inactive"},
+        "enforcement": {"status": "enforcing"},
     })))
 }

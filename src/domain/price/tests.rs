@@ -238,6 +238,14 @@ proptest! {
     }
 
     #[test]
+    fn no_call_without_sound_costs_more_than_the_ceiling(price in any_price(), usage in usage()) {
+        let usage = sane(Usage { audio_input: None, audio_output: None, ..usage });
+        let (prompt, answer) = price.ceiling(usage.input.unwrap_or(0));
+        let most = prompt.nanos().saturating_add(answer.cost(usage.output.unwrap_or(0)).nanos());
+        assert!(price.cost(&usage).nanos() <= most);
+    }
+
+    #[test]
     fn a_cost_is_the_exact_sum_rounded_once(price in any_price(), usage in usage()) {
         let usage = sane(usage);
         let count = |count: Option<u64>| u128::from(count.unwrap_or(0));

@@ -194,6 +194,9 @@ impl<'a> Slot<'a> {
         Settled {
             usage_refused: refused || settlement.usage_refused,
             unpriced: cost.is_none() && figures.is_anything(),
+            input: figures.usage.input.unwrap_or(0),
+            output: figures.usage.output.unwrap_or(0),
+            cost: cost.unwrap_or_default(),
         }
     }
 

@@ -297,6 +297,35 @@ fn a_call_that_nobody_settled_is_interrupted_with_its_last_counts() {
 }
 
 #[test]
+fn what_is_only_read_uses_nothing_also_after_a_crash() {
+    let dir = tempfile::tempdir().unwrap();
+    let (table, _) = open(&dir);
+    for request in ["a", "b"] {
+        let read = Admission {
+            endpoint: Endpoint::Stored,
+            ..admission(request, "other")
+        };
+        let slot = table.admit(&read).unwrap();
+        table.answer(slot, &ANSWER);
+        table.count(slot, 5, 100, 1);
+    }
+    let usage = Usage {
+        input: Some(10),
+        output: Some(5),
+        ..Usage::default()
+    };
+    settle(&table, 0, &settlement(Some(usage)));
+    drop(table);
+    let (table, _) = open(&dir);
+    let entries = settled(&table);
+    assert_eq!(entries.len(), 2);
+    for entry in entries {
+        assert_eq!((entry.usage, entry.source), (Usage::default(), None));
+        assert_eq!((entry.endpoint, entry.cost), (Endpoint::Stored, None));
+    }
+}
+
+#[test]
 fn a_full_table_gives_no_slot_until_one_is_free() {
     let dir = tempfile::tempdir().unwrap();
     let (table, _) = open(&dir);

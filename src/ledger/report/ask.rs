@@ -3,8 +3,8 @@
 use super::Sum;
 
 const MINUTE: u64 = 60_000;
-const HOUR: u64 = 60 * MINUTE;
-const DAY: u64 = 24 * HOUR;
+pub(super) const HOUR: u64 = 60 * MINUTE;
+pub(super) const DAY: u64 = 24 * HOUR;
 
 /// What is asked of the ledger.
 #[derive(Clone, Debug)]

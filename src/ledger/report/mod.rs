@@ -4,10 +4,12 @@
 
 mod ask;
 mod export;
+mod spent;
 mod statement;
 
 pub use ask::{Ask, Column, Width};
 pub use export::{Batch, Format, Wanted};
+pub use spent::{Payer, Spent};
 
 use crate::{
     domain::{Day, KeyId},
@@ -185,6 +187,11 @@ impl Reports {
         Self(store)
     }
 
+    /// Whether the store answers, and soon.
+    pub async fn is_open(&self) -> bool {
+        self.0.is_open().await
+    }
+
     /// Adds up what `ask` asks for.
     pub async fn usage(&self, ask: &Ask) -> Result<Usage, ReportError> {
         let mut usage = Usage {
@@ -288,3 +295,11 @@ fn fold(lines: &mut Vec<Line>) {
 
 #[cfg(test)]
 mod tests;
+// The same tests for each database.
+#[cfg(test)]
+#[path = "spent_tests.rs"]
+#[expect(clippy::duplicate_mod, reason = "it finds its database by its name")]
+mod spent_on_postgres;
+#[cfg(test)]
+#[path = "spent_tests.rs"]
+mod spent_on_sqlite;

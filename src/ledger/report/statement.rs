@@ -2,7 +2,7 @@
 
 use super::{
     Sum,
-    ask::{Ask, Part, Table, Width},
+    ask::{Ask, DAY, HOUR, Part, Table, Width},
 };
 use crate::{
     ledger::{entry::EntryId, rows::of_entries},
@@ -69,6 +69,30 @@ impl Statement {
             conditions.join(" AND ")
         );
         Self { sql, values }
+    }
+
+    /// What was spent with a key: nano-dollars and tokens. Each hour or day of the time is looked up by the key of its
+    /// table, from the first one on that the ledger knows to the last.
+    pub(super) fn spent_with_key(key: &str, from: u64, until: u64, is_of_days: bool) -> Self {
+        let (table, span) = match is_of_days {
+            true => ("rollup_day_key", DAY),
+            false => ("rollup_hour", HOUR),
+        };
+        let sql = format!(
+            "WITH RECURSIVE
+            bound (first, last) AS (SELECT
+                (SELECT min(start) FROM {table} WHERE start >= $1),
+                (SELECT max(start) FROM {table} WHERE start < $2)),
+            span (start) AS (
+                SELECT first FROM bound
+                UNION ALL SELECT start + {span} FROM span WHERE start < (SELECT last FROM bound))
+            SELECT CAST(coalesce(sum(cost), 0) AS BIGINT), CAST(coalesce(sum(input + output), 0) AS BIGINT)
+            FROM span CROSS JOIN {table} AS spent WHERE spent.start = span.start AND spent.key_id = $3"
+        );
+        Self {
+            sql,
+            values: vec![from.into(), until.into(), key.into()],
+        }
     }
 
     /// What a key, the first of `values`, used on the days that follow it, by model.

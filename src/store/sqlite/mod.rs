@@ -29,6 +29,7 @@ pub(super) const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/sqlite/0008_invites.sql"),
     include_str!("../migrations/sqlite/0009_audit_numbers.sql"),
     include_str!("../migrations/sqlite/0010_known_projects.sql"),
+    include_str!("../migrations/sqlite/0011_alert_firings.sql"),
 ];
 
 const BUSY: Duration = Duration::from_secs(5); // far beyond any transaction of ours, and someone may be waiting at a prompt

@@ -198,3 +198,35 @@ fn metadata_has_bounds() {
     assert!(!is_metadata(&pair(65, 1)) && !is_metadata(&pair(1, 513)));
     assert!(!is_metadata(r#"{"a":1}"#));
 }
+
+#[test]
+fn what_bounds_an_answer_is_found() {
+    let found = |more: &str| {
+        let body = format!(r#"{{"model":"m","messages":[]{more}}}"#);
+        let mut reader = Reader::new(128);
+        reader.feed(body.as_bytes()).unwrap();
+        let facts = reader.finish(body.as_bytes(), Endpoint::Chat).unwrap();
+        (facts.output_max, facts.tier)
+    };
+    let standard = Tier::Standard;
+    assert_eq!(found(""), (None, standard));
+    assert_eq!(found(r#","max_tokens":7,"n":3"#), (Some(21), standard));
+    assert_eq!(
+        found(r#","max_tokens":7,"max_completion_tokens":9"#),
+        (Some(9), standard)
+    );
+    assert_eq!(
+        found(r#","max_tokens":null,"n":0,"service_tier":"priority""#),
+        (None, Tier::Priority)
+    );
+    assert_eq!(
+        found(r#","max_tokens":"7","service_tier":{"x":["flex"]},"n":1e3"#),
+        (None, standard)
+    );
+    // Whatever it is, the upstream shall say so.
+    assert_eq!(
+        found(r#","max_tokens":18446744073709551615,"n":18446744073709551615"#),
+        (Some(u64::MAX), standard)
+    );
+    assert_eq!(found(r#","max_tokens":5,"max_tokens":6"#).0, Some(6));
+}

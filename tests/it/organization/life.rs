@@ -245,7 +245,7 @@ async fn what_openai_has_no_words_for_is_told_as_it_was_asked() {
     let gateway = Gateway::setup().start().await;
     let soon = SystemTime::UNIX_EPOCH.elapsed().unwrap().as_secs() + 3600;
     let weir = json!({
-        "expires_at": soon, "tier": "gold", "models": ["simulator/*"], "on_hangup": "finish-up-to=100",
+        "expires_at": soon, "tier": "gold", "priority": "low", "models": ["simulator/*"], "on_hangup": "finish-up-to=100",
         "limits": {"requests_per_minute": 60, "concurrent_requests": 4},
         "budget": {"threshold_amount": 500, "currency": "USD", "interval": "month"},
         "allowed_ips": ["127.0.0.0/8", "::1"], "metadata": {"team": "search"},
@@ -286,6 +286,7 @@ async fn what_openai_has_no_words_for_is_told_as_it_was_asked() {
     for (weir, param) in [
         (json!(1), "weir"),
         (json!({"tier": ""}), "weir.tier"),
+        (json!({"priority": "urgent"}), "weir.priority"),
         (json!({"models": []}), "weir.models"),
         (json!({"models": ["a**"]}), "weir.models"),
         (json!({"on_hangup": "stay"}), "weir.on_hangup"),
@@ -330,7 +331,7 @@ async fn what_openai_has_no_words_for_is_told_as_it_was_asked() {
 #[tokio::test]
 async fn what_is_agreed_for_a_key_changes_in_force_at_once() {
     let gateway = Gateway::setup().start().await;
-    let body = json!({"name": "ci", "weir": {"tier": "gold", "limits": {"requests_per_day": 5}, "metadata": {"a": "b"}}});
+    let body = json!({"name": "ci", "weir": {"tier": "gold", "priority": "high", "limits": {"requests_per_day": 5}, "metadata": {"a": "b"}}});
     let made = account(&gateway, "proj_default", body).await;
     let key = text(&made, "/api_key/value");
     let path = format!(
@@ -359,6 +360,7 @@ async fn what_is_agreed_for_a_key_changes_in_force_at_once() {
         (text(&changed, "/name"), &changed["weir"]["tier"]),
         ("build", &Value::Null)
     );
+    assert_eq!(changed["weir"]["priority"], "high");
     assert_eq!(changed["weir"]["limits"], json!({"tokens_per_minute": 9}));
     assert_eq!(
         (
@@ -368,13 +370,14 @@ async fn what_is_agreed_for_a_key_changes_in_force_at_once() {
         (&json!({"a": "b"}), true)
     );
     assert_eq!(status(&gateway, key).await, 403);
-    let changed = change(json!({"weir": {"models": null, "expires_at": null}}))
+    let changed = change(json!({"weir": {"models": null, "expires_at": null, "priority": null}}))
         .await
         .json();
     assert_eq!(
         (&changed["weir"]["models"], &changed["weir"]["expires_at"]),
         (&Value::Null, &Value::Null)
     );
+    assert_eq!(changed["weir"]["priority"], Value::Null);
     assert_eq!(status(&gateway, key).await, 200);
     assert_eq!(
         change(json!({"weir": {"allowed_ips": ["192.0.2.1"]}}))
@@ -519,6 +522,8 @@ async fn people_do_the_same_at_the_command_line() {
             id,
             "--tier",
             "gold",
+            "--priority",
+            "low",
             "--requests-per-minute",
             "5",
         ])
@@ -532,6 +537,7 @@ async fn people_do_the_same_at_the_command_line() {
         ),
         ("gold", &json!(5))
     );
+    assert_eq!(told["weir"]["priority"], "low");
     weir(&["limit", "spend", "1234", "--project", id]).await;
     weir(&[
         "limit",

@@ -1,7 +1,7 @@
 """One gateway for all tests, in front of the simulator and of a scripted upstream."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 from gateway import Gateway
@@ -66,11 +66,22 @@ def upstream(the_upstream: Upstream) -> Upstream:
 
 
 @pytest.fixture(scope="session")
-def gateway(tmp_path_factory, the_upstream: Upstream) -> Iterator[Gateway]:
-    directory = tmp_path_factory.mktemp("weir")
-    gateway = Gateway(directory, CONFIG.format(url=the_upstream.url), {"UPSTREAM_KEY": UPSTREAM_KEY})
-    yield gateway
-    assert gateway.stop() == 0
+def new_gateway(tmp_path_factory, the_upstream: Upstream) -> Iterator[Callable[[str], Gateway]]:
+    """Starts gateways in front of the upstream, whose address stands for `{url}` in their configuration."""
+    gateways = []
+
+    def new(config: str) -> Gateway:
+        config = config.format(url=the_upstream.url)
+        gateways.append(Gateway(tmp_path_factory.mktemp("weir"), config, {"UPSTREAM_KEY": UPSTREAM_KEY}))
+        return gateways[-1]
+
+    yield new
+    assert [gateway.stop() for gateway in gateways] == [0] * len(gateways)
+
+
+@pytest.fixture(scope="session")
+def gateway(new_gateway: Callable[[str], Gateway]) -> Gateway:
+    return new_gateway(CONFIG)
 
 
 @pytest.fixture

@@ -25,8 +25,8 @@ def test_the_upstream_reads_the_bytes_that_the_client_wrote(gateway: Gateway, up
 
 
 def test_credentials_stay_on_their_side(gateway: Gateway, upstream: Upstream):
-    secrets = {"openai_organization": "org-upstream", "set_cookie": "a=b", "x_ratelimit_limit_requests": "7"}
-    upstream.answers.append(says(COMPLETION, **secrets))
+    secrets = {"openai_organization": "org-upstream", "set_cookie": "a=b"}
+    upstream.answers.append(says(COMPLETION, **secrets, x_ratelimit_limit_requests="7"))
     with OpenAI(
         base_url=gateway.url, api_key=gateway.key, organization="org-mine", project="proj-mine", max_retries=0
     ) as client:
@@ -36,6 +36,7 @@ def test_credentials_stay_on_their_side(gateway: Gateway, upstream: Upstream):
     assert gateway.key not in str(asked)
     assert "openai-organization" not in asked and "openai-project" not in asked
     assert not {name.replace("_", "-") for name in secrets} & set(raw.headers)
+    assert raw.headers["x-ratelimit-limit-requests"] != "7", "what is told are Weir's own limits"
 
 
 def test_an_upload_arrives_as_it_was_sent(client: OpenAI, upstream: Upstream):

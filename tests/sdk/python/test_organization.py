@@ -53,7 +53,7 @@ def test_a_project_from_its_making_to_its_archive(gateway: Gateway, admin: OpenA
 
     money = {"threshold_amount": 5000, "currency": "USD", "interval": "month"}
     assert projects.spend_limit.update(project.id, **money).threshold_amount == 5000
-    assert projects.spend_limit.retrieve(project.id).enforcement.status == "inactive"
+    assert projects.spend_limit.retrieve(project.id).enforcement.status == "enforcing"
     channel = {"type": "email", "recipients": ["ana@example.com"]}
     alert = projects.spend_alerts.create(project.id, notification_channel=channel, **money)
     assert [listed.id for listed in projects.spend_alerts.list(project.id)] == [alert.id]

@@ -6,6 +6,8 @@ from collections import deque
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+HANGS_SECONDS = 10
+
 
 @dataclass
 class Asked:
@@ -40,6 +42,20 @@ def streams(*events: object) -> Answer:
     """A stream of named events, as the Responses API sends them."""
     pieces = [f"event: {event['type']}\ndata: {json.dumps(event)}\n\n".encode() for event in events]
     return Answer(headers={"content-type": "text/event-stream"}, stream=pieces)
+
+
+def chat_stream(*texts: str, hangs: bool = False) -> Answer:
+    """A stream of chunks with these texts, as chat completions send them. If it `hangs`, it has no end."""
+    deltas = [({"content": text}, None) for text in texts]
+    ends = [] if hangs else [({}, "stop")]
+    pieces = []
+    for delta, reason in deltas + ends:
+        choice = {"index": 0, "delta": delta, "finish_reason": reason}
+        chunk = {"id": "c", "object": "chat.completion.chunk", "created": 1, "model": "scripted", "choices": [choice]}
+        pieces.append(f"data: {json.dumps(chunk)}\n\n".encode())
+    if not hangs:
+        pieces.append(b"data: [DONE]\n\n")
+    return Answer(headers={"content-type": "text/event-stream"}, stream=pieces, hangs=hangs)
 
 
 class Upstream:
@@ -82,11 +98,18 @@ class Upstream:
             return
         request.send_header("transfer-encoding", "chunked")
         request.end_headers()
-        for piece in answer.stream:
-            request.wfile.write(b"%x\r\n%s\r\n" % (len(piece), piece))
-        if not answer.hangs:
-            request.wfile.write(b"0\r\n\r\n")
-        elif not request.rfile.read(1):
+        # A gateway that does not leave fails a test, and does not hold it up for good.
+        request.connection.settimeout(HANGS_SECONDS)
+        try:
+            for piece in answer.stream:
+                request.wfile.write(b"%x\r\n%s\r\n" % (len(piece), piece))
+            if not answer.hangs:
+                request.wfile.write(b"0\r\n\r\n")
+                return
+            has_left = not request.rfile.read(1)
+        except ConnectionError:
+            has_left = True
+        if has_left:
             self.left.set()
             request.close_connection = True
 

@@ -1,6 +1,6 @@
 //! Reading what changes of a key: what is named changes, and null takes it away.
 
-use super::{MEMBERS, budget, expiry, models, networks, on_hangup, refuse_scopes, tier};
+use super::{MEMBERS, budget, expiry, models, networks, on_hangup, priority, refuse_scopes, tier};
 use crate::{
     auth::{KeyChange, METADATA_MAX, NAME_MAX_CHARS, NUMBER_MAX, NotesChange},
     domain::KeyLimits,
@@ -21,6 +21,7 @@ pub(in crate::control::organization) fn read_change(members: &Members) -> Result
         on_hangup: weir.has("on_hangup").then_some(on_hangup(&weir)?),
         expires: ends.then_some(expiry(&weir)?),
         tier: weir.has("tier").then_some(tier(&weir)?),
+        priority: weir.has("priority").then_some(priority(&weir)?),
         limits: limits(&weir)?,
         budget: weir.has("budget").then_some(budget(&weir)?),
         allowed_ips: weir.has("allowed_ips").then_some(networks(&weir)?),

@@ -10,7 +10,7 @@ use super::seconds;
 use crate::{
     auth::{METADATA_MAX, MODELS_MAX, NAME_MAX_CHARS, NETWORKS_MAX, NUMBER_MAX, Record},
     directory::NewProjectKey,
-    domain::{Budget, KeyId, KeyLimits, ModelRule, Network, OnHangup, Span, Terms},
+    domain::{Budget, KeyId, KeyLimits, ModelRule, Network, OnHangup, Priority, Span, Terms},
     error::Error,
     wire::members::{Members, Mistake},
 };
@@ -22,14 +22,16 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 const LIFE_MAX_SECONDS: u64 = 10 * 366 * 86_400;
 /// A rotation that takes longer than a month is two keys.
 const OVERLAP_MAX_SECONDS: u64 = 31 * 86_400;
-const SPANS: [(&str, Span); 3] = [
+const SPANS: [(&str, Span); 4] = [
+    ("hour", Span::Hour),
     ("day", Span::Day),
     ("month", Span::Month),
     ("life", Span::Life),
 ];
 /// All that the member may have in a request, and what more where a key may take another's place.
-const MEMBERS: [&str; 9] = [
+const MEMBERS: [&str; 10] = [
     "tier",
+    "priority",
     "models",
     "on_hangup",
     "limits",
@@ -72,6 +74,7 @@ pub(super) fn read(members: &Members, name: String) -> Result<NewProjectKey, Err
 fn agreed(weir: &Members, name: String) -> Result<NewProjectKey, Error> {
     let terms = Terms {
         tier: tier(weir)?,
+        priority: priority(weir)?,
         limits: limits(weir)?,
         budget: budget(weir)?,
         allowed_ips: networks(weir)?,
@@ -112,6 +115,10 @@ pub(super) fn read_or_heir(members: &Members, name: String) -> Result<Wanted, Er
 fn tier(weir: &Members) -> Result<Option<Box<str>>, Mistake> {
     let tier = weir.text("tier", 1, NAME_MAX_CHARS)?;
     Ok(tier.map(String::into_boxed_str))
+}
+
+fn priority(weir: &Members) -> Result<Option<Priority>, Mistake> {
+    weir.word("priority", &Priority::NAMES)
 }
 
 fn metadata(weir: &Members) -> Result<BTreeMap<String, String>, Mistake> {
@@ -208,6 +215,7 @@ pub(super) fn told(key: &Record) -> Value {
         "expires_at": key.expires.map(seconds),
         "replaced_by": key.replaced_by.map(|id| id.public()),
         "tier": terms.tier,
+        "priority": terms.priority,
         "models": models,
         "on_hangup": key.on_hangup.map(|policy| policy.to_string()),
         "limits": terms.limits,

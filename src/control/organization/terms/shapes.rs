@@ -3,7 +3,7 @@
 use super::{LIFE_MAX_SECONDS, OVERLAP_MAX_SECONDS, SPANS};
 use crate::{
     auth::{METADATA_MAX, MODELS_MAX, NAME_MAX_CHARS, NETWORKS_MAX, NUMBER_MAX},
-    domain::KeyLimits,
+    domain::{KeyLimits, Priority},
     wire::schema::{Schema, Shape},
 };
 
@@ -63,6 +63,12 @@ fn agreed(note: Schema) -> Schema {
         .may(
             "tier",
             Schema::text().length(1, NAME_MAX_CHARS as u64).or_null(),
+        )
+        .may(
+            "priority",
+            Schema::words(Priority::NAMES.map(|(word, _)| word))
+                .or_null()
+                .says("How urgent it is among the keys of its project, where requests wait"),
         )
         .may(
             "models",

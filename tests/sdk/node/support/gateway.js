@@ -16,7 +16,7 @@ const START_MS = 30_000;
 
 export const UPSTREAM_KEY = 'sk-of-the-upstream';
 
-const config = (upstream) => `
+const config = (upstream, more) => `
 [simulator]
 words_per_second = 400
 
@@ -42,16 +42,17 @@ to = ["simulator"]
 [[model]]
 name = "scripted"
 to = ["scripted"]
-`;
+
+${more}`;
 
 // Nobody listens there: for tests that need no upstream.
 const NOWHERE = 'http://127.0.0.1:1/v1';
 
-/** Starts a gateway, and stops it with the file's tests. */
-export async function start({ after, upstream = NOWHERE }) {
+/** Starts a gateway, and stops it with the file's tests. `more` is added to its configuration. */
+export async function start({ after, upstream = NOWHERE, more = '' }) {
   if (!existsSync(BINARY)) throw new Error(`no weir at ${BINARY}: run \`cargo build\`, or set WEIR_BIN`);
   const directory = await mkdtemp(join(tmpdir(), 'weir-'));
-  await writeFile(join(directory, 'config.toml'), config(upstream));
+  await writeFile(join(directory, 'config.toml'), config(upstream, more));
   const place = ['--config', join(directory, 'config.toml'), '--data-dir', join(directory, 'data')];
   const child = spawn(
     BINARY,

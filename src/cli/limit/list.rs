@@ -1,0 +1,195 @@
+//! `weir limit list`: every limit with what is used and left, by the running gateway if it can be asked.
+
+use super::show;
+use crate::{
+    auth::{Kind, Record},
+    cli::{
+        Ending,
+        chat::{answer::Gateway, secret},
+        complain,
+        key::id_of,
+        office::{Office, ending, ending_of_key},
+        say,
+    },
+    config::{Flags, Server, load_limits},
+    directory::Allowance,
+    domain::Secret,
+    limits::{Limited, Lookout, Now, Policy},
+    wire::percent,
+};
+use anyhow::Context;
+use clap::Args;
+use serde_json::{Value, json};
+use std::{
+    sync::Arc,
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+#[derive(Args)]
+pub(in crate::cli) struct List {
+    #[command(flatten)]
+    whose: Whose,
+    /// The control plane [default: the one that the configuration describes]
+    #[arg(long, value_name = "URL")]
+    url: Option<String>,
+    /// An admin key, to ask the running gateway. Better in the variable: a flag can be seen
+    #[arg(long, env = "WEIR_ADMIN_KEY", hide_env_values = true, value_parser = secret)]
+    admin_key: Option<Secret>,
+    /// A JSON object with all of it
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Args)]
+#[group(id = "whose", multiple = false)]
+struct Whose {
+    /// The project's id [default: the organization]
+    #[arg(long, value_name = "ID")]
+    project: Option<String>,
+    /// The key's id
+    #[arg(long, value_name = "ID")]
+    key: Option<String>,
+    /// The user's id, or a service account's
+    #[arg(long, value_name = "NAME")]
+    user: Option<String>,
+}
+
+pub(super) async fn run(flags: &Flags, office: &Office, wanted: List) -> Result<(), Ending> {
+    let (limits, server) =
+        load_limits(flags).map_err(|problems| Ending::Mistake(problems.to_string()))?;
+    let policy = Policy::new(&limits);
+    let is_of_store = wanted.whose.key.is_none() && wanted.whose.user.is_none();
+    let allowance = match is_of_store {
+        true => {
+            let allowance = office.directory.allowance(wanted.whose.project.clone());
+            Some(Arc::new(allowance.await.map_err(ending)?))
+        }
+        false => None,
+    };
+    // Before the gateway is asked: a key that is not there is a mistake of whoever asks.
+    let limited = limited(office, &policy, &wanted.whose, allowance.as_ref()).await?;
+    let asked = ask(&server, &wanted).await;
+    let (lines, is_live) = match asked {
+        Ok(lines) => (lines, true),
+        Err(why) => {
+            complain(&format!(
+                "{why}: rates are not known, and what is in the air is not counted"
+            ));
+            (by_the_ledger(office, &policy, &limited).await?, false)
+        }
+    };
+    match (wanted.json, allowance) {
+        (true, allowance) => {
+            let mut whole = allowance.map_or_else(|| json!({}), |one| show::whole_value(&one));
+            whole["is_live"] = is_live.into();
+            whole["limits"] = lines;
+            say(&whole.to_string());
+        }
+        (false, allowance) => {
+            allowance.iter().for_each(|one| show::table(one));
+            show::lines(&lines);
+        }
+    }
+    Ok(())
+}
+
+/// Who has which limits, by the store and the configuration at hand.
+async fn limited(
+    office: &Office,
+    policy: &Policy,
+    whose: &Whose,
+    allowance: Option<&Arc<Allowance>>,
+) -> Result<Vec<Limited>, Ending> {
+    let mut all = Vec::new();
+    if let Some(id) = &whose.key {
+        let record = office
+            .keys
+            .record(id_of(id)?)
+            .await
+            .map_err(ending_of_key)?;
+        let terms = terms(&record)?;
+        let claim = policy.key(record.id.as_str(), Some(&terms));
+        all.extend(claim.as_ref().map(Limited::from));
+    }
+    if let Some(id) = &whose.user {
+        all.extend(policy.user(id).as_ref().map(Limited::from));
+    }
+    match (&whose.project, allowance) {
+        (Some(id), Some(allowance)) => {
+            let claim = policy.project(id, Some(allowance));
+            all.extend(claim.as_ref().map(Limited::from));
+            policy.rates(id, allowance, |claim| all.push(claim.into()));
+        }
+        (None, Some(allowance)) => {
+            let claim = policy.organization(allowance);
+            all.extend(claim.as_ref().map(Limited::from));
+            all.extend(policy.models().map(|claim| Limited::from(&claim)));
+        }
+        (_, None) => {}
+    }
+    Ok(all)
+}
+
+fn terms(record: &Record) -> Result<Arc<crate::domain::Terms>, Ending> {
+    match record.kind {
+        Kind::Api => Ok(Arc::new(record.terms.clone())),
+        Kind::Admin => Err(Ending::Mistake(format!(
+            "{} is an admin key, which has no limits",
+            record.id.public()
+        ))),
+    }
+}
+
+async fn by_the_ledger(
+    office: &Office,
+    policy: &Policy,
+    limited: &[Limited],
+) -> Result<Value, Ending> {
+    let wall = SystemTime::now().duration_since(UNIX_EPOCH);
+    let lookout = Lookout {
+        policy,
+        reports: &office.reports,
+        engine: None,
+        now: Now {
+            mono: 0,
+            wall: wall.unwrap_or_default().as_millis() as u64,
+        },
+    };
+    let lines = lookout.lines(limited).await;
+    let lines = lines.context("what was spent cannot be read")?;
+    Ok(serde_json::to_value(lines).context("the limits cannot be written")?)
+}
+
+/// The limits by the running gateway, or why it was not asked.
+async fn ask(server: &Server, wanted: &List) -> Result<Value, String> {
+    let key = wanted.admin_key.clone();
+    let key = key.ok_or("the gateway is not asked without WEIR_ADMIN_KEY")?;
+    let url = match &wanted.url {
+        Some(url) => url.trim_end_matches('/').to_owned(),
+        None => {
+            let is_tls = server.control_tls.is_some();
+            let scheme = if is_tls { "https" } else { "http" };
+            format!("{scheme}://{}", server.control_listen)
+        }
+    };
+    let Whose {
+        project,
+        key: of_key,
+        user,
+    } = &wanted.whose;
+    // What is pasted may be a whole key, which is for nobody to see.
+    let of_key = of_key.as_deref().and_then(|key| id_of(key).ok());
+    let named = [
+        ("project", project.clone()),
+        ("key", of_key.map(|id| id.public())),
+        ("user", user.clone()),
+    ];
+    let named = named.into_iter().find_map(|(name, id)| Some((name, id?)));
+    let query = named.map_or_else(String::new, |(name, id)| {
+        format!("?{name}={}", percent::encode(&id))
+    });
+    let gateway = Gateway::new(&url, "/admin", key)?;
+    let found = gateway.get(&format!("/limits{query}")).await;
+    let mut found = found.map_err(|error| format!("the gateway does not tell ({error:#})"))?;
+    Ok(found["data"].take())
+}
