@@ -1,6 +1,6 @@
 //! A request as it came in, and what becomes known of it.
 
-use super::{KeyId, RequestId, Standing};
+use super::{Caller, KeyId, RequestId, Standing};
 use http::Method;
 use std::{net::IpAddr, sync::Arc, time::SystemTime};
 use tokio::time::Instant;
@@ -26,6 +26,8 @@ pub struct Arrival {
     pub model: Option<Arc<str>>,
     /// All of its body has been read, or it has none.
     pub is_read: bool,
+    /// Whose limits its answer tells, until these were asked.
+    pub caller: Option<Caller>,
     /// How the limits of its caller stand, once they were asked.
     pub standing: Option<Standing>,
     /// From here on a meter writes its log line.

@@ -1,5 +1,6 @@
 //! Money, without floats.
 
+use super::digits::put_digits;
 use std::fmt;
 
 /// Decimals of an amount: a billionth is as fine as price lists get.
@@ -55,18 +56,18 @@ pub(super) fn parse_billionths(text: &str) -> Option<u64> {
 
 /// Writes the shortest decimal that [`parse_billionths`] reads as the same.
 pub(super) fn write_billionths(f: &mut fmt::Formatter<'_>, amount: u64) -> fmt::Result {
-    let (whole, fraction) = (amount / BILLION, amount % BILLION);
-    if fraction == 0 {
-        return write!(f, "{whole}");
-    }
-    let mut digits = [b'0'; DECIMALS];
-    let mut left = fraction;
-    for digit in digits.iter_mut().rev() {
-        *digit += (left % 10) as u8;
-        left /= 10;
-    }
-    let digits = std::str::from_utf8(&digits).expect("digits are ASCII");
-    write!(f, "{whole}.{}", digits.trim_end_matches('0'))
+    const POINT: usize = 11; // digits before it that 64 bits can need
+    let mut text = *b"00000000000.000000000";
+    let (whole, fraction) = text.split_at_mut(POINT);
+    put_digits(whole, amount / BILLION);
+    put_digits(&mut fraction[1..], amount % BILLION);
+    let is_needed = |byte: &u8| *byte != b'0';
+    let from = whole[..POINT - 1].iter().position(is_needed);
+    let last = text.iter().rposition(is_needed).unwrap_or(POINT);
+    let end = last + usize::from(last != POINT);
+    let text = &text[from.unwrap_or(POINT - 1)..end];
+    // At once, for every call's price is written out on its way.
+    f.write_str(std::str::from_utf8(text).expect("digits are ASCII"))
 }
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ use crate::{
     app::{Snapshot, Worker},
     body::{self, Body},
     config::Target,
-    domain::{Arrival, Endpoint},
+    domain::{Arrival, Endpoint, Standing},
     error::Error,
     providers,
     tap::{Content, Manner, Tap},
@@ -47,8 +47,13 @@ pub async fn run(
     let app = &worker.app;
     let hold = match Claim::of(app, snapshot, &call, &targets, arrival) {
         Some(claim) => Some(Box::pin(claim.take(app, snapshot, arrival)).await?),
-        None => None,
+        None => {
+            arrival.standing = Some(Standing::default());
+            None
+        }
     };
+    // It is told by what was asked; a stream need not keep whose it was a second time.
+    arrival.caller = None;
     let meter = Meter::start(app, snapshot, arrival, &mut call, hold)?;
     let server = &snapshot.config.server;
     let heartbeat = server.heartbeat;

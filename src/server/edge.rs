@@ -138,6 +138,7 @@ impl Open {
             key: None,
             model: None,
             is_read: http_body::Body::is_end_stream(request.body()),
+            caller: None,
             standing: None,
             metered: false,
         };
@@ -197,8 +198,11 @@ impl Open {
             .or_insert_with(|| (elapsed.as_millis() as u64).into());
         headers.insert(PROCESS_TIME, seconds(elapsed));
         headers.entry(OPENAI_VERSION).or_insert(VERSION);
-        if let Some(standing) = &self.arrival.standing {
-            standing::tell(standing, headers);
+        // No limit was asked about what is only read, nor about a mistake in the request.
+        let caller = self.arrival.caller.take();
+        let unasked = || Some(self.worker.app.standing(&caller?));
+        if let Some(standing) = self.arrival.standing.or_else(unasked) {
+            standing::tell(&standing, headers);
         }
         self.log(
             status,

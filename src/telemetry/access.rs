@@ -3,7 +3,7 @@
 use super::Log;
 use crate::{
     config::LogFormat,
-    domain::{KeyId, RequestId, Usage},
+    domain::{KeyId, RequestId, Usage, put_digits},
 };
 use std::{
     fmt::Write,
@@ -205,15 +205,6 @@ fn write_time(line: &mut String, now: SystemTime) {
     put_digits(&mut text[17..19], second % 60);
     put_digits(&mut text[20..26], since.subsec_micros().into());
     line.push_str(std::str::from_utf8(&text).expect("digits are ASCII"));
-}
-
-/// Fills `places` with the last digits of a number.
-fn put_digits(places: &mut [u8], number: u64) {
-    let mut rest = number;
-    for place in places.iter_mut().rev() {
-        *place = b'0' + (rest % 10) as u8;
-        rest /= 10;
-    }
 }
 
 /// Writes a number; the formatting machinery would cost more than all the rest.

@@ -40,7 +40,10 @@ impl Estimate {
             let space = c.is_ascii_whitespace();
             // A run of spaces is a token or goes with the word after it.
             if !(space && self.in_space) {
-                self.weight += weight(c);
+                self.weight += match ASCII.get(c as usize) {
+                    Some(weight) => u64::from(*weight),
+                    None => wide(c),
+                };
             }
             self.in_space = space;
         }
@@ -56,14 +59,30 @@ impl Estimate {
     }
 }
 
-/// What a character adds, in twentieths of a token. Measured on `o200k_base` and rounded up.
-fn weight(c: char) -> u64 {
+// What a character adds, in twentieths of a token. Measured on `o200k_base` and rounded up.
+
+/// The first 128, which most of what models write is made of.
+const ASCII: [u8; 0x80] = {
+    let mut weights = [11; 0x80];
+    let mut c = 0;
+    while c < weights.len() {
+        let byte = c as u8;
+        if byte.is_ascii_digit() {
+            weights[c] = 8; // three digits a token
+        } else if byte.is_ascii_alphabetic() {
+            weights[c] = 4;
+        } else if byte.is_ascii_whitespace() {
+            weights[c] = 3;
+        }
+        c += 1;
+    }
+    weights
+};
+
+/// All others.
+fn wide(c: char) -> u64 {
     match u32::from(c) {
-        0x30..=0x39 => 8, // three digits a token
-        0..0x80 if c.is_ascii_alphabetic() => 4,
-        0..0x80 if c.is_ascii_whitespace() => 3,
-        0..0x80 => 11,
-        0x80..0x800 => 8,      // European, Cyrillic, Greek, Hebrew, Arabic
+        ..0x800 => 8,          // European, Cyrillic, Greek, Hebrew, Arabic
         0x0800..0x2000 => 9,   // the scripts of South and South-East Asia
         0x2000..0x2e80 => 16,  // punctuation, symbols
         0x2e80..0xa000 => 15,  // Chinese, Japanese

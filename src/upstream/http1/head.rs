@@ -15,6 +15,8 @@ pub const HEAD_MAX_BYTES: usize = 64 << 10;
 pub const HEADERS_MAX: usize = 100;
 /// Heads that only announce one, such as `103 Early Hints`.
 pub const INTERIM_MAX: u8 = 16;
+/// Headers that an answer is given on its way to the client: what has room from the start need not move for them.
+const ADDED: usize = 14;
 
 /// What a request says about the length of its body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -223,7 +225,7 @@ fn parse(bytes: &[u8]) -> Result<Option<(Parsed, usize)>, Malformed> {
     let status = StatusCode::from_u16(status).map_err(|_| Malformed::Head)?;
     // The values are slices of one copy, which is theirs alone.
     let copy = Bytes::copy_from_slice(&bytes[..len]);
-    let mut headers = HeaderMap::with_capacity(response.headers.len());
+    let mut headers = HeaderMap::with_capacity(response.headers.len() + ADDED);
     for line in response.headers.iter() {
         let name = HeaderName::from_bytes(line.name.as_bytes()).map_err(|_| Malformed::Head)?;
         let value = match line.value {
