@@ -9,9 +9,10 @@ use crate::{
     limits::{Ask, Books, Charge, Denial, Denied, Holders, Lease, Reason, Refusal, Used},
     telemetry::metrics,
     tokens::Model,
-    wire::error::ErrorBody,
+    wire::{error::ErrorBody, request::may_be_about_sound},
 };
 use std::{
+    cell::LazyCell,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
@@ -197,6 +198,7 @@ impl Wants {
                 .output_max
                 .unwrap_or_else(|| limits.output_reserve.saturating_mul(facts.choices)),
         };
+        let has_sound = LazyCell::new(|| may_be_about_sound(body));
         let day = Day::of(arrival.at);
         let price = |target: &Target, tier: Tier| {
             snapshot
@@ -209,7 +211,7 @@ impl Wants {
             let standard = price(target, Tier::Standard);
             let asked = price(target, facts.tier).or(standard);
             charge = match (charge, asked) {
-                (Some(charge), Some(price)) => Some(dearer(charge, price, input)),
+                (Some(charge), Some(price)) => Some(dearer(charge, price, input, || *has_sound)),
                 _ => None,
             };
         }
@@ -222,8 +224,8 @@ impl Wants {
     }
 }
 
-fn dearer(charge: Charge, price: &Price, input: u64) -> Charge {
-    let (prompt, answer) = price.ceiling(input);
+fn dearer(charge: Charge, price: &Price, input: u64, has_sound: impl FnOnce() -> bool) -> Charge {
+    let (prompt, answer) = price.ceiling(input, has_sound);
     Charge {
         input_nanos: charge.input_nanos.max(prompt.nanos().unsigned_abs()),
         output_rate: charge.output_rate.max(answer.per_million()),
@@ -312,7 +314,7 @@ impl Hold {
     pub(super) fn priced(&mut self, price: &Price) {
         if let Some(lease) = self.lease.as_mut().filter(|_| self.is_priced_late) {
             self.is_priced_late = false;
-            let charge = dearer(Charge::default(), price, lease.input());
+            let charge = dearer(Charge::default(), price, lease.input(), || true);
             lease.reprice(charge, self.app.gate.now());
         }
     }

@@ -3,6 +3,10 @@
 //! The body stays the bytes that the client wrote: an edit replaces a range of them and leaves all others alone, so
 //! unknown members, the spelling of numbers and the order of members reach the upstream as they were.
 
+mod sound;
+
+pub use sound::may_be_about_sound;
+
 use super::json::{Fault, Lexer, Sink, Span, Text, Token};
 use crate::domain::{Endpoint, Tier};
 use bytes::Bytes;

@@ -1,0 +1,38 @@
+//! What a call holds while it is in the air, told by what others find left.
+
+use super::made;
+use crate::support::{Conn, FakeUpstream, Gateway, Reply, chat};
+use serde_json::{Value, json};
+
+const PATH: &str = "/v1/chat/completions";
+
+/// Whether a budget of five cents has room for two calls like this at once.
+async fn has_room_for_two(prices: &str, call: &Value) -> bool {
+    let (reply, _feed) = Reply::fed_raw();
+    let answer = json!({"choices": [], "usage": {"prompt_tokens": 1, "completion_tokens": 1}});
+    let upstream = FakeUpstream::with([reply, Reply::json(200, answer.to_string())]).await;
+    let setup = Gateway::setup().upstream("up", &upstream, "");
+    let gateway = setup.config(prices).start().await;
+    let key = made(&gateway, &["--budget", "5"]).await;
+    let mut conn = Conn::open(gateway.data).await;
+    conn.post(PATH, &key.key, call.to_string()).await;
+    let _in_the_air = upstream.request().await;
+    let second = gateway.post_with(&key.key, PATH, call.to_string()).await;
+    if second.status() != 200 {
+        second.refused(429, "rate_limit_exceeded");
+    }
+    second.status() == 200
+}
+
+#[tokio::test]
+async fn a_call_about_sound_is_held_at_the_price_of_sound() {
+    let prices = "[[price]]\nmodel = \"up\"\ninput = 0\noutput = 10\naudio_output = 10000\n";
+    let mut call = chat("up");
+    call["max_tokens"] = 5.into();
+    assert!(has_room_for_two(prices, &call).await, "five tokens of text");
+    call["modalities"] = json!(["text", "audio"]);
+    assert!(
+        !has_room_for_two(prices, &call).await,
+        "five tokens of sound cost all there is"
+    );
+}
