@@ -309,7 +309,8 @@ impl Walk {
             let number = text.parse::<u64>().ok();
             number.or_else(|| Some(text.parse::<f64>().ok()?.ceil() as u64))
         };
-        let max = number(Name::MaxCompletionTokens).or(number(Name::MaxTokens));
+        // Upstreams differ in which of the two they go by.
+        let max = number(Name::MaxCompletionTokens).max(number(Name::MaxTokens));
         let choices = number(Name::Choices).into_iter();
         let choices = choices
             .chain(number(Name::BestOf))

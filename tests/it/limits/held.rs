@@ -36,3 +36,12 @@ async fn a_call_about_sound_is_held_at_the_price_of_sound() {
         "five tokens of sound cost all there is"
     );
 }
+
+#[tokio::test]
+async fn the_larger_of_two_bounds_is_held() {
+    let mut call = chat("up");
+    call["max_completion_tokens"] = 1.into();
+    assert!(has_room_for_two(super::CENT_A_TOKEN, &call).await);
+    call["max_tokens"] = 5.into();
+    assert!(!has_room_for_two(super::CENT_A_TOKEN, &call).await);
+}
