@@ -86,7 +86,6 @@ impl Host {
         *request.uri_mut() = path
             .map_err(|error| Failure::Unreachable(error.into()))?
             .into();
-        request.headers_mut().insert(HOST, self.authority.clone());
         loop {
             let kept = self.take_kept();
             let is_kept = kept.is_some();
@@ -120,10 +119,12 @@ impl Host {
     async fn send(
         self: &Arc<Self>,
         sender: Sender,
-        request: Box<Request<Outgoing>>,
+        mut request: Box<Request<Outgoing>>,
     ) -> Result<Response<Answer>, Unsent> {
         match sender {
             Sender::Http1(connection) => {
+                // Here rather than once: a request that HTTP/2 hands back has none.
+                request.headers_mut().insert(HOST, self.authority.clone());
                 let response = http1::send(connection, request).await?;
                 let host = Arc::clone(self);
                 Ok(response.map(|body| Answer::http1(body, host)))
@@ -282,17 +283,19 @@ impl Body for Answer {
 mod tests {
     use super::*;
     use crate::config::{Provider, Timeouts};
+    use bytes::BytesMut;
+    use hyper_util::rt::{TokioExecutor, TokioIo};
     use tokio::{
         io::AsyncReadExt,
         net::{TcpListener, TcpSocket, TcpStream},
     };
 
-    fn host() -> Arc<Host> {
+    fn host(authority: &str) -> Arc<Host> {
         let hour = Duration::from_secs(3_600);
         let upstream = Upstream {
             name: "up".into(),
             provider: Provider::OpenAi,
-            base_url: "http://127.0.0.1/v1".to_owned(),
+            base_url: format!("http://{authority}/v1"),
             api_key: None,
             authorities: None,
             headers: Vec::new(),
@@ -322,7 +325,7 @@ mod tests {
 
     #[tokio::test]
     async fn kept_connections_are_closed_when_they_are_old_though_nobody_asks() {
-        let host = host();
+        let host = host("127.0.0.1");
         let (first, mut far_first) = ends().await;
         let (second, mut far_second) = ends().await;
         tokio::time::pause();
@@ -340,7 +343,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_connection_that_the_server_has_closed_is_passed_over() {
-        let host = host();
+        let host = host("127.0.0.1");
         let (first, _far_first) = ends().await;
         let (second, far_second) = ends().await;
         host.keep(first.into());
@@ -349,5 +352,36 @@ mod tests {
         tokio::task::yield_now().await; // the runtime looks at its sockets
         assert!(host.take_kept().is_some());
         assert!(host.take_kept().is_none());
+    }
+
+    #[tokio::test]
+    async fn a_request_that_http2_hands_back_goes_out_over_http1_with_its_host() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let authority = listener.local_addr().unwrap().to_string();
+        let host = host(&authority);
+        let (near, _far) = tokio::io::duplex(1 << 10);
+        let handshake = http2::handshake(TokioExecutor::new(), TokioIo::new(near));
+        let (sender, connection) = handshake.await.unwrap();
+        host.kept().http2 = Some(sender);
+        let request = Box::new(Request::new(Outgoing::held(Vec::new())));
+        let exchange = host.exchange(request, Duration::from_secs(20));
+        let server = async {
+            // The request lies there by now; nobody has taken it when the connection is gone.
+            drop(connection);
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut read = BytesMut::new();
+            while !read.ends_with(b"\r\n\r\n") {
+                assert_ne!(stream.read_buf(&mut read).await.unwrap(), 0);
+            }
+            String::from_utf8(read.into()).unwrap()
+        };
+        tokio::pin!(exchange);
+        let head = tokio::select! {
+            biased;
+            _ = &mut exchange => panic!("an answer that nobody gave"),
+            head = server => head,
+        };
+        let line = format!("host: {authority}\r\n");
+        assert!(head.to_ascii_lowercase().contains(&line), "{head}");
     }
 }
