@@ -93,6 +93,9 @@ pub enum Content {
 /// The comment that keeps a silent stream open. One line: a blank line after it would end an event.
 pub const HEARTBEAT: &[u8] = b": ping\n";
 
+const SHUTDOWN: &str = "The gateway is shutting down.";
+const TOO_LONG: &str = "The answer took longer than the gateway waits.";
+
 /// Wraps an upstream's body.
 pub struct Tap<B, W: Watch> {
     /// None once nothing more is wanted of it: then the upstream need not go on, however long the client takes.
@@ -121,6 +124,10 @@ pub struct Tap<B, W: Watch> {
 struct Held {
     content: u64,
     came: Instant,
+    /// Before it a comment can be sent: the client is between two events.
+    may_interject: bool,
+    /// In place of it the stream can end with an event.
+    may_end: bool,
 }
 
 enum Reader {
@@ -152,7 +159,7 @@ enum State {
     /// All is said but what lies in `ready`.
     Ended,
     /// The client must see the body break off.
-    Aborted(&'static str),
+    Aborted(Box<str>),
 }
 
 impl<B, W> Tap<B, W>
@@ -197,6 +204,7 @@ where
             self.rest = data.split_off(first_events_end(&data));
         }
         let now = self.pace.heard();
+        let (may_interject, may_end) = (self.can_interject(), self.can_end());
         let watch = &mut self.watch;
         let mut heard = false;
         let mut hear = |choice, part, text: &str| {
@@ -218,7 +226,12 @@ where
         if heard {
             self.watch.text_passes();
         }
-        self.held = Some(Held { content, came: now });
+        self.held = Some(Held {
+            content,
+            came: now,
+            may_interject,
+            may_end,
+        });
     }
 
     /// Lets through what was taken in, once it may go on.
@@ -236,11 +249,8 @@ where
                 self.held = None;
                 self.let_through(held);
             }
-            Poll::Ready(Err(error)) => {
-                self.held = None;
-                self.cut_off(&error);
-            }
-            Poll::Pending => std::task::ready!(self.poll_patience(cx)),
+            Poll::Ready(Err(error)) => self.cut_off(held, Outcome::CutByBudget, error),
+            Poll::Pending => std::task::ready!(self.poll_patience(held, cx)),
         }
         Poll::Ready(())
     }
@@ -260,17 +270,11 @@ where
         }
     }
 
-    /// Ends an answer that may not go on: what has come last is not let through.
-    fn cut_off(&mut self, error: &ErrorBody) {
+    /// Ends an answer that may not go on: what is held is not let through.
+    fn cut_off(&mut self, held: Held, outcome: Outcome, error: ErrorBody) {
+        self.held = None;
         self.ready.clear();
-        let state = match &self.reader {
-            Reader::Events(events) if events.can_end() => {
-                self.ready.push_back(error.to_event().into());
-                State::Ended
-            }
-            _ => State::Aborted("The answer may not go on."),
-        };
-        self.end(Outcome::CutByBudget, state);
+        self.last_word(held.may_end, outcome, error);
     }
 
     fn count(&mut self, content: u64, now: Instant) {
@@ -300,23 +304,24 @@ where
         self.end(Outcome::Completed, State::Ended);
     }
 
-    /// Ends an answer that is not complete: by an error event where the client can read one, else by a broken body.
+    /// Ends an answer that is not complete.
     fn break_off(&mut self, outcome: Outcome, why: &'static str) {
-        let code = match outcome {
-            Outcome::Interrupted => "gateway_shutdown",
-            _ => "upstream_interrupted",
-        };
-        let state = match &mut self.reader {
+        match &self.reader {
             // After `[DONE]` the client misses nothing.
             Reader::Events(events) if events.is_done() => {
-                return self.end(Outcome::Completed, State::Ended);
+                self.end(Outcome::Completed, State::Ended);
             }
-            Reader::Events(events) if events.can_end() => {
-                let event = ErrorBody::new(why, "server_error", None, Some(code)).to_event();
-                self.ready.push_back(event.into());
-                State::Ended
-            }
-            _ => State::Aborted(why),
+            _ => self.last_word(self.can_end(), outcome, broken(outcome, why)),
+        }
+    }
+
+    /// Ends an answer by an error event where the client can read one, else by a broken body.
+    fn last_word(&mut self, may_end: bool, outcome: Outcome, error: ErrorBody) {
+        let state = if may_end {
+            self.ready.push_back(error.to_event().into());
+            State::Ended
+        } else {
+            State::Aborted(error.error.message.into())
         };
         self.end(outcome, state);
     }
@@ -331,39 +336,50 @@ where
         matches!(&self.reader, Reader::Events(events) if events.can_interject())
     }
 
-    /// What has come may not go on yet: is it time to give that up?
-    fn poll_patience(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+    fn can_end(&self) -> bool {
+        matches!(&self.reader, Reader::Events(events) if events.can_end())
+    }
+
+    /// What has come may not go on yet: is it time to do something about that?
+    fn poll_patience(&mut self, held: Held, cx: &mut Context<'_>) -> Poll<()> {
         let (outcome, why) = if self.pace.poll_cut(&self.cut, cx) {
-            (Outcome::Interrupted, "The gateway is shutting down.")
+            (Outcome::Interrupted, SHUTDOWN)
         } else {
-            std::task::ready!(self.pace.poll_deadline(cx));
-            (
-                Outcome::TimedOut,
-                "The answer took longer than the gateway waits.",
-            )
+            match std::task::ready!(self.pace.poll_held(cx, held.may_interject)) {
+                Lapse::Silence => {
+                    // Before what is held, which lies there already.
+                    self.ready.push_front(Bytes::from_static(HEARTBEAT));
+                    return Poll::Ready(());
+                }
+                Lapse::Idle | Lapse::Deadline => (Outcome::TimedOut, TOO_LONG),
+            }
         };
-        self.held = None;
-        self.ready.clear();
-        self.break_off(outcome, why);
+        self.cut_off(held, outcome, broken(outcome, why));
         Poll::Ready(())
     }
 
     /// Nothing has come: is it time to do something about that?
     fn poll_pace(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         if self.pace.poll_cut(&self.cut, cx) {
-            self.break_off(Outcome::Interrupted, "The gateway is shutting down.");
+            self.break_off(Outcome::Interrupted, SHUTDOWN);
             return Poll::Ready(());
         }
         match std::task::ready!(self.pace.poll(cx, self.can_interject())) {
             Lapse::Silence => self.ready.push_back(Bytes::from_static(HEARTBEAT)),
             Lapse::Idle => self.break_off(Outcome::TimedOut, "The upstream stopped sending."),
-            Lapse::Deadline => self.break_off(
-                Outcome::TimedOut,
-                "The answer took longer than the gateway waits.",
-            ),
+            Lapse::Deadline => self.break_off(Outcome::TimedOut, TOO_LONG),
         }
         Poll::Ready(())
     }
+}
+
+/// The error of an answer that ended so before it was complete.
+fn broken(outcome: Outcome, why: &str) -> ErrorBody {
+    let code = match outcome {
+        Outcome::Interrupted => "gateway_shutdown",
+        _ => "upstream_interrupted",
+    };
+    ErrorBody::new(why, "server_error", None, Some(code))
 }
 
 /// Where the first event in a piece of a stream ends, or the piece does; the blank line may also be found in its rest.
@@ -400,10 +416,11 @@ where
                 this.bytes += bytes.len() as u64;
                 return Poll::Ready(Some(Ok(Frame::data(bytes))));
             }
-            match this.state {
+            match &mut this.state {
                 State::Open => {}
                 State::Ended => return Poll::Ready(None),
                 State::Aborted(why) => {
+                    let why = String::from(std::mem::take(why));
                     this.state = State::Ended;
                     return Poll::Ready(Some(Err(why.into())));
                 }
