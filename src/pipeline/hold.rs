@@ -179,12 +179,11 @@ impl Wants {
             }
         };
         let name = |target: &Target| target.model.clone().unwrap_or(Arc::clone(&call.model));
-        let names = targets.iter().map(name);
-        let models = names.map(|name| (Model::named(&name), is_reasoning(&name)));
         let (mut input, mut factor) = (0, 1);
-        for (model, reasons) in models {
+        for target in targets {
+            let model = Model::named(&name(target));
             input = input.max(model.bound(body));
-            if reasons {
+            if model.reasons() {
                 factor = limits.reasoning_factor;
             }
         }
@@ -230,14 +229,6 @@ fn dearer(charge: Charge, price: &Price, input: u64, has_sound: impl FnOnce() ->
         input_nanos: charge.input_nanos.max(prompt.nanos().unsigned_abs()),
         output_rate: charge.output_rate.max(answer.per_million()),
     }
-}
-
-/// Models that spend tokens which nobody sees.
-fn is_reasoning(name: &str) -> bool {
-    let name = name.rsplit('/').next().unwrap_or(name);
-    let is_chat = name.contains("-chat");
-    let families = ["o1", "o3", "o4", "gpt-5", "codex-mini", "computer-use"];
-    !is_chat && families.iter().any(|family| name.starts_with(family))
 }
 
 impl Hold {
