@@ -8,7 +8,7 @@ use crate::{
     error::Error,
     limits::{Ask, Books, Charge, Denial, Denied, Holders, Lease, Reason, Refusal, Used},
     telemetry::metrics,
-    tokens::Model,
+    tokens::{Bound, Model},
     wire::{error::ErrorBody, request::may_be_about_sound},
 };
 use std::{
@@ -179,10 +179,11 @@ impl Wants {
             }
         };
         let name = |target: &Target| target.model.clone().unwrap_or(Arc::clone(&call.model));
+        let bound = Bound::of(body);
         let (mut input, mut factor) = (0, 1);
         for target in targets {
             let model = Model::named(&name(target));
-            input = input.max(model.bound(body));
+            input = input.max(bound.of_model(model));
             if model.reasons() {
                 factor = limits.reasoning_factor;
             }

@@ -16,9 +16,18 @@ const NEAR_BYTES: usize = 128;
 /// Tokens that begin the answer, and such.
 const FRAME: u64 = 8;
 
-impl Model {
-    /// The most tokens that the prompt in a request's body can have, or near enough.
-    pub fn bound(&self, body: &[u8]) -> u64 {
+/// The most tokens that the prompt in a request's body can have, or near enough.
+#[derive(Clone, Copy, Debug)]
+pub struct Bound {
+    /// What it comes to for every model.
+    tokens: u64,
+    /// Images, which cost each model something else.
+    images: u64,
+}
+
+impl Bound {
+    /// That of a body, which is read once for all models that may get it.
+    pub fn of(body: &[u8]) -> Self {
         let images = memmem::find_iter(body, IMAGE).count() as u64;
         let (mut halves, mut data, mut from) = (0, 0, 0);
         for found in Members::of(body) {
@@ -27,7 +36,15 @@ impl Model {
             from = found.end;
         }
         halves += text(&body[from..]);
-        halves.div_ceil(2) + data + images * image::most(self.images) + FRAME
+        Self {
+            tokens: halves.div_ceil(2) + data + FRAME,
+            images,
+        }
+    }
+
+    /// That for `model`.
+    pub fn of_model(&self, model: Model) -> u64 {
+        self.tokens + self.images * image::most(model.images)
     }
 }
 
@@ -227,10 +244,14 @@ mod tests {
         body.to_string().into_bytes()
     }
 
+    fn bound(body: &[u8]) -> u64 {
+        Bound::of(body).of_model(Model::named("gpt-4o"))
+    }
+
     fn both(body: &[u8]) -> (u64, u64) {
         let model = Model::named("gpt-4o");
         let exact = prompt::count(model, Endpoint::Chat, body).tokens;
-        (exact, model.bound(body))
+        (exact, Bound::of(body).of_model(model))
     }
 
     #[test]
@@ -247,7 +268,7 @@ mod tests {
         let picture = format!("data:image/png;base64,{}", "iVBORw0KGgo".repeat(90_000));
         let part = serde_json::json!({"type": "image_url", "image_url": {"url": picture}});
         let body = serde_json::json!({"messages": [{"role": "user", "content": [part]}]});
-        let bound = Model::named("gpt-4o").bound(body.to_string().as_bytes());
+        let bound = bound(body.to_string().as_bytes());
         assert!(bound < 5_000, "{bound}");
     }
 
@@ -257,10 +278,9 @@ mod tests {
         let held = |part: serde_json::Value| {
             let body = serde_json::json!({"messages": [{"role": "user", "content": [part]}]});
             let spaced = serde_json::to_vec_pretty(&body).expect("JSON");
-            let model = Model::named("gpt-4o");
-            let bound = model.bound(body.to_string().as_bytes());
-            assert!(model.bound(&spaced) < bound + 100);
-            bound
+            let plain = bound(body.to_string().as_bytes());
+            assert!(bound(&spaced) < plain + 100);
+            plain
         };
         let sound = serde_json::json!({"format": "wav", "data": data});
         let sound = held(serde_json::json!({"type": "input_audio", "input_audio": sound}));
@@ -276,7 +296,7 @@ mod tests {
     fn a_slash_that_is_escaped_is_still_data() {
         let data = "iVBOR\\/w0KGgo".repeat(9_000);
         let part = format!(r#"{{"image_url":{{"url":"data:image\/png;base64,{data}"}}}}"#);
-        let bound = Model::named("gpt-4o").bound(part.as_bytes());
+        let bound = bound(part.as_bytes());
         assert!(bound < 5_000, "{bound}");
     }
 
@@ -294,7 +314,7 @@ mod tests {
             format!(r#"{{"url":"data:;base64,{prose}"}}"#).into_bytes(),
             format!(r#"{{"url":"{text}"}}"#).into_bytes(),
         ] {
-            let bound = Model::named("gpt-4o").bound(&body);
+            let bound = bound(&body);
             let head = String::from_utf8_lossy(&body[..80]);
             assert!(bound >= 1 << 17, "{bound} for {head}");
         }
