@@ -191,8 +191,7 @@ impl Wants {
         let output = match call.endpoint {
             Endpoint::Embeddings => 0,
             _ if call.stream => {
-                let slice = limits.slice * factor;
-                facts.output_max.map_or(slice, |max| slice.min(max))
+                (facts.output_max).map_or(limits.slice, |max| max.min(limits.slice))
             }
             _ => facts
                 .output_max

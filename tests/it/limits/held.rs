@@ -1,7 +1,7 @@
 //! What a call holds while it is in the air, told by what others find left.
 
-use super::made;
-use crate::support::{Conn, FakeUpstream, Gateway, Reply, chat};
+use super::{begin, made};
+use crate::support::{Conn, FakeUpstream, Gateway, Reply, chat, chat_stream};
 use serde_json::{Value, json};
 
 const PATH: &str = "/v1/chat/completions";
@@ -44,4 +44,25 @@ async fn the_larger_of_two_bounds_is_held() {
     assert!(has_room_for_two(super::CENT_A_TOKEN, &call).await);
     call["max_tokens"] = 5.into();
     assert!(!has_room_for_two(super::CENT_A_TOKEN, &call).await);
+}
+
+#[tokio::test]
+async fn a_slice_is_as_many_tokens_whatever_the_model() {
+    let (one, _feed) = Reply::fed();
+    let (other, _feed) = Reply::fed();
+    let upstream = FakeUpstream::with([one, other]).await;
+    let setup = Gateway::setup().upstream("o3", &upstream, "");
+    let gateway = setup.upstream("gpt-4o", &upstream, "").start().await;
+    let mut left = Vec::new();
+    for model in ["o3", "gpt-4o"] {
+        let key = made(&gateway, &["--tokens-per-minute", "1000000"]).await;
+        let body = json!({"model": model, "stream": true, "messages": chat_stream("")["messages"]});
+        let (_conn, head) = begin(&gateway, &key.key, &body).await;
+        assert_eq!(head.status, 200);
+        left.push(head.all("x-ratelimit-remaining-tokens").concat());
+    }
+    assert!(!left[0].is_empty());
+    // The names differ in length by four letters.
+    let [reasons, other] = [&left[0], &left[1]].map(|left| left.parse::<i64>().unwrap());
+    assert!((reasons - other).abs() < 8, "{left:?}");
 }
