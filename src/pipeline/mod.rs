@@ -7,6 +7,7 @@ mod early;
 mod hangup;
 mod hold;
 mod meter;
+mod pricing;
 mod tally;
 mod turn;
 
