@@ -6,7 +6,7 @@
 )]
 
 use super::*;
-use crate::tasks::Signal;
+use crate::{tasks::Signal, wire::answer::Part};
 use http_body_util::BodyExt;
 use std::{
     convert::Infallible,
