@@ -106,16 +106,20 @@ impl Price {
     }
 
     /// What the prompt of a call can cost at most, and each token of its answer: what is cached is cheaper, and what
-    /// is written to a cache may be dearer. Sound aside, which has rates of its own.
-    pub fn ceiling(&self, input: u64) -> (NanoDollars, Rate) {
+    /// is written to a cache may be dearer. Whether it is about sound is asked only where that has a price of its own.
+    pub fn ceiling(&self, input: u64, has_sound: impl FnOnce() -> bool) -> (NanoDollars, Rate) {
         let rates = match &self.long {
             Some(long) if input > long.above => &long.rates,
             _ => &self.rates,
         };
-        let written = rates.cache_write.unwrap_or_default();
-        let read = rates.cached_input.unwrap_or_default();
-        let prompt = rates.input.max(written).max(read);
-        let answer = rates.output.max(rates.reasoning.unwrap_or_default());
+        let of_sound = [rates.audio_input, rates.audio_output];
+        let has_sound = of_sound.iter().any(Option::is_some) && has_sound();
+        let [heard, spoken] = of_sound.map(|rate| rate.filter(|_| has_sound));
+        let most = |whole: Rate, parts: [Option<Rate>; 3]| {
+            parts.into_iter().flatten().fold(whole, Rate::max)
+        };
+        let prompt = most(rates.input, [rates.cached_input, rates.cache_write, heard]);
+        let answer = most(rates.output, [rates.reasoning, spoken, None]);
         (prompt.cost(input), answer)
     }
 

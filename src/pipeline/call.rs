@@ -5,12 +5,20 @@ use crate::{
     config::Target,
     domain::{Caller, Endpoint, RequestId},
     error::Error,
+    ledger::{Flight, METADATA_MAX_BYTES},
     providers,
+    telemetry::metrics,
     upstream::{Outgoing, Upload, UploadFault},
-    wire::request::{AskedUsage, Edit, Facts, splice},
+    wire::{
+        asked::AskedReader,
+        request::{AskedUsage, Edit, Facts, is_metadata, splice},
+    },
 };
 use bytes::Bytes;
-use http::{HeaderName, HeaderValue, Method, Request, Uri};
+use http::{
+    HeaderName, HeaderValue, Method, Request, Uri,
+    header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE},
+};
 use std::sync::Arc;
 
 /// A call on its way to an upstream.
@@ -79,8 +87,7 @@ impl Call {
                 upload.begin();
                 // None for a body that is empty: a GET has no length.
                 if let Some(len) = upload.length().filter(|len| *len > 0) {
-                    head.headers
-                        .insert(http::header::CONTENT_LENGTH, len.into());
+                    head.headers.insert(CONTENT_LENGTH, len.into());
                 }
                 Ok((
                     Box::new(Request::from_parts(
@@ -99,6 +106,38 @@ impl Call {
             self.payload,
             Payload::Held { .. } | Payload::Streamed(Some(_), ..)
         )
+    }
+
+    /// What the client notes of it, if that can be kept.
+    pub(super) fn metadata(&self) -> Option<&str> {
+        let Payload::Held { body, facts, .. } = &self.payload else {
+            return None;
+        };
+        let object = std::str::from_utf8(&body[facts.metadata.clone()?]).ok()?;
+        let fits = object.len() <= METADATA_MAX_BYTES && is_metadata(object);
+        if !fits {
+            metrics::metadata_left_out();
+        }
+        Some(object).filter(|_| fits)
+    }
+
+    /// Has `flight` note what it asks for, if it is passed on, while it passes.
+    pub(super) fn observe(&mut self, flight: &Flight) {
+        let header = |name| self.headers.iter().find(|(found, _)| *found == name);
+        let kind = header(CONTENT_TYPE).and_then(|(_, kind)| kind.to_str().ok());
+        let reader = AskedReader::of(self.endpoint, kind.unwrap_or_default());
+        let is_encoded = header(CONTENT_ENCODING).is_some();
+        let (Some(mut reader), Payload::Streamed(Some(upload), ..)) =
+            (reader.filter(|_| !is_encoded), &mut self.payload)
+        else {
+            return;
+        };
+        let asker = flight.asker();
+        upload.observe(Box::new(move |piece| {
+            if reader.feed(piece) {
+                asker.note(reader.asked());
+            }
+        }));
     }
 
     /// What was wrong with the upload, if that is why an attempt failed.

@@ -1,34 +1,29 @@
 //! Follows one call to its end and settles it once.
 
 use super::{
-    Call, Payload,
+    Call,
     account::{Account, Passed},
     hold::{Cover, Hold},
+    pricing::Pricing,
     tally::Tally,
 };
 use crate::{
     app::{App, Snapshot},
     config::Upstream,
-    domain::{Arrival, Day, Endpoint, Outcome, Price, Tier},
+    domain::{Arrival, Endpoint, Outcome, Tier},
     error::Error,
     events::{CallInfo, What},
-    ledger::{Admission, Answer, Counted, Flight, METADATA_MAX_BYTES, Settlement},
+    ledger::{Admission, Answer, Counted, Flight, Settlement},
     limits::Used,
     queue::Turn,
     tap::{Report, Watch},
     telemetry::metrics,
     wire::{
         answer::{Part, Seen},
-        asked::AskedReader,
         error::ErrorBody,
-        request::is_metadata,
     },
 };
-use http::{
-    StatusCode,
-    header::{CONTENT_ENCODING, CONTENT_TYPE},
-    response::Parts,
-};
+use http::{StatusCode, response::Parts};
 use std::{
     num::NonZeroU32,
     sync::Arc,
@@ -40,16 +35,11 @@ use tokio::time::Instant;
 /// A call in the air. Whatever way it goes out, it is settled.
 pub(super) struct Meter {
     app: Arc<App>,
-    /// The config that the call began with, for its prices.
-    snapshot: Arc<Snapshot>,
     arrival: Box<Arrival>,
     info: Arc<CallInfo>,
     label: Arc<str>,
+    pricing: Pricing,
     upstream: Option<Arc<Upstream>>,
-    /// The model's name over there, if that is not what was asked for.
-    sent: Option<Arc<str>>,
-    /// The day whose prices hold.
-    day: Day,
     attempts: u32,
     status: StatusCode,
     is_stream: bool,
@@ -89,7 +79,7 @@ impl Meter {
             stream: call.stream,
             request: arrival.id.as_str(),
             model: &call.model,
-            metadata: metadata(call),
+            metadata: call.metadata(),
         });
         let (flight, hold) = match (flight, hold) {
             (Ok(flight), hold) => (flight, hold),
@@ -99,7 +89,7 @@ impl Meter {
                 return Err(full.into());
             }
         };
-        observe(call, &flight);
+        call.observe(&flight);
         arrival.metered = true;
         arrival.model = Some(Arc::clone(&call.model));
         let info = Arc::new(CallInfo {
@@ -113,13 +103,11 @@ impl Meter {
         app.events.publish(&info, What::RequestStarted);
         Ok(Self {
             app: Arc::clone(app),
-            snapshot: Arc::clone(snapshot),
             arrival: Box::new(arrival.clone()),
             info,
             label: Arc::clone(&call.label),
+            pricing: Pricing::new(snapshot, call, UNIX_EPOCH + started),
             upstream: None,
-            sent: None,
-            day: Day::of(UNIX_EPOCH + started),
             attempts: 0,
             status: StatusCode::from_u16(CLIENT_LEFT).expect("three digits"),
             is_stream: false,
@@ -159,11 +147,10 @@ impl Meter {
             self.status = head.status;
         }
         self.is_stream = is_stream;
-        self.sent = sent;
+        self.pricing.sent_as(sent);
         let id = head.headers.get("x-request-id");
-        let mut hold = self.hold.take();
         if let Some(flight) = &self.flight {
-            let price = self.price(&upstream, flight, None, Tier::default());
+            let price = (self.pricing).find(&upstream, flight, None, Tier::default());
             flight.answered(&Answer {
                 status: head.status.as_u16(),
                 stream: is_stream,
@@ -172,11 +159,10 @@ impl Meter {
                 upstream_request: id.and_then(|id| id.to_str().ok()),
                 price,
             });
-            if let (Some(hold), Some(price)) = (&mut hold, price) {
+            if let (Some(hold), Some(price)) = (&mut self.hold, price) {
                 hold.priced(price);
             }
         }
-        self.hold = hold;
         if is_stream {
             let upstream = Arc::clone(&upstream.name);
             self.app
@@ -184,26 +170,6 @@ impl Meter {
                 .publish(&self.info, What::StreamStarted { upstream });
         }
         self.upstream = Some(upstream);
-    }
-
-    /// What the call costs: by the model that says it answered, else the one that the upstream was asked for, else the
-    /// one that the client asked for.
-    fn price(
-        &self,
-        upstream: &Upstream,
-        flight: &Flight,
-        served: Option<&str>,
-        tier: Tier,
-    ) -> Option<&Price> {
-        let find = |model: &str| self.snapshot.prices.find(upstream, model, tier, self.day);
-        let asked = || match self.info.endpoint.is_forwarded() {
-            true => find(&flight.asked().model?),
-            false => find(&self.info.model),
-        };
-        served
-            .and_then(find)
-            .or_else(|| find(self.sent.as_deref()?))
-            .or_else(asked)
     }
 
     /// The answer takes this turn at its upstream for as long as it lasts.
@@ -272,9 +238,8 @@ impl Meter {
             arrival: self.arrival.clone(),
             info: Arc::clone(&self.info),
             label: Arc::clone(&self.label),
-            snapshot: Arc::clone(&self.snapshot),
+            pricing: self.pricing.clone(),
             upstream: self.upstream.take(),
-            sent: self.sent.take(),
             flight: self.flight.take(),
             hold: self.hold.take(),
             tally: None,
@@ -299,7 +264,8 @@ impl Meter {
         let since = |at: Instant| at.saturating_duration_since(self.arrival.started);
         let price = match &self.upstream {
             Some(upstream) if !seen.tier_unknown => {
-                self.price(upstream, &flight, seen.model.as_deref(), seen.tier)
+                let served = seen.model.as_deref();
+                self.pricing.find(upstream, &flight, served, seen.tier)
             }
             _ => None,
         };
@@ -348,38 +314,6 @@ impl Meter {
         }
         .tell();
     }
-}
-
-/// Has noted what a request asks for that is passed on, while it passes.
-fn observe(call: &mut Call, flight: &Flight) {
-    let header = |name| call.headers.iter().find(|(found, _)| *found == name);
-    let kind = header(CONTENT_TYPE).and_then(|(_, kind)| kind.to_str().ok());
-    let reader = AskedReader::of(call.endpoint, kind.unwrap_or_default());
-    let is_encoded = header(CONTENT_ENCODING).is_some();
-    let (Some(mut reader), Payload::Streamed(Some(upload), ..)) =
-        (reader.filter(|_| !is_encoded), &mut call.payload)
-    else {
-        return;
-    };
-    let asker = flight.asker();
-    upload.observe(Box::new(move |piece| {
-        if reader.feed(piece) {
-            asker.note(reader.asked());
-        }
-    }));
-}
-
-/// What the client notes of a call, if that can be kept.
-fn metadata(call: &Call) -> Option<&str> {
-    let Payload::Held { body, facts, .. } = &call.payload else {
-        return None;
-    };
-    let object = std::str::from_utf8(&body[facts.metadata.clone()?]).ok()?;
-    let fits = object.len() <= METADATA_MAX_BYTES && is_metadata(object);
-    if !fits {
-        metrics::metadata_left_out();
-    }
-    Some(object).filter(|_| fits)
 }
 
 impl Watch for Meter {

@@ -7,6 +7,7 @@ mod early;
 mod hangup;
 mod hold;
 mod meter;
+mod pricing;
 mod tally;
 mod turn;
 
@@ -25,7 +26,7 @@ use crate::{
 };
 use dispatch::Answer;
 use hangup::{Finish, Finished, Unanswered};
-use hold::Claim;
+use hold::Bid;
 use http::{
     HeaderMap, HeaderValue, Response, StatusCode,
     header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE},
@@ -45,8 +46,8 @@ pub async fn run(
     arrival: &mut Arrival,
 ) -> Result<Response<Body>, Error> {
     let app = &worker.app;
-    let hold = match Claim::of(app, snapshot, &call, &targets, arrival) {
-        Some(claim) => Some(Box::pin(claim.take(app, snapshot, arrival)).await?),
+    let hold = match Bid::of(app, snapshot, &call, &targets, arrival) {
+        Some(bid) => Some(Box::pin(bid.take(app, snapshot, arrival)).await?),
         None => {
             arrival.standing = Some(Standing::default());
             None

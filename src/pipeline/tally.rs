@@ -41,6 +41,8 @@ pub(super) struct Tally {
     model: Model,
     endpoint: Endpoint,
     prompt: PromptCount,
+    /// A whole answer passes as it comes, and is counted at its end.
+    is_stream: bool,
     texts: Texts,
     /// What the text came to that was told.
     told: Tokens,
@@ -75,7 +77,6 @@ enum Texts {
     Held {
         texts: Vec<(Slot, String)>,
         bytes: usize,
-        is_stream: bool,
     },
     /// With the counter.
     Away(Answer),
@@ -104,7 +105,7 @@ impl Tally {
             Some(encoding) if is_stream && encoding.is_loaded() => {
                 Texts::Counted(encoding, Vec::new())
             }
-            _ => Texts::none(is_stream),
+            _ => Texts::none(),
         };
         let is_long = prompt.body.len() > PROMPT_HELD_BYTES;
         let prompt = match is_stream && is_long && is_memory_scarce {
@@ -116,6 +117,7 @@ impl Tally {
             model,
             endpoint,
             prompt,
+            is_stream,
             texts,
             told: Tokens::default(),
             passed: Tokens::default(),
@@ -148,7 +150,7 @@ impl Tally {
                 text.fresh += piece.len();
                 text.running.push(piece);
             }
-            Texts::Held { texts, bytes, .. } => {
+            Texts::Held { texts, bytes } => {
                 *bytes += piece.len();
                 if *bytes > HELD_MAX_BYTES || texts.len() > TEXTS_MAX {
                     self.away();
@@ -165,6 +167,9 @@ impl Tally {
 
     /// Finds out what a stream's text comes to so far.
     pub(super) fn reckon(&mut self) {
+        if !self.is_stream {
+            return;
+        }
         self.load();
         self.told = match &mut self.texts {
             Texts::Counted(_, texts) => {
@@ -180,10 +185,6 @@ impl Tally {
                     exact: all.estimated.is_none(),
                 }
             }
-            // A document passes as it comes, and is counted at its end.
-            Texts::Held {
-                is_stream: false, ..
-            } => return,
             Texts::Held { bytes, .. } => about(*bytes as u64 / 4),
             Texts::Away(answer) => about(answer.so_far().tokens),
         };
@@ -232,11 +233,7 @@ impl Tally {
 
     /// Goes on here with what was held, once its encoding is loaded.
     fn load(&mut self) {
-        if let Texts::Held {
-            texts,
-            bytes,
-            is_stream: true,
-        } = &mut self.texts
+        if let Texts::Held { texts, bytes } = &mut self.texts
             && let Some(encoding) = self
                 .model
                 .encoding()
@@ -255,7 +252,7 @@ impl Tally {
 
     /// Hands all texts to the counter.
     fn away(&mut self) {
-        let texts = std::mem::replace(&mut self.texts, Texts::none(true));
+        let texts = std::mem::replace(&mut self.texts, Texts::none());
         self.texts = Texts::Away(texts.into_answer(&self.counter, self.model));
     }
 
@@ -275,6 +272,7 @@ impl Tally {
             texts,
             told,
             passed,
+            is_stream: _,
         } = self;
         let input_is_said = said.is_some_and(|usage| usage.input.is_some());
         let of = counter.clone();
@@ -314,11 +312,10 @@ impl Tally {
 }
 
 impl Texts {
-    fn none(is_stream: bool) -> Self {
+    fn none() -> Self {
         Self::Held {
             texts: Vec::new(),
             bytes: 0,
-            is_stream,
         }
     }
 

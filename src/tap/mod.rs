@@ -6,12 +6,16 @@
 
 mod events;
 mod pace;
+mod reader;
+mod watch;
 
-use crate::{body, domain::Outcome, tasks::Signal, wire};
+pub use watch::{Report, Watch};
+
+use crate::{body, domain::Outcome, tasks::Signal, wire::error::ErrorBody};
 use bytes::Bytes;
-use events::Events;
 use http_body::{Body, Frame, SizeHint};
 use pace::{Lapse, Pace};
+use reader::Reader;
 use std::{
     collections::VecDeque,
     pin::Pin,
@@ -19,47 +23,6 @@ use std::{
     time::Duration,
 };
 use tokio::time::Instant;
-use wire::{
-    answer::{DocumentReader, Part, Seen},
-    error::ErrorBody,
-};
-
-/// Sees one answer pass.
-pub trait Watch: Send + Unpin + 'static {
-    /// Whether it wants the texts of the answer told; asked once, at the beginning.
-    fn wants_text(&self) -> bool;
-    /// A piece of text has come, of this choice and part. It has not gone on to the client yet.
-    fn text(&mut self, choice: u32, part: Part, text: &str);
-    /// The text that was told so far would go on to the client now, if it may.
-    fn text_passes(&mut self);
-    /// Whether it may want to hold back what has come. If so, it is asked about one event at a time.
-    fn may_hold_back(&self) -> bool;
-    /// Whether what has come may go on to the client, with which so many events with content have. Asked until it is
-    /// ready, and nothing more is taken in meanwhile.
-    fn poll_pass(&mut self, chunks: u64, cx: &mut Context<'_>) -> Poll<Result<(), ErrorBody>>;
-    /// A piece of the answer is about to go on to the client: an event that carries content. With what has passed so
-    /// far, this piece included.
-    fn chunk(&mut self, chunks: u64, bytes: u64, now: Instant);
-    /// Whether nobody needs more of the answer. Asked after each piece, and true only once the client has gone.
-    fn has_enough(&self) -> bool;
-    /// The answer is over. Called exactly once, also when the client hangs up, and before the client can know.
-    fn end(&mut self, report: Report<'_>);
-}
-
-/// What is known about an answer when it is over.
-#[derive(Debug)]
-pub struct Report<'a> {
-    /// How it ended.
-    pub outcome: Outcome,
-    /// What it said about itself.
-    pub seen: &'a Seen,
-    /// Events that carried content, or pieces of a body that is not a stream.
-    pub chunks: u64,
-    /// Bytes that went on to the client.
-    pub bytes: u64,
-    /// When the first and the last of the chunks passed.
-    pub passed: Option<(Instant, Instant)>,
-}
 
 /// How an answer is to be read and timed.
 #[derive(Clone, Debug)]
@@ -93,6 +56,9 @@ pub enum Content {
 /// The comment that keeps a silent stream open. One line: a blank line after it would end an event.
 pub const HEARTBEAT: &[u8] = b": ping\n";
 
+const SHUTDOWN: &str = "The gateway is shutting down.";
+const TOO_LONG: &str = "The answer took longer than the gateway waits.";
+
 /// Wraps an upstream's body.
 pub struct Tap<B, W: Watch> {
     /// None once nothing more is wanted of it: then the upstream need not go on, however long the client takes.
@@ -121,30 +87,10 @@ pub struct Tap<B, W: Watch> {
 struct Held {
     content: u64,
     came: Instant,
-}
-
-enum Reader {
-    Opaque(Box<Seen>),
-    Document(Box<DocumentReader>),
-    Events(Box<Events>),
-}
-
-impl Reader {
-    fn listen(&mut self) {
-        match self {
-            Self::Opaque(_) => {}
-            Self::Document(reader) => reader.listen(),
-            Self::Events(events) => events.listen(),
-        }
-    }
-
-    fn seen(&self) -> &Seen {
-        match self {
-            Self::Opaque(seen) => seen,
-            Self::Document(reader) => reader.seen(),
-            Self::Events(events) => events.seen(),
-        }
-    }
+    /// Before it a comment can be sent: the client is between two events.
+    may_interject: bool,
+    /// In place of it the stream can end with an event.
+    may_end: bool,
 }
 
 enum State {
@@ -152,7 +98,7 @@ enum State {
     /// All is said but what lies in `ready`.
     Ended,
     /// The client must see the body break off.
-    Aborted(&'static str),
+    Aborted(Box<str>),
 }
 
 impl<B, W> Tap<B, W>
@@ -162,14 +108,7 @@ where
 {
     /// Taps `source`.
     pub fn new(source: B, manner: Manner, cut: Signal, watch: W) -> Self {
-        let mut reader = match manner.content {
-            Content::Opaque => Reader::Opaque(Box::default()),
-            Content::Document => Reader::Document(Box::default()),
-            Content::Events {
-                hide_usage,
-                says_its_end,
-            } => Reader::Events(Box::new(Events::new(hide_usage, says_its_end))),
-        };
+        let mut reader = Reader::new(manner.content);
         if watch.wants_text() {
             reader.listen();
         }
@@ -192,33 +131,28 @@ where
     }
 
     fn take_in(&mut self, mut data: Bytes) {
-        if matches!(self.reader, Reader::Events(_)) && self.watch.may_hold_back() {
+        if self.reader.is_stream() && self.watch.may_hold_back() {
             // An event that is paid for passes, though one that came with it may not.
             self.rest = data.split_off(first_events_end(&data));
         }
         let now = self.pace.heard();
+        let (may_interject, may_end) = (self.reader.can_interject(), self.reader.can_end());
         let watch = &mut self.watch;
         let mut heard = false;
         let mut hear = |choice, part, text: &str| {
             heard = true;
             watch.text(choice, part, text);
         };
-        let content = match &mut self.reader {
-            Reader::Opaque(_) => {
-                self.ready.push_back(data);
-                1
-            }
-            Reader::Document(reader) => {
-                reader.feed(&data, &mut hear);
-                self.ready.push_back(data);
-                1
-            }
-            Reader::Events(events) => events.feed(data, &mut self.ready, &mut hear),
-        };
+        let content = self.reader.feed(data, &mut self.ready, &mut hear);
         if heard {
             self.watch.text_passes();
         }
-        self.held = Some(Held { content, came: now });
+        self.held = Some(Held {
+            content,
+            came: now,
+            may_interject,
+            may_end,
+        });
     }
 
     /// Lets through what was taken in, once it may go on.
@@ -226,21 +160,18 @@ where
         let Some(held) = self.held else {
             return Poll::Ready(());
         };
-        let may = match &self.reader {
-            Reader::Events(_) => self.watch.poll_pass(self.chunks + held.content, cx),
+        let may = match self.reader.is_stream() {
+            true => self.watch.poll_pass(self.chunks + held.content, cx),
             // A document cannot be ended halfway, nor can bytes that nobody reads.
-            Reader::Opaque(_) | Reader::Document(_) => Poll::Ready(Ok(())),
+            false => Poll::Ready(Ok(())),
         };
         match may {
             Poll::Ready(Ok(())) => {
                 self.held = None;
                 self.let_through(held);
             }
-            Poll::Ready(Err(error)) => {
-                self.held = None;
-                self.cut_off(&error);
-            }
-            Poll::Pending => std::task::ready!(self.poll_patience(cx)),
+            Poll::Ready(Err(error)) => self.cut_off(held, Outcome::CutByBudget, error),
+            Poll::Pending => std::task::ready!(self.poll_patience(held, cx)),
         }
         Poll::Ready(())
     }
@@ -250,7 +181,7 @@ where
         if self.watch.has_enough() {
             return self.end(Outcome::ClientGone, State::Ended);
         }
-        if matches!(&self.reader, Reader::Events(events) if events.has_said_all()) {
+        if self.reader.has_said_all() {
             // A client that reads this may stop here: the rest of the connection adds nothing to its answer.
             self.tell(Outcome::Completed);
         }
@@ -260,17 +191,11 @@ where
         }
     }
 
-    /// Ends an answer that may not go on: what has come last is not let through.
-    fn cut_off(&mut self, error: &ErrorBody) {
+    /// Ends an answer that may not go on: what is held is not let through.
+    fn cut_off(&mut self, held: Held, outcome: Outcome, error: ErrorBody) {
+        self.held = None;
         self.ready.clear();
-        let state = match &self.reader {
-            Reader::Events(events) if events.can_end() => {
-                self.ready.push_back(error.to_event().into());
-                State::Ended
-            }
-            _ => State::Aborted("The answer may not go on."),
-        };
-        self.end(Outcome::CutByBudget, state);
+        self.last_word(held.may_end, outcome, error);
     }
 
     fn count(&mut self, content: u64, now: Instant) {
@@ -284,39 +209,35 @@ where
 
     /// The upstream has come to the end of its body.
     fn complete(&mut self) {
-        if let Reader::Events(events) = &mut self.reader {
-            let now = self.pace.heard();
-            let content = events.finish(&mut self.ready);
-            self.count(content, now);
-            if let Reader::Events(events) = &self.reader
-                && !events.is_complete()
-            {
-                return self.break_off(
-                    Outcome::UpstreamFailed,
-                    "The upstream ended its stream before its answer was complete.",
-                );
-            }
+        let content = self.reader.finish(&mut self.ready);
+        if content > 0 {
+            self.count(content, Instant::now());
+        }
+        if !self.reader.is_complete() {
+            return self.break_off(
+                Outcome::UpstreamFailed,
+                "The upstream ended its stream before its answer was complete.",
+            );
         }
         self.end(Outcome::Completed, State::Ended);
     }
 
-    /// Ends an answer that is not complete: by an error event where the client can read one, else by a broken body.
+    /// Ends an answer that is not complete.
     fn break_off(&mut self, outcome: Outcome, why: &'static str) {
-        let code = match outcome {
-            Outcome::Interrupted => "gateway_shutdown",
-            _ => "upstream_interrupted",
-        };
-        let state = match &mut self.reader {
+        if self.reader.is_done() {
             // After `[DONE]` the client misses nothing.
-            Reader::Events(events) if events.is_done() => {
-                return self.end(Outcome::Completed, State::Ended);
-            }
-            Reader::Events(events) if events.can_end() => {
-                let event = ErrorBody::new(why, "server_error", None, Some(code)).to_event();
-                self.ready.push_back(event.into());
-                State::Ended
-            }
-            _ => State::Aborted(why),
+            return self.end(Outcome::Completed, State::Ended);
+        }
+        self.last_word(self.reader.can_end(), outcome, broken(outcome, why));
+    }
+
+    /// Ends an answer by an error event where the client can read one, else by a broken body.
+    fn last_word(&mut self, may_end: bool, outcome: Outcome, error: ErrorBody) {
+        let state = if may_end {
+            self.ready.push_back(error.to_event().into());
+            State::Ended
+        } else {
+            State::Aborted(error.error.message.into())
         };
         self.end(outcome, state);
     }
@@ -327,43 +248,46 @@ where
         self.tell(outcome);
     }
 
-    fn can_interject(&self) -> bool {
-        matches!(&self.reader, Reader::Events(events) if events.can_interject())
-    }
-
-    /// What has come may not go on yet: is it time to give that up?
-    fn poll_patience(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+    /// What has come may not go on yet: is it time to do something about that?
+    fn poll_patience(&mut self, held: Held, cx: &mut Context<'_>) -> Poll<()> {
         let (outcome, why) = if self.pace.poll_cut(&self.cut, cx) {
-            (Outcome::Interrupted, "The gateway is shutting down.")
+            (Outcome::Interrupted, SHUTDOWN)
         } else {
-            std::task::ready!(self.pace.poll_deadline(cx));
-            (
-                Outcome::TimedOut,
-                "The answer took longer than the gateway waits.",
-            )
+            match std::task::ready!(self.pace.poll_held(cx, held.may_interject)) {
+                Lapse::Silence => {
+                    // Before what is held, which lies there already.
+                    self.ready.push_front(Bytes::from_static(HEARTBEAT));
+                    return Poll::Ready(());
+                }
+                Lapse::Idle | Lapse::Deadline => (Outcome::TimedOut, TOO_LONG),
+            }
         };
-        self.held = None;
-        self.ready.clear();
-        self.break_off(outcome, why);
+        self.cut_off(held, outcome, broken(outcome, why));
         Poll::Ready(())
     }
 
     /// Nothing has come: is it time to do something about that?
     fn poll_pace(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         if self.pace.poll_cut(&self.cut, cx) {
-            self.break_off(Outcome::Interrupted, "The gateway is shutting down.");
+            self.break_off(Outcome::Interrupted, SHUTDOWN);
             return Poll::Ready(());
         }
-        match std::task::ready!(self.pace.poll(cx, self.can_interject())) {
+        match std::task::ready!(self.pace.poll(cx, self.reader.can_interject())) {
             Lapse::Silence => self.ready.push_back(Bytes::from_static(HEARTBEAT)),
             Lapse::Idle => self.break_off(Outcome::TimedOut, "The upstream stopped sending."),
-            Lapse::Deadline => self.break_off(
-                Outcome::TimedOut,
-                "The answer took longer than the gateway waits.",
-            ),
+            Lapse::Deadline => self.break_off(Outcome::TimedOut, TOO_LONG),
         }
         Poll::Ready(())
     }
+}
+
+/// The error of an answer that ended so before it was complete.
+fn broken(outcome: Outcome, why: &str) -> ErrorBody {
+    let code = match outcome {
+        Outcome::Interrupted => "gateway_shutdown",
+        _ => "upstream_interrupted",
+    };
+    ErrorBody::new(why, "server_error", None, Some(code))
 }
 
 /// Where the first event in a piece of a stream ends, or the piece does; the blank line may also be found in its rest.
@@ -400,10 +324,11 @@ where
                 this.bytes += bytes.len() as u64;
                 return Poll::Ready(Some(Ok(Frame::data(bytes))));
             }
-            match this.state {
+            match &mut this.state {
                 State::Open => {}
                 State::Ended => return Poll::Ready(None),
                 State::Aborted(why) => {
+                    let why = String::from(std::mem::take(why));
                     this.state = State::Ended;
                     return Poll::Ready(Some(Err(why.into())));
                 }
@@ -440,8 +365,7 @@ where
             && self.held.is_none()
             && match self.state {
                 State::Open => {
-                    matches!(self.reader, Reader::Opaque(_) | Reader::Document(_))
-                        && self.source.as_ref().is_none_or(B::is_end_stream)
+                    !self.reader.is_stream() && self.source.as_ref().is_none_or(B::is_end_stream)
                 }
                 State::Ended => true,
                 State::Aborted(_) => false,
@@ -449,8 +373,8 @@ where
     }
 
     fn size_hint(&self) -> SizeHint {
-        match (&self.reader, &self.state) {
-            (Reader::Opaque(_) | Reader::Document(_), State::Open) if self.ready.is_empty() => {
+        match self.state {
+            State::Open if !self.reader.is_stream() && self.ready.is_empty() => {
                 let source = self.source.as_ref();
                 source.map(B::size_hint).unwrap_or_default()
             }

@@ -63,11 +63,32 @@ impl Pace {
 
     /// Waits for the next time to act. With `may_interject` a comment can be sent now.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>, may_interject: bool) -> Poll<Lapse> {
+        let mut due = self.due(may_interject);
+        let idle = self.heard + self.idle;
+        if idle < due.0 {
+            due = (idle, Lapse::Idle);
+        }
+        self.poll_until(due, cx)
+    }
+
+    /// The same while it is not the upstream that is waited for.
+    pub(super) fn poll_held(&mut self, cx: &mut Context<'_>, may_interject: bool) -> Poll<Lapse> {
+        self.poll_until(self.due(may_interject), cx)
+    }
+
+    fn due(&self, may_interject: bool) -> (Instant, Lapse) {
+        let silence = self.sent + self.heartbeat;
+        match may_interject && !self.heartbeat.is_zero() && silence < self.deadline {
+            true => (silence, Lapse::Silence),
+            false => (self.deadline, Lapse::Deadline),
+        }
+    }
+
+    fn poll_until(&mut self, (due, lapse): (Instant, Lapse), cx: &mut Context<'_>) -> Poll<Lapse> {
+        let sleep = self
+            .sleep
+            .get_or_insert_with(|| Box::pin(tokio::time::sleep_until(due)));
         loop {
-            let (due, lapse) = self.due(may_interject);
-            let sleep = self
-                .sleep
-                .get_or_insert_with(|| Box::pin(tokio::time::sleep_until(due)));
             // Bytes only ever move the time to act further away, and the timer need not follow before it fires.
             if sleep.deadline() > due {
                 sleep.as_mut().reset(due);
@@ -81,30 +102,5 @@ impl Pace {
             }
             sleep.as_mut().reset(due);
         }
-    }
-
-    /// Waits for the end of all time that there is, whoever is silent.
-    pub(super) fn poll_deadline(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let due = self.deadline;
-        let sleep = self
-            .sleep
-            .get_or_insert_with(|| Box::pin(tokio::time::sleep_until(due)));
-        if sleep.deadline() != due {
-            sleep.as_mut().reset(due);
-        }
-        sleep.as_mut().poll(cx)
-    }
-
-    fn due(&self, may_interject: bool) -> (Instant, Lapse) {
-        let mut due = (self.deadline, Lapse::Deadline);
-        let idle = self.heard + self.idle;
-        if idle < due.0 {
-            due = (idle, Lapse::Idle);
-        }
-        let silence = self.sent + self.heartbeat;
-        if may_interject && !self.heartbeat.is_zero() && silence < due.0 {
-            due = (silence, Lapse::Silence);
-        }
-        due
     }
 }

@@ -6,7 +6,7 @@
 )]
 
 use super::*;
-use crate::tasks::Signal;
+use crate::{tasks::Signal, wire::answer::Part};
 use http_body_util::BodyExt;
 use std::{
     convert::Infallible,
@@ -126,6 +126,16 @@ fn tap(
     Tap::new(source, manner, Signal::default(), guard.clone())
 }
 
+/// A beat each ten seconds, and an end after the third.
+fn beating() -> Pace {
+    Pace::new(&Manner {
+        content: EVENTS,
+        idle: Duration::from_secs(60),
+        deadline: Instant::now() + Duration::from_secs(35),
+        heartbeat: Duration::from_secs(10),
+    })
+}
+
 async fn read(tap: Tap<Sent, Guard>) -> String {
     let bytes = tap.collect().await.unwrap().to_bytes();
     String::from_utf8(bytes.into()).unwrap()
@@ -192,6 +202,39 @@ async fn a_stream_that_never_gets_leave_ends_at_its_deadline() {
     let seen = read(tap(EVENTS, &[ONE], false, &guard)).await;
     assert!(seen.starts_with("data: {\"error\""), "{seen}");
     assert_eq!(guard.notes().ends, [(Outcome::TimedOut, 0)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_that_waits_for_leave_is_kept_open_by_comments() {
+    let guard = Guard::default();
+    guard.notes().is_undecided = true;
+    let mut tap = tap(EVENTS, &[ONE], false, &guard);
+    tap.pace = beating();
+    let seen = read(tap).await;
+    let error = seen.strip_prefix(": ping\n: ping\n: ping\n");
+    assert!(
+        error.expect(&seen).starts_with("data: {\"error\""),
+        "{seen}"
+    );
+    assert_eq!(guard.notes().ends, [(Outcome::TimedOut, 0)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_of_weir_s_own_stands_inside_an_event() {
+    // Too long to be held as a whole: it goes on in pieces, and the last of them may not.
+    let begun: &'static str = format!("data: {}", "x".repeat(1 << 20)).leak();
+    for (is_undecided, outcome) in [(false, Outcome::CutByBudget), (true, Outcome::TimedOut)] {
+        let guard = Guard::default();
+        guard.notes().allowance = Some(1);
+        let mut tap = tap(EVENTS, &[begun, "x\n\n"], false, &guard);
+        tap.pace = beating();
+        let piece = tap.frame().await.unwrap().unwrap().into_data().unwrap();
+        assert_eq!(piece, begun);
+        guard.notes().is_undecided = is_undecided;
+        assert!(tap.frame().await.unwrap().is_err(), "the body breaks off");
+        assert!(tap.frame().await.is_none());
+        assert_eq!(guard.notes().ends, [(outcome, 0)]);
+    }
 }
 
 #[tokio::test(start_paused = true)]

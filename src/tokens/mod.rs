@@ -22,6 +22,7 @@ mod tools;
 mod words;
 
 pub use answer::{Answer, Answered, Slot};
+pub use bound::Bound;
 pub use counter::Counter;
 pub use encoding::Encoding;
 pub use estimate::{estimate, estimate_stream};

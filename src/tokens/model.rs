@@ -12,6 +12,7 @@ pub struct Model {
     pub(super) chat_documented: bool,
     /// So is the way in which tools are written into its prompts.
     pub(super) tools_documented: bool,
+    reasons: bool,
 }
 
 impl Model {
@@ -31,6 +32,7 @@ impl Model {
             images: encoding.and_then(|_| image::Rule::of(base)),
             chat_documented: !harmony,
             tools_documented: TOOLS.iter().any(|family| is(base, family)),
+            reasons: reasons(base),
         }
     }
 
@@ -38,10 +40,18 @@ impl Model {
     pub fn encoding(&self) -> Option<Encoding> {
         self.encoding
     }
+
+    /// Whether it spends tokens that nobody sees.
+    pub fn reasons(&self) -> bool {
+        self.reasons
+    }
 }
 
 /// The families whose tools OpenAI's cookbook counts.
 const TOOLS: &[&str] = &["gpt-4o", "gpt-4", "gpt-3.5-turbo", "gpt-35-turbo"];
+
+/// What the names of models begin with that reason.
+const REASONING: &[&str] = &["o1", "o3", "o4", "gpt-5", "codex-mini", "computer-use"];
 
 /// Longest first where one begins another.
 const ENCODINGS: &[(&str, Encoding)] = &[
@@ -71,6 +81,11 @@ fn encoding(base: &str) -> Option<Encoding> {
     }
     let known = ENCODINGS.iter().find(|(family, _)| is(base, family));
     known.map(|(_, encoding)| *encoding)
+}
+
+fn reasons(base: &str) -> bool {
+    let name = base.rsplit('/').next().unwrap_or(base);
+    REASONING.iter().any(|family| name.starts_with(family)) && !name.contains("-chat")
 }
 
 /// Whether `name` is of `family`: the same, or with a suffix. `gpt-4o` is not of `gpt-4`.

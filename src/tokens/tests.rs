@@ -54,6 +54,26 @@ fn special_tokens_in_a_text_are_text() {
 }
 
 #[test]
+fn models_that_reason_are_known_by_their_names() {
+    for name in [
+        "o3",
+        "openai/o4-mini",
+        "azure/eu/gpt-5.2-codex",
+        "ft:o4-mini-2025-04-16:acme::abc",
+    ] {
+        assert!(Model::named(name).reasons(), "{name}");
+    }
+    for name in [
+        "gpt-4o",
+        "gpt-5-chat-latest",
+        "ft:gpt-4o:o3::abc",
+        "claude-sonnet",
+    ] {
+        assert!(!Model::named(name).reasons(), "{name}");
+    }
+}
+
+#[test]
 fn names_lead_to_encodings() {
     let of = |name| Model::named(name).encoding();
     for name in [

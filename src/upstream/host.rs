@@ -86,7 +86,6 @@ impl Host {
         *request.uri_mut() = path
             .map_err(|error| Failure::Unreachable(error.into()))?
             .into();
-        request.headers_mut().insert(HOST, self.authority.clone());
         loop {
             let kept = self.take_kept();
             let is_kept = kept.is_some();
@@ -120,10 +119,12 @@ impl Host {
     async fn send(
         self: &Arc<Self>,
         sender: Sender,
-        request: Box<Request<Outgoing>>,
+        mut request: Box<Request<Outgoing>>,
     ) -> Result<Response<Answer>, Unsent> {
         match sender {
             Sender::Http1(connection) => {
+                // Here rather than once: a request that HTTP/2 hands back has none.
+                request.headers_mut().insert(HOST, self.authority.clone());
                 let response = http1::send(connection, request).await?;
                 let host = Arc::clone(self);
                 Ok(response.map(|body| Answer::http1(body, host)))
@@ -279,75 +280,4 @@ impl Body for Answer {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::config::{Provider, Timeouts};
-    use tokio::{
-        io::AsyncReadExt,
-        net::{TcpListener, TcpSocket, TcpStream},
-    };
-
-    fn host() -> Arc<Host> {
-        let hour = Duration::from_secs(3_600);
-        let upstream = Upstream {
-            name: "up".into(),
-            provider: Provider::OpenAi,
-            base_url: "http://127.0.0.1/v1".to_owned(),
-            api_key: None,
-            authorities: None,
-            headers: Vec::new(),
-            stream_usage: false,
-            timeouts: Timeouts {
-                connect: hour,
-                first_byte: hour,
-                idle: hour,
-                total: hour,
-            },
-            retries: 0,
-            price_list: None,
-            concurrency: None,
-            words_per_second: 0,
-        };
-        Host::new(&Arc::new(upstream)).unwrap()
-    }
-
-    /// Both ends of a connection.
-    async fn ends() -> (TcpStream, TcpStream) {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let near = TcpSocket::new_v4().unwrap();
-        let near = near.connect(listener.local_addr().unwrap());
-        let (near, far) = tokio::join!(near, listener.accept());
-        (near.unwrap(), far.unwrap().0)
-    }
-
-    #[tokio::test]
-    async fn kept_connections_are_closed_when_they_are_old_though_nobody_asks() {
-        let host = host();
-        let (first, mut far_first) = ends().await;
-        let (second, mut far_second) = ends().await;
-        tokio::time::pause();
-        let start = Instant::now();
-        host.keep(first.into());
-        tokio::time::advance(IDLE_TIMEOUT / 2).await;
-        host.keep(second.into());
-        for (far, age) in [(&mut far_first, 2), (&mut far_second, 3)] {
-            assert_eq!(far.read(&mut [0]).await.unwrap(), 0);
-            let late = start.elapsed() - IDLE_TIMEOUT * age / 2;
-            assert!(late < Duration::from_secs(1), "{late:?} late");
-        }
-        assert!(host.take_kept().is_none() && !host.kept().is_swept);
-    }
-
-    #[tokio::test]
-    async fn a_connection_that_the_server_has_closed_is_passed_over() {
-        let host = host();
-        let (first, _far_first) = ends().await;
-        let (second, far_second) = ends().await;
-        host.keep(first.into());
-        host.keep(second.into());
-        drop(far_second);
-        tokio::task::yield_now().await; // the runtime looks at its sockets
-        assert!(host.take_kept().is_some());
-        assert!(host.take_kept().is_none());
-    }
-}
+mod tests;

@@ -3,6 +3,10 @@
 //! The body stays the bytes that the client wrote: an edit replaces a range of them and leaves all others alone, so
 //! unknown members, the spelling of numbers and the order of members reach the upstream as they were.
 
+mod sound;
+
+pub use sound::may_be_about_sound;
+
 use super::json::{Fault, Lexer, Sink, Span, Text, Token};
 use crate::domain::{Endpoint, Tier};
 use bytes::Bytes;
@@ -305,7 +309,8 @@ impl Walk {
             let number = text.parse::<u64>().ok();
             number.or_else(|| Some(text.parse::<f64>().ok()?.ceil() as u64))
         };
-        let max = number(Name::MaxCompletionTokens).or(number(Name::MaxTokens));
+        // Upstreams differ in which of the two they go by.
+        let max = number(Name::MaxCompletionTokens).max(number(Name::MaxTokens));
         let choices = number(Name::Choices).into_iter();
         let choices = choices
             .chain(number(Name::BestOf))

@@ -189,6 +189,26 @@ async fn an_answer_that_does_not_say_is_counted() {
 }
 
 #[tokio::test]
+async fn a_whole_answer_is_counted_however_long_it_is_and_however_many_texts_it_has() {
+    let prose = include_str!("../../docs/limits.md").repeat(24);
+    let texts = |texts: Vec<&str>| {
+        let choices = texts
+            .into_iter()
+            .map(|text| json!({"message": {"content": text}}));
+        json!({"choices": choices.collect::<Vec<_>>()}).to_string()
+    };
+    for (answer, expected) in [
+        (texts(vec![&prose]), count(&prose)),
+        (texts(vec!["two words"; 100]), 200),
+    ] {
+        let upstream = FakeUpstream::with([Reply::json(200, answer)]).await;
+        let gateway = gateway(&upstream, "", "").await;
+        gateway.chat(chat(MODEL)).await;
+        says(&row(&gateway).await, &counted("completed", expected));
+    }
+}
+
+#[tokio::test]
 async fn a_part_that_is_not_said_is_counted_beside_what_is() {
     let answer =
         json!({"choices": [{"message": {"content": "two words"}}], "usage": {"prompt_tokens": 70}});

@@ -203,6 +203,17 @@ fn usage() -> impl Strategy<Value = Usage> {
     )
 }
 
+#[test]
+fn a_call_about_text_is_not_held_at_the_price_of_sound() {
+    let price = price("i2.5 a40 o10 s80");
+    let rate = |text| Rate::parse(text).unwrap();
+    let text = price.ceiling(1_000, || false);
+    assert_eq!(text, (rate("2.5").cost(1_000), rate("10")));
+    let sound = price.ceiling(1_000, || true);
+    assert_eq!(sound, (rate("40").cost(1_000), rate("80")));
+    self::price("i2.5 o10").ceiling(1_000, || panic!("nobody needs to know"));
+}
+
 proptest! {
     #[test]
     fn a_text_leads_back_to_its_price(price in any_price()) {
@@ -238,9 +249,13 @@ proptest! {
     }
 
     #[test]
-    fn no_call_without_sound_costs_more_than_the_ceiling(price in any_price(), usage in usage()) {
-        let usage = sane(Usage { audio_input: None, audio_output: None, ..usage });
-        let (prompt, answer) = price.ceiling(usage.input.unwrap_or(0));
+    fn no_call_costs_more_than_the_ceiling(price in any_price(), usage in usage(), has_sound in any::<bool>()) {
+        let usage = sane(Usage {
+            audio_input: usage.audio_input.filter(|_| has_sound),
+            audio_output: usage.audio_output.filter(|_| has_sound),
+            ..usage
+        });
+        let (prompt, answer) = price.ceiling(usage.input.unwrap_or(0), || has_sound);
         let most = prompt.nanos().saturating_add(answer.cost(usage.output.unwrap_or(0)).nanos());
         assert!(price.cost(&usage).nanos() <= most);
     }

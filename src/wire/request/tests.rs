@@ -211,10 +211,14 @@ fn what_bounds_an_answer_is_found() {
     let standard = Tier::Standard;
     assert_eq!(found(""), (None, standard));
     assert_eq!(found(r#","max_tokens":7,"n":3"#), (Some(21), standard));
-    assert_eq!(
-        found(r#","max_tokens":7,"max_completion_tokens":9"#),
-        (Some(9), standard)
-    );
+    // An upstream may know one of the two only, and which one nobody can tell.
+    for both in [
+        r#","max_tokens":7,"max_completion_tokens":9"#,
+        r#","max_completion_tokens":7,"max_tokens":9"#,
+        r#","max_completion_tokens":9,"max_tokens":null"#,
+    ] {
+        assert_eq!(found(both), (Some(9), standard), "{both}");
+    }
     assert_eq!(
         found(r#","max_tokens":null,"n":0,"service_tier":"priority""#),
         (None, Tier::Priority)
