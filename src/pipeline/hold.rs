@@ -20,6 +20,10 @@ use std::{
 };
 use tokio::time::Instant;
 
+/// How long a stream waits at least for more of a rate: many of them that wait for the next token would otherwise keep
+/// the machine busy with asking.
+const BREATH: Duration = Duration::from_millis(10);
+
 /// How long a stream waits for what other calls may give back.
 const FOR_OTHERS: Duration = Duration::from_secs(2);
 
@@ -111,11 +115,11 @@ impl Hold {
                 (None, Kind::Budget(..)) => now + self.pay.patience.min(FOR_OTHERS),
                 _ => until,
             };
-            let again = refusal.wait.map(|wait| now + wait);
-            let Some(again) = again.filter(|again| *again <= until) else {
+            let wait = refusal.wait.filter(|wait| now + *wait <= until);
+            let Some(wait) = wait else {
                 return Poll::Ready(Cover::Ends(cut(refusal)));
             };
-            let sleep = tokio::time::sleep_until(again);
+            let sleep = tokio::time::sleep_until(now + wait.max(BREATH));
             let more = Some(Box::pin(async move {
                 sleep.await;
                 Ok(())

@@ -155,6 +155,12 @@ impl Bucket {
         })
     }
 
+    /// When the level alone lets `count` pass, whatever was promised. None if it never does.
+    pub(super) fn filled(&self, speed: Speed, count: u64) -> Option<i64> {
+        let known = speed.amount > 0;
+        known.then(|| moment(self.at).saturating_add(speed.time(speed.needed(count) - self.level)))
+    }
+
     /// Keeps for a refused caller what it will take at `due`, when all of its limits let it pass.
     pub(super) fn promise(&mut self, speed: Speed, count: u64, due: i64) {
         let whole = i64::try_from(speed.full.div_euclid(speed.amount)).unwrap_or(FAR);

@@ -74,7 +74,7 @@ impl Lease {
         let want = Want {
             least: needed,
             most: self.more(goal),
-            own: self.held(),
+            own: Some(self.held()),
         };
         locked.check(&load, &want, now)?;
         locked.take(&load);

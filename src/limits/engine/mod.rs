@@ -123,7 +123,7 @@ impl Engine {
         let want = Want {
             least: load(ask.output_least),
             most: load(ask.output),
-            own: Load::default(),
+            own: None,
         };
         match locked.check(&load(covered), &want, now) {
             Ok(()) => {}

@@ -20,8 +20,10 @@ pub(super) struct Want {
     pub(super) least: Load,
     /// More would do it good, if this node has to draw anyway.
     pub(super) most: Load,
-    /// It holds this already.
-    pub(super) own: Load,
+    /// It holds this already; none where it has yet to begin. Who has begun goes before all who were told to come
+    /// back, is promised nothing and is told what the level alone says: those who were refused would otherwise cut the
+    /// answers of all who were let in.
+    pub(super) own: Option<Load>,
 }
 
 impl Locked<'_> {
@@ -31,16 +33,20 @@ impl Locked<'_> {
             return Ok(());
         };
         if self.source() == Source::Drawn && reason == Reason::Short {
-            return Err(Denied::Short(self.shortage(load, &want.most)));
+            return Err(Denied::Short(self.shortage(load, want)));
         }
         let standing = self.standing();
         let (level, leases, wall) = (place.0, self.leases(place.0), self.wall());
         let due = match self.meter(place).kind() {
-            Kind::Rate(..) if reason == Reason::Short => self.promise(load),
+            Kind::Rate(..) if reason == Reason::Short && want.own.is_none() => {
+                self.promise(load, want)
+            }
+            Kind::Rate(..) if reason == Reason::Short => self.due(load, want),
             _ => None,
         };
         let meter = self.meter(place);
-        let (least, own) = (want.least.of(meter.kind()), want.own.of(meter.kind()));
+        let of = |load: &Load| load.of(meter.kind());
+        let (least, own) = (of(&want.least), want.own.as_ref().map_or(0, of));
         let wait = match reason == Reason::Short && meter.is_only_held(least, own, wall) {
             true => Some(HELD),
             false => due.map(|due| until(due, now.mono)),
@@ -71,7 +77,7 @@ impl Locked<'_> {
                 true => Reason::Unpriced,
                 false => meter.reason(want.least.of(meter.kind())),
             };
-            let due = (meter.bucket()).and_then(|(speed, bucket)| bucket.due(speed, count));
+            let due = meter.due(count, want.own.is_some());
             let weight = (reason != Reason::Short, meter.is_budget(), due);
             if worst.is_none_or(|(known, _)| known < weight) {
                 worst = Some((weight, (place, reason)));
@@ -81,13 +87,8 @@ impl Locked<'_> {
     }
 
     /// Promises `load` to whoever was refused it, from the time on when all rates let it pass. That is the answer.
-    fn promise(&mut self, load: &Load) -> Option<i64> {
-        let due = |(_, _, meter): (Place, u32, &Meter)| {
-            let count = load.of(meter.kind());
-            let (speed, bucket) = meter.bucket().filter(|_| count > 0)?;
-            bucket.due(speed, count)
-        };
-        let due = self.meters().filter_map(due).max()?;
+    fn promise(&mut self, load: &Load, want: &Want) -> Option<i64> {
+        let due = self.due(load, want)?;
         for meter in self.meters_mut() {
             let count = load.of(meter.kind());
             if let Some((speed, bucket)) = meter.bucket_mut().filter(|_| count > 0) {
@@ -97,8 +98,18 @@ impl Locked<'_> {
         Some(due)
     }
 
+    /// From when on all rates let `load` pass.
+    fn due(&self, load: &Load, want: &Want) -> Option<i64> {
+        let due = |(_, _, meter): (Place, u32, &Meter)| {
+            let count = load.of(meter.kind());
+            let has_begun = want.own.is_some();
+            meter.due(count, has_begun).filter(|_| count > 0)
+        };
+        self.meters().filter_map(due).max()
+    }
+
     /// What each meter lacks that this node has drawn too little for.
-    fn shortage(&self, load: &Load, wanted: &Load) -> Shortage {
+    fn shortage(&self, load: &Load, want: &Want) -> Shortage {
         let lacks = |((level, _), leases, meter): (Place, u32, &Meter)| {
             let kind = meter.kind();
             if meter.fits(load.of(kind), leases, self.wall()) {
@@ -113,11 +124,12 @@ impl Locked<'_> {
                 kind,
                 period,
                 needed: meter.lacks(load.of(kind), leases, self.wall()),
-                wanted: meter.lacks(wanted.of(kind), leases, self.wall()),
+                wanted: meter.lacks(want.most.of(kind), leases, self.wall()),
             })
         };
         Shortage {
             meters: self.meters().filter_map(lacks).collect(),
+            has_begun: want.own.is_some(),
         }
     }
 }

@@ -2,10 +2,11 @@
 
 use super::{
     away::Share,
+    key::key,
     round::{Base, Flow, Meter, Of, Stock, Told},
 };
 use crate::{
-    domain::{Coin, Flow as Flowing, Kind, Pace, Rule, Span},
+    domain::{Kind, Rule},
     limits::engine::{Holder, Period, Short},
 };
 use std::sync::Arc;
@@ -13,8 +14,8 @@ use std::sync::Arc;
 const DAY_MS: u64 = 24 * 60 * 60 * 1000;
 /// What is kept of a total that nobody asks about. The ledger knows it for longer.
 const TOTAL_LIFE_MS: u64 = 40 * DAY_MS;
-/// A call in the air is told again within a second.
-const IN_FLIGHT_LIFE_MS: u64 = 120_000;
+/// What calls in the air hold is told again long before.
+const IN_FLIGHT_LIFE_MS: u64 = 60 * 60 * 1000;
 /// No more than this part of a limit is drawn ahead, so that a small one is drawn one by one.
 const AHEAD_PART: u64 = 256;
 /// In how many parts what is left is cut at least.
@@ -23,6 +24,9 @@ const PARTS_MIN: u64 = 16;
 const PARTS_A_CALL: u64 = 2;
 /// How often nothing may have happened before nothing more is told.
 const IDLE_TURNS: u32 = 50;
+/// After how many turns what is held is told again though it is nothing new: the server may have lost it. That is half
+/// a minute for calls in the air, and two for a budget.
+const TOLD_TURNS: u32 = 600;
 
 /// A meter of a holder here, and what came of the shared one.
 pub(super) struct Stake {
@@ -43,6 +47,8 @@ pub(super) struct Stake {
     drawn_before: u64,
     turns: u32,
     idle: u32,
+    /// Turns since the server last heard of it.
+    unheard: u32,
     /// What the server last said was left.
     pub(super) left: Option<i64>,
     /// What the ledger said was spent.
@@ -50,42 +56,6 @@ pub(super) struct Stake {
     pub(super) is_asking: bool,
     /// What stands in for the server while it is away.
     pub(super) share: Option<Share>,
-}
-
-/// Names the shared meter: the same on all nodes.
-pub(super) fn key(holder: &Holder, kind: Kind, period: Option<Period>) -> String {
-    let kind = match kind {
-        Kind::Rate(flow, pace) => {
-            let flow = match flow {
-                Flowing::Requests => "requests",
-                Flowing::Tokens => "tokens",
-                Flowing::Input => "input",
-                Flowing::Output => "output",
-            };
-            let pace = match pace {
-                Pace::Minute => "minute",
-                Pace::Day => "day",
-            };
-            format!("{flow}-{pace}")
-        }
-        Kind::InFlight => "in-flight".to_owned(),
-        Kind::Budget(coin, span) => {
-            let coin = match coin {
-                Coin::Dollars => "dollars",
-                Coin::Tokens => "tokens",
-            };
-            let span = match span {
-                Span::Hour => "hour",
-                Span::Day => "day",
-                Span::Month => "month",
-                Span::Life => "total",
-            };
-            let start = period.map_or(0, |period| period.start());
-            format!("{coin}-{span}-{start}")
-        }
-    };
-    let level = holder.level().as_str().replace(' ', "-");
-    format!("{level}:{kind}:{}", holder.name())
 }
 
 impl Stake {
@@ -104,6 +74,7 @@ impl Stake {
             drawn_before: 0,
             turns: 0,
             idle: 0,
+            unheard: 0,
             left: None,
             base: None,
             is_asking: false,
@@ -154,12 +125,17 @@ impl Stake {
         if !self.is_rate() {
             self.held = self.held.saturating_sub_unsigned(back);
         }
+        if let Some(share) = &mut self.share {
+            share.free(back);
+        }
         back
     }
 
     /// What is to be told when calls ask for more.
     pub(super) fn ask(&mut self) -> Meter {
         self.collect();
+        // Also where it is only refused, it is of use to somebody.
+        self.idle = 0;
         self.meter(0, false)
     }
 
@@ -167,6 +143,7 @@ impl Stake {
     /// drawn a moment ago.
     pub(super) fn turn(&mut self, all: bool) -> Option<Meter> {
         self.turns = self.turns.wrapping_add(1);
+        self.unheard = self.unheard.saturating_add(1);
         self.collect();
         // Somebody was granted it and may not have come for it yet; but not for ever.
         let may_wait = self.drawn > 0 && !self.turns.is_multiple_of(4) && !all;
@@ -176,8 +153,9 @@ impl Stake {
             false => 0,
         };
         self.drawn_before = std::mem::take(&mut self.drawn);
-        self.rule = self.holder.rule(self.kind).unwrap_or(self.rule);
-        let is_gone = match (self.holder.rule(self.kind), self.period) {
+        let rule = self.holder.rule(self.kind);
+        self.rule = rule.unwrap_or(self.rule);
+        let is_gone = match (rule, self.period) {
             (None, _) => true,
             (Some(_), Some(period)) => self.holder.held(self.kind, period).is_none(),
             (Some(_), None) => false,
@@ -189,7 +167,10 @@ impl Stake {
         let back = back.saturating_sub_unsigned(debt);
         let news = match self.is_rate() {
             true => back != 0,
-            false => self.told != Some(self.state()) || self.base.is_some(),
+            false => {
+                let may_be_lost = self.held > 0 && self.unheard >= TOLD_TURNS;
+                self.told != Some(self.state()) || self.base.is_some() || may_be_lost
+            }
         };
         let is_idle = !news && self.held == 0 && self.drawn_before == 0;
         self.idle = if is_idle { self.idle + 1 } else { 0 };
@@ -268,12 +249,16 @@ impl Stake {
 
     /// The server has heard what it was told, and answered.
     pub(super) fn hear(&mut self, told: &Told) {
+        self.unheard = 0;
         let (settled, held, used) = self.telling;
         let granted = i64::try_from(told.granted).unwrap_or(i64::MAX);
         self.told = Some((settled, held.saturating_add(granted), used));
         // Taken, or too old for what the server has found out meanwhile.
         self.base = None;
-        self.left = Some(told.left);
+        if !told.lacks_base {
+            // Nothing stands in for it any more. Not before: to be cut off again gives no other share.
+            (self.left, self.share) = (Some(told.left), None);
+        }
         self.receive(told.granted);
         if self.is_rate() {
             let left = u64::try_from(told.left).unwrap_or(0);

@@ -3,8 +3,9 @@
 use super::{
     answer::{Drawn, Question, Stand},
     away::{Part, Share},
-    round::{Base, Meter, Need, Reply, Round, Verdict},
-    stake::{Stake, key},
+    key::key,
+    round::{Ask, Base, Meter, Need, Reply, Round, Verdict},
+    stake::Stake,
 };
 use crate::{
     domain::Kind,
@@ -58,14 +59,15 @@ impl Stakes {
             }
             match needs.len() == question.shortage.meters.len() {
                 true => {
-                    round.asks.push(needs);
+                    let has_begun = question.shortage.has_begun;
+                    round.asks.push(Ask { needs, has_begun });
                     asking.push(question);
                 }
                 false => question.tell(Drawn::Granted),
             }
         }
         let mut asks = vec![0; round.meters.len()];
-        for need in round.asks.iter().flatten() {
+        for need in round.asks.iter().flat_map(|ask| &ask.needs) {
             asks[need.meter] += 1;
         }
         for (meter, asking) in round.meters.iter_mut().zip(asks) {
@@ -84,13 +86,22 @@ impl Stakes {
                 due.extend(stake.turn(false));
             }
         }
+        self.forget_idle_rates();
         due
     }
 
     /// Everything that there is to tell; with all that is held, for the last time.
     pub(super) fn all(&mut self, is_last: bool) -> Vec<Meter> {
         let stakes = self.by_key.values_mut();
-        stakes.filter_map(|stake| stake.turn(is_last)).collect()
+        let all = stakes.filter_map(|stake| stake.turn(is_last)).collect();
+        self.forget_idle_rates();
+        all
+    }
+
+    /// Of a rate there is nothing to tell at its end.
+    fn forget_idle_rates(&mut self) {
+        self.by_key
+            .retain(|_, stake| !(stake.is_rate() && stake.is_idle()));
     }
 
     /// The server's answer to a round that was on its way.
@@ -107,8 +118,6 @@ impl Stakes {
                 self.by_key.remove(&meter.key);
             }
         }
-        self.by_key
-            .retain(|_, stake| !(stake.is_rate() && stake.is_idle()));
         lacking
     }
 
@@ -120,7 +129,7 @@ impl Stakes {
         (round, reply): (&Round, &Reply),
         now: Now,
     ) -> Option<Drawn> {
-        let needs = &round.asks[at];
+        let needs = &round.asks[at].needs;
         let (by, wait) = match reply.verdicts[at] {
             Verdict::Granted => return Some(Drawn::Granted),
             Verdict::Unready => return None,
@@ -144,7 +153,7 @@ impl Stakes {
         nodes: u64,
         now: Now,
     ) -> Result<Drawn, Vec<Lacking>> {
-        let shorts = &question.shortage.meters;
+        let (shorts, has_begun) = (&question.shortage.meters, question.shortage.has_begun);
         let keys: Vec<_> = (shorts.iter())
             .map(|short| key(&short.holder, short.kind, short.period))
             .collect();
@@ -158,7 +167,7 @@ impl Stakes {
                 stake.share = Share::new(stake, nodes, now.mono);
             }
             match &mut stake.share {
-                Some(share) => parts.push(share.look(short.needed, now.mono)),
+                Some(share) => parts.push(share.look(short.needed, has_begun, now.mono)),
                 None => lacking.extend(lacks(key, stake, -1)),
             }
         }
@@ -186,8 +195,8 @@ impl Stakes {
                 (None, _) => {
                     stake.receive(share.take(short.needed, short.wanted, stake.parts(1, 1)))
                 }
-                (Some(_), Part::Short(_)) => share.promise(short.needed),
-                (Some(_), Part::Enough) => {}
+                (Some(_), Part::Short(_)) if !has_begun => share.promise(short.needed),
+                (Some(_), _) => {}
             }
             stands.push(Stand::new(stake, share.left(), share.full_in()));
             stake.share = Some(share);
@@ -210,11 +219,10 @@ impl Stakes {
         }
     }
 
-    /// The server is back: it is told everything anew, and nothing stands in for it any more.
-    pub(super) fn begin_anew(&mut self) {
+    /// The server may have lost what it was told: it is told everything anew.
+    pub(super) fn forget_told(&mut self) {
         for stake in self.by_key.values_mut() {
             stake.forget_told();
-            stake.share = None;
         }
     }
 

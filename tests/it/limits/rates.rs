@@ -223,6 +223,35 @@ async fn a_stream_that_is_faster_than_its_rate_is_slowed_down() {
 }
 
 #[tokio::test]
+async fn a_stream_is_not_cut_for_those_who_were_refused() {
+    let (reply, feed) = Reply::fed();
+    let upstream = FakeUpstream::with([reply]).await;
+    // 20 tokens a second after the first two hundred.
+    let tier = "[[tier]]\nname = \"slow\"\ntokens_per_minute = 1200\ntokens_burst = 200\n";
+    let gateway = gateway(&upstream, tier).await;
+    let key = made(&gateway, &["--tier", "slow"]).await;
+    let (mut conn, head) = begin(&gateway, &key.key, &chat_stream("up")).await;
+    assert_eq!(head.status, 200);
+    let part = event("Hi").repeat(100);
+    feed.send(part.clone().into()).unwrap();
+    assert_eq!(conn.chunks(part.len()).await, part.as_bytes());
+    // Each of them is told more than a minute.
+    let mut large = chat("up");
+    large["messages"][0]["content"] = "a word ".repeat(2000).into();
+    for _ in 0..3 {
+        let path = "/v1/chat/completions";
+        let response = gateway.post_with(&key.key, path, large.to_string()).await;
+        response.refused(429, "rate_limit_exceeded");
+    }
+    let rest = event("Hi").repeat(110) + END;
+    feed.send(rest.clone().into()).unwrap();
+    drop(feed);
+    let (body, is_whole) = conn.body(&head).await;
+    let body = String::from_utf8_lossy(&body);
+    assert!(is_whole && body == rest, "{body}");
+}
+
+#[tokio::test]
 async fn a_project_s_limit_on_a_pattern_is_one_for_all_models_under_it() {
     let upstream = FakeUpstream::with((0..2).map(|_| answer())).await;
     let setup = Gateway::setup().upstream("up", &upstream, "");

@@ -6,7 +6,10 @@ use super::{
 };
 use crate::domain::{Coin, Flow, Kind, Pace, Rule, Span};
 use proptest::prelude::*;
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 const SECOND: u64 = 1_000_000_000;
 const HOUR_MS: u64 = 3_600_000;
@@ -186,6 +189,18 @@ impl World {
             }
     }
 
+    /// How many nanoseconds it takes until a rate has what is missing of `count`.
+    fn missing(&self, who: usize, kind: Kind, count: u64) -> Option<u64> {
+        let Kind::Rate(_, pace) = kind else {
+            return None;
+        };
+        let rule = &self.rules[who][&kind];
+        let needed = i128::from(count.min(rule.burst.min(rule.amount))) * nanos(pace);
+        let units = needed - self.levels[&(who, kind)];
+        let amount = i128::from(rule.amount);
+        (count > 0 && units > 0).then(|| ((units + amount - 1) / amount) as u64)
+    }
+
     /// Takes from rates; what budgets hold is added up from the calls.
     fn flow(&mut self, who: usize, kind: Kind, taken: i128) {
         if let Kind::Rate(_, pace) = kind {
@@ -319,6 +334,19 @@ impl World {
             }
             Err(denied) => {
                 assert_eq!(covered, before, "{denied:?} took something");
+                if let Denied::Refused(refusal) = &denied
+                    && let (Kind::Rate(..), Reason::Short) = (refusal.kind, refusal.reason)
+                {
+                    let lacks = |(who, kind): &(usize, Kind)| {
+                        self.missing(*who, *kind, cost(*kind, to.max(before)))
+                    };
+                    let wait = held
+                        .iter()
+                        .filter_map(lacks)
+                        .max()
+                        .map(Duration::from_nanos);
+                    assert_eq!(refusal.wait, wait, "others were promised something");
+                }
                 assert!(!fits(self, to.max(before)), "{denied:?} though it fits");
             }
         }

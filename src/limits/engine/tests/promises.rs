@@ -144,6 +144,38 @@ fn a_promise_keeps_nobody_out_and_is_forgotten() {
 }
 
 #[test]
+fn who_has_begun_goes_before_all_who_were_refused() {
+    let engine = Engine::new(Source::Own);
+    let rule = rate(Flow::Tokens, 100_000);
+    let holders = holder(&engine, Level::Key, &[rule]);
+    let all = Ask {
+        input: 90_000,
+        output: 10_000,
+        output_least: 10_000,
+        ..Ask::default()
+    };
+    let mut lease = start(&engine, &holders, &all, 0);
+    let half = Ask {
+        input: 50_000,
+        ..Ask::default()
+    };
+    assert_eq!(wait(&engine, &holders, &half, 0), MINUTE / 2);
+    let token = std::time::Duration::from_nanos(MINUTE / 100_000);
+    // However often it asks, it pushes nobody away, itself included.
+    for _ in 0..100 {
+        let denied = lease.extend(10_001, 256, clock(0)).unwrap_err();
+        let Denied::Refused(refusal) = denied else {
+            panic!("{denied:?}")
+        };
+        assert_eq!(refusal.wait, Some(token));
+    }
+    assert_eq!(wait(&engine, &holders, &half, 0), MINUTE);
+    lease.extend(10_001, 256, clock(MINUTE / 100_000)).unwrap();
+    // No more than it needs while others wait.
+    assert_eq!(lease.covered(), 10_001);
+}
+
+#[test]
 fn who_never_waits_pushes_nobody_further_than_the_horizon() {
     let engine = Engine::new(Source::Own);
     let holders = holder(&engine, Level::Key, &[rate(Flow::Requests, 60)]);

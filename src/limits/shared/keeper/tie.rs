@@ -8,7 +8,7 @@ use super::{
     Keeper,
 };
 use crate::{config::WithoutRedis, telemetry::metrics};
-use std::{pin::Pin, sync::atomic::Ordering, time::Duration};
+use std::{pin::Pin, time::Duration};
 use tokio::time::{Instant, sleep};
 
 /// Between attempts to connect, from the first to the longest.
@@ -30,7 +30,7 @@ impl Keeper {
                 self.link = Some(link);
                 self.last_round = Instant::now();
                 self.nodes = reply.nodes;
-                self.clock.heard(reply.micros);
+                self.common.clock.heard(reply.micros);
                 Some(reply)
             }
             Err(error) => {
@@ -46,9 +46,8 @@ impl Keeper {
         if self.away_since.is_none() {
             self.away_since = Some(Instant::now());
             (self.pause, self.has_let_go) = (PAUSES.0, false);
-            self.is_there.store(false, Ordering::Relaxed);
-            metrics::limits_shared(false);
-            let without = match self.policy.load().without {
+            self.common.set_there(false);
+            let without = match self.common.fallback.load().without {
                 WithoutRedis::Share => "share",
                 WithoutRedis::Closed => "closed",
             };
@@ -58,25 +57,27 @@ impl Keeper {
         self.pause = (self.pause * 2).min(PAUSES.1);
     }
 
-    /// The server is there, for the first time or again.
+    /// A connection is made, for the first time or again. The server is there once it has run a round: one that has no
+    /// room, or may not write, lets everybody in.
     pub(super) async fn come_back(&mut self, link: Link) {
         self.link = Some(link);
-        let away = self.away_since.take();
-        self.stakes.begin_anew();
-        let due = self.stakes.all(false);
-        if self.tell_all(due, Way::Stay).await
-            && self.run_round(&mut Round::default()).await.is_some()
-        {
-            self.is_there.store(true, Ordering::Relaxed);
-            metrics::limits_shared(true);
-            let away_ms = away.map_or(0, |since| since.elapsed().as_millis());
-            tracing::info!(
-                server = self.server,
-                away_ms,
-                nodes = self.nodes,
-                "limits are shared through Redis"
-            );
+        if self.run_round(&mut Round::default()).await.is_none() {
+            return;
         }
+        self.stakes.forget_told();
+        let due = self.stakes.all(false);
+        if !self.tell_all(due, Way::Stay).await {
+            return;
+        }
+        let away = self.away_since.take();
+        self.common.set_there(true);
+        let away_ms = away.map_or(0, |since| since.elapsed().as_millis());
+        tracing::info!(
+            server = self.server,
+            away_ms,
+            nodes = self.nodes,
+            "limits are shared through Redis"
+        );
     }
 }
 

@@ -2,13 +2,13 @@
 
 use super::{
     forget,
-    nodes::{DOLLARS, Ledger, Node, REQUESTS, Said, policy, server},
+    nodes::{DOLLARS, Ledger, Node, REQUESTS, Said, fallback, server},
     proxy::{Proxy, Way},
 };
 use crate::{
     config::WithoutRedis,
     domain::{Kind, Rule},
-    limits::{Ask, Charge, shared::Policy},
+    limits::{Ask, Charge, shared::Fallback},
 };
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
@@ -25,7 +25,8 @@ pub(super) async fn until(mut is_so: impl AsyncFnMut() -> bool) {
     }
 }
 
-fn cents(cost: u64) -> Ask {
+/// A call that costs so much.
+pub(super) fn cents(cost: u64) -> Ask {
     Ask {
         price: Some(Charge {
             input_nanos: cost,
@@ -41,7 +42,7 @@ async fn closed_is_closed_and_opens_by_itself() {
     for cut in [Way::Cut, Way::Silent] {
         let (ledger, proxy) = (Ledger::default(), Proxy::to(&at).await);
         let limits = [Rule::new(REQUESTS, 1000)];
-        let node = Node::start(&proxy.at, &ledger, policy(WithoutRedis::Closed), &limits);
+        let node = Node::start(&proxy.at, &ledger, fallback(WithoutRedis::Closed), &limits);
         assert!(matches!(node.admit(&Ask::default()).await, Said::Yes(_)));
         until(async || node.shared.is_there()).await;
         proxy.set(cut);
@@ -68,7 +69,7 @@ async fn a_node_without_redis_has_its_share() {
         Rule::new(REQUESTS, 1000),
         Rule::new(Kind::InFlight, 100),
     ];
-    let shares = Policy {
+    let shares = Fallback {
         without: WithoutRedis::Share,
         nodes: 3,
     };
@@ -108,13 +109,49 @@ async fn a_node_without_redis_has_its_share() {
 }
 
 #[tokio::test]
+async fn a_server_that_lets_in_and_refuses_every_round_gives_no_second_share() {
+    let Some(at) = server().await else { return };
+    let (ledger, proxy) = (Ledger::default(), Proxy::to(&at).await);
+    let limits = [Rule::new(DOLLARS, 1000)];
+    let shares = Fallback {
+        without: WithoutRedis::Share,
+        nodes: 3,
+    };
+    let node = Node::start(&proxy.at, &ledger, shares, &limits);
+    let Said::Yes(lease) = node.admit(&cents(100)).await else {
+        panic!("there is plenty")
+    };
+    node.settle(lease, &ledger, 100);
+    until(async || node.shared.is_there()).await;
+    proxy.set(Way::Full);
+    until(async || !node.shared.is_there()).await;
+    // 900 were left, which makes 300 for each, however often it is let in.
+    let rounds = proxy.rounds();
+    until(async || {
+        if let Said::Yes(lease) = node.admit(&cents(10)).await {
+            node.settle(lease, &ledger, 10);
+        }
+        proxy.rounds() >= rounds + 4
+    })
+    .await;
+    assert_eq!(ledger.spent(), 400);
+    proxy.set(Way::Open);
+    until(async || node.shared.is_there()).await;
+    let Said::Yes(lease) = node.admit(&cents(600)).await else {
+        panic!("600 are left")
+    };
+    drop(lease);
+    forget(&at, &at.prefix).await;
+}
+
+#[tokio::test]
 async fn a_node_that_starts_without_redis_asks_the_ledger_for_its_share() {
     let Some(at) = server().await else { return };
     let (ledger, proxy) = (Ledger::default(), Proxy::to(&at).await);
     ledger.add(400);
     proxy.set(Way::Cut);
     let limits = [Rule::new(DOLLARS, 1000), Rule::new(REQUESTS, 2)];
-    let shares = Policy {
+    let shares = Fallback {
         without: WithoutRedis::Share,
         nodes: 2,
     };
@@ -141,7 +178,7 @@ async fn a_place_in_the_air_is_free_for_others_at_once() {
     let Some(at) = server().await else { return };
     let ledger = Ledger::default();
     let limits = [Rule::new(Kind::InFlight, 1)];
-    let start = || Node::start(&at, &ledger, policy(WithoutRedis::Closed), &limits);
+    let start = || Node::start(&at, &ledger, fallback(WithoutRedis::Closed), &limits);
     let nodes = [start(), start(), start()];
     for at in 0..9 {
         let mut lease = None;

@@ -1,53 +1,82 @@
 //! Whole nodes against one Redis.
 
-use super::{forget, redis};
+use super::{
+    away::{cents, until},
+    forget,
+    proxy::Proxy,
+    redis,
+};
 use crate::{
     config::WithoutRedis,
     domain::{Coin, Flow, Kind, Level, Pace, Redis, Rule, Rules, Span},
     limits::{
         Admitted, Ask, Denied, Engine, Holder, Holders, Lease, Origin, Period, Refusal, Source,
         Used,
-        shared::{Books, BooksError, Drawn, Later, Policy, Shared},
+        shared::{Drawn, Fallback, Later, Past, PastError, Shared},
     },
 };
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
 use tempfile::TempDir;
-use tokio::{net::TcpStream, time::timeout};
+use tokio::{
+    net::TcpStream,
+    time::{Instant, timeout},
+};
 
 /// What all nodes write to.
 #[derive(Clone, Default)]
-pub(super) struct Ledger(Arc<AtomicU64>);
+pub(super) struct Ledger(Arc<Written>);
+
+#[derive(Default)]
+struct Written {
+    spent: AtomicU64,
+    /// How often it was asked for that.
+    asked: AtomicU64,
+    /// Whether it answers nobody.
+    hangs: AtomicBool,
+}
 
 impl Ledger {
     pub(super) fn add(&self, spent: u64) {
-        self.0.fetch_add(spent, Ordering::SeqCst);
+        self.0.spent.fetch_add(spent, Ordering::SeqCst);
     }
 
     pub(super) fn spent(&self) -> u64 {
-        self.0.load(Ordering::SeqCst)
+        self.0.spent.load(Ordering::SeqCst)
+    }
+
+    pub(super) fn asked(&self) -> u64 {
+        self.0.asked.load(Ordering::SeqCst)
+    }
+
+    pub(super) fn hang(&self) {
+        self.0.hangs.store(true, Ordering::SeqCst);
     }
 }
 
-impl Books for Ledger {
+impl Past for Ledger {
     fn settled(&self) -> Later<()> {
         Box::pin(std::future::ready(()))
     }
 
-    fn spent(&self, _: &Holder, _: Kind, _: Period) -> Later<Result<u64, BooksError>> {
-        Box::pin(std::future::ready(Ok(self.spent())))
+    fn spent(&self, _: &Holder, _: Kind, _: Period) -> Later<Result<u64, PastError>> {
+        self.0.asked.fetch_add(1, Ordering::SeqCst);
+        match self.0.hangs.load(Ordering::SeqCst) {
+            true => Box::pin(std::future::pending()),
+            false => Box::pin(std::future::ready(Ok(self.spent()))),
+        }
     }
 }
 
 /// One node: an engine, and what it shares.
 pub(super) struct Node {
     engine: Engine,
-    holders: Holders,
+    pub(super) holders: Holders,
     pub(super) shared: Shared,
     data: Arc<TempDir>,
 }
@@ -63,9 +92,9 @@ pub(super) const REQUESTS: Kind = Kind::Rate(Flow::Requests, Pace::Minute);
 pub(super) const DOLLARS: Kind = Kind::Budget(Coin::Dollars, Span::Month);
 
 impl Node {
-    pub(super) fn start(at: &Redis, ledger: &Ledger, policy: Policy, limits: &[Rule]) -> Self {
+    pub(super) fn start(at: &Redis, ledger: &Ledger, fallback: Fallback, limits: &[Rule]) -> Self {
         let data = Arc::new(tempfile::tempdir().unwrap());
-        Self::start_in(data, at, ledger, policy, limits)
+        Self::start_in(data, at, ledger, fallback, limits)
     }
 
     /// The same node, after it has died.
@@ -73,21 +102,21 @@ impl Node {
         &self,
         at: &Redis,
         ledger: &Ledger,
-        policy: Policy,
+        fallback: Fallback,
         limits: &[Rule],
     ) -> Self {
-        Self::start_in(Arc::clone(&self.data), at, ledger, policy, limits)
+        Self::start_in(Arc::clone(&self.data), at, ledger, fallback, limits)
     }
 
     fn start_in(
         data: Arc<TempDir>,
         at: &Redis,
         ledger: &Ledger,
-        policy: Policy,
+        fallback: Fallback,
         limits: &[Rule],
     ) -> Self {
-        let books = Arc::new(ledger.clone());
-        let shared = Shared::start(at.clone(), policy, data.path(), books).unwrap();
+        let past = Arc::new(ledger.clone());
+        let shared = Shared::start(at.clone(), fallback, data.path(), past).unwrap();
         let engine = Engine::new(Source::Drawn);
         let mut rules = Rules::default();
         limits.iter().for_each(|rule| rules.add(*rule));
@@ -102,9 +131,14 @@ impl Node {
         }
     }
 
+    /// What the engine says to a call.
+    pub(super) fn ask(&self, ask: &Ask) -> Admitted {
+        self.engine.admit(&self.holders, ask, self.shared.now())
+    }
+
     pub(super) async fn admit(&self, ask: &Ask) -> Said {
         loop {
-            let short = match self.engine.admit(&self.holders, ask, self.shared.now()) {
+            let short = match self.ask(ask) {
                 Admitted::Granted(lease, _) => return Said::Yes(lease),
                 Admitted::Refused(refusal) => return Said::No(refusal),
                 Admitted::Unready(unready) => panic!("{unready:?}"),
@@ -113,7 +147,7 @@ impl Node {
             match self.shared.draw(short).await {
                 Drawn::Granted => {}
                 Drawn::Refused(refusal) => return Said::No(refusal),
-                Drawn::Away { .. } => return Said::Away,
+                Drawn::Away => return Said::Away,
             }
         }
     }
@@ -128,7 +162,7 @@ impl Node {
             };
             match self.shared.draw(short).await {
                 Drawn::Granted => {}
-                Drawn::Refused(_) | Drawn::Away { .. } => return false,
+                Drawn::Refused(_) | Drawn::Away => return false,
             }
         }
     }
@@ -143,8 +177,8 @@ impl Node {
     }
 }
 
-pub(super) fn policy(without: WithoutRedis) -> Policy {
-    Policy { without, nodes: 1 }
+pub(super) fn fallback(without: WithoutRedis) -> Fallback {
+    Fallback { without, nodes: 1 }
 }
 
 /// A prefix of its own on the server of the tests; none, loudly, where there is no server.
@@ -164,6 +198,71 @@ pub(super) async fn server() -> Option<Redis> {
 }
 
 #[tokio::test]
+async fn a_node_that_does_nothing_says_once_a_second_that_it_lives() {
+    let Some(at) = server().await else { return };
+    let (ledger, proxy) = (Ledger::default(), Proxy::to(&at).await);
+    let node = Node::start(&proxy.at, &ledger, fallback(WithoutRedis::Closed), &[]);
+    until(async || node.shared.is_there()).await;
+    let (since, rounds) = (Instant::now(), proxy.rounds());
+    until(async || proxy.rounds() >= rounds + 3).await;
+    let elapsed = since.elapsed();
+    assert!(elapsed >= Duration::from_secs(2), "{elapsed:?}");
+    forget(&at, &at.prefix).await;
+}
+
+#[tokio::test]
+async fn nobody_is_kept_who_gave_up_while_the_ledger_hangs() {
+    let Some(at) = server().await else { return };
+    let ledger = Ledger::default();
+    ledger.hang();
+    let limits = [Rule::new(DOLLARS, 1000)];
+    let node = Node::start(&at, &ledger, fallback(WithoutRedis::Closed), &limits);
+    let holder = node.holders.iter().next().unwrap();
+    let Admitted::Short(shortage) = node.ask(&cents(1)) else {
+        panic!("nothing is drawn")
+    };
+    let mut call = Box::pin(node.shared.draw(shortage));
+    tokio::select! {
+        drawn = &mut call => panic!("{drawn:?}"),
+        () = until(async || ledger.asked() == 1) => {}
+    }
+    // What it waits with is as much as it keeps.
+    let kept = Arc::strong_count(holder);
+    drop(call);
+    until(async || Arc::strong_count(holder) < kept).await;
+    forget(&at, &at.prefix).await;
+}
+
+#[tokio::test]
+async fn an_answer_that_has_begun_waits_for_nobody_who_was_refused() {
+    let Some(at) = server().await else { return };
+    let ledger = Ledger::default();
+    let limits = [Rule::new(Kind::Rate(Flow::Tokens, Pace::Minute), 60)];
+    let node = Node::start(&at, &ledger, fallback(WithoutRedis::Closed), &limits);
+    let all = Ask {
+        output: 60,
+        output_least: 60,
+        ..Ask::default()
+    };
+    let Said::Yes(mut lease) = node.admit(&all).await else {
+        panic!("the bucket is full")
+    };
+    assert!(matches!(node.admit(&all).await, Said::No(_)));
+    let Err(Denied::Short(shortage)) = lease.extend(70, 0, node.shared.now()) else {
+        panic!("nothing is drawn")
+    };
+    let Drawn::Refused(refusal) = node.shared.draw(shortage).await else {
+        panic!("ten take ten seconds")
+    };
+    // A minute later is promised to the one that was refused.
+    assert!(
+        refusal.wait.unwrap() <= Duration::from_secs(10),
+        "{refusal:?}"
+    );
+    forget(&at, &at.prefix).await;
+}
+
+#[tokio::test]
 async fn exactly_a_hundred_of_ten_thousand_pass() {
     let Some(at) = server().await else { return };
     let ledger = Ledger::default();
@@ -172,7 +271,7 @@ async fn exactly_a_hundred_of_ten_thousand_pass() {
         Arc::new(Node::start(
             &at,
             &ledger,
-            policy(WithoutRedis::Closed),
+            fallback(WithoutRedis::Closed),
             &limits,
         ))
     };
