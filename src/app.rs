@@ -73,11 +73,14 @@ impl App {
         let allowances = self.directory.allowances();
         let organization = allowances.organization();
         let project = allowances.of(caller.project());
+        let user = caller.user();
+        let user = user.and_then(|user| self.people.users.terms(user));
         let subject = Subject {
             caller,
             model,
             organization: &organization,
             project: project.as_ref(),
+            user: user.as_ref(),
         };
         self.gate.holders(policy, &subject)
     }

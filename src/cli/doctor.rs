@@ -4,10 +4,11 @@ use super::{Ending, mistake, say};
 use crate::{
     audit, auth,
     config::{Flags, load_limits, load_store},
-    ledger,
+    ledger, people,
     store::{self, Connection},
 };
 use anyhow::{Context, anyhow};
+use std::collections::BTreeMap;
 
 pub(super) fn run(flags: &Flags) -> Result<(), Ending> {
     let place = load_store(flags).map_err(|problems| Ending::Mistake(problems.to_string()))?;
@@ -30,19 +31,29 @@ pub(super) fn run(flags: &Flags) -> Result<(), Ending> {
     Err(Ending::Failure(anyhow!("{found} differences")))
 }
 
-/// Tiers that keys carry and the configuration does not know: they limit nothing.
+/// Tiers that keys and users carry and the configuration does not know: they limit nothing.
 fn stray_tiers(flags: &Flags, conn: &mut Connection) -> Result<Option<String>, Ending> {
     let Ok((limits, _)) = load_limits(flags) else {
         // It is about what is kept, which may be whole all the same.
         let why = "not compared with the configuration: `weir check` names its mistakes";
         return Ok(Some(format!("tiers          {why}")));
     };
-    let carried = auth::tiers(conn).context("the keys cannot be read")?;
-    let strays = carried
-        .iter()
-        .filter(|(tier, _)| !limits.tiers.contains_key(&**tier));
+    let by_keys = auth::tiers(conn).context("the keys cannot be read")?;
+    let by_users = people::tiers(conn).context("the users cannot be read")?;
+    let mut strays: BTreeMap<Box<str>, Vec<String>> = BTreeMap::new();
+    for (carried, who) in [(by_keys, "keys"), (by_users, "users")] {
+        for (tier, count) in carried {
+            if !limits.tiers.contains_key(&tier) {
+                strays
+                    .entry(tier)
+                    .or_default()
+                    .push(format!("{count} {who}"));
+            }
+        }
+    }
     let strays: Vec<String> = strays
-        .map(|(tier, keys)| format!("`{tier}` ({keys} keys)"))
+        .iter()
+        .map(|(tier, carried)| format!("`{tier}` ({})", carried.join(", ")))
         .collect();
     Ok((!strays.is_empty()).then(|| {
         format!(

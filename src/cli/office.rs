@@ -6,11 +6,13 @@ use crate::{
     auth::{self, Keys},
     config::{Flags, load_store},
     directory::{self, Directory},
+    domain::Terms,
     ledger::Reports,
+    people,
     store::Db,
 };
 use anyhow::Context;
-use std::time::SystemTime;
+use std::{sync::Arc, time::SystemTime};
 
 /// An open store, for somebody at the command line.
 pub(super) struct Office {
@@ -18,6 +20,15 @@ pub(super) struct Office {
     pub(super) directory: Directory,
     pub(super) reports: Reports,
     pub(super) by: Origin,
+    db: Db,
+}
+
+impl Office {
+    /// What is agreed for a user.
+    pub(super) async fn terms_of_user(&self, id: &str) -> Result<Option<Arc<Terms>>, Ending> {
+        let found = people::terms_of(&self.db, id).await;
+        Ok(found.context("the users cannot be read")?)
+    }
 }
 
 /// Opens the store and does `work` on it.
@@ -33,8 +44,9 @@ pub(super) fn run(
         let office = Office {
             keys,
             directory: directory.context("the directory cannot be read")?,
-            reports: Reports::new(db),
+            reports: Reports::new(db.clone()),
             by: by(),
+            db,
         };
         work(office).await
     })

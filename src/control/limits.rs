@@ -98,7 +98,8 @@ async fn show(request: Request) -> Result<Response<Body>, Error> {
         }
         "user" => {
             actor.require(Right::UsageRead, None)?;
-            all.extend(policy.user(&id).as_ref().map(Into::into));
+            let terms = app.people.users.terms(&id);
+            all.extend(policy.user(&id, terms.as_ref()).as_ref().map(Into::into));
         }
         _ => {
             actor.require(Right::UsageRead, None)?;

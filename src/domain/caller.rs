@@ -27,6 +27,12 @@ impl Caller {
             .and_then(|owner| owner.project.as_deref());
         project.unwrap_or(Owner::DEFAULT_PROJECT)
     }
+
+    /// The user whom it is for, or whose token it is.
+    pub fn user(&self) -> Option<&str> {
+        let owner = self.owner.as_ref();
+        owner.and_then(|owner| owner.user.as_deref())
+    }
 }
 
 /// Whom a key is for: what it uses is added up by this too.

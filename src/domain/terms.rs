@@ -1,10 +1,10 @@
-//! What is agreed for a key that OpenAI's API has no words for.
+//! What is agreed for a key, or for a user, that OpenAI's API has no words for.
 
 use super::{Network, Priority};
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, net::IpAddr};
 
-/// The terms of a key. What is left out does not limit it.
+/// The terms of a key; of a user, their tier alone. What is left out does not limit it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Terms {
@@ -73,6 +73,14 @@ pub enum Span {
 }
 
 impl Terms {
+    /// Those that say nothing but a tier.
+    pub fn of_tier(tier: &str) -> Self {
+        Self {
+            tier: Some(tier.into()),
+            ..Self::default()
+        }
+    }
+
     /// Whether nothing was agreed.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()

@@ -43,7 +43,7 @@ pub struct User {
     pub memberships: Vec<Membership>,
     /// The one project that their token is for; none: it is for all of theirs.
     pub project: Option<Box<str>>,
-    /// What an outside issuer says of how their calls rank.
+    /// The named set of limits that they carry, by Weir's own account or by what an outside issuer says.
     pub tier: Option<Box<str>>,
     /// The sign-in that their token comes from; none if an outside issuer made it.
     pub session: Option<Box<str>>,

@@ -10,6 +10,7 @@ impl From<people::Error> for Error {
         match error {
             Of::Email => Self::wrong("email", "an email address of at most 254 bytes"),
             Of::Name => Self::wrong("name", NAME),
+            Of::Tier => Self::wrong("weir.tier", NAME),
             Of::Password => Self::wrong(
                 "password",
                 "a text of 12 to 256 characters without control characters",

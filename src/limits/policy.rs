@@ -1,9 +1,11 @@
-//! Whose limits a call comes under, and what those are: from the config, from the store, and from the terms of a key.
+//! Whose limits a call comes under, and what those are: from the config, from the store, and from the terms of a key or a
+//! user.
 //!
 //! Finding the holders happens at every call and allocates nothing; their rules are put together only for an engine
 //! that does not know them yet.
 
 mod cover;
+mod tiers;
 mod written;
 
 use super::Origin;
@@ -12,13 +14,11 @@ use crate::directory::{Allowance, RateLimit};
 use crate::domain::{Caller, KeyLimits, Level, Rules, Terms, host_of};
 use cover::{Exclusive, Sets, covering};
 use std::any::Any;
-use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use tiers::Tiers;
 
-/// Tiers that a warning is given for, of those that the config does not know: outside issuers may claim what they like.
-const STRAY_TIERS_MAX: usize = 64;
 /// What the public id of a key begins with.
 const KEY_PREFIX: &str = "key_";
 /// Between a project and a model in the name of what they are together. No project's id has one.
@@ -33,8 +33,7 @@ pub struct Policy {
     keys: Sets,
     addresses: Sets,
     models: Exclusive,
-    tiers: BTreeMap<Box<str>, Rules>,
-    strays: papaya::HashMap<Box<str>, ()>,
+    tiers: Tiers,
 }
 
 /// A call, as far as limits depend on it.
@@ -48,6 +47,8 @@ pub struct Subject<'a> {
     pub organization: &'a Arc<Allowance>,
     /// What the caller's project may do.
     pub project: Option<&'a Arc<Allowance>>,
+    /// What is agreed for the user whose call it is.
+    pub user: Option<&'a Arc<Terms>>,
 }
 
 /// A holder whose limits a call comes under.
@@ -91,8 +92,7 @@ impl Policy {
             keys,
             addresses: sets(Level::Address),
             models: Exclusive::new(limits.sets.iter().filter(|set| set.on == Level::Model)),
-            tiers: limits.tiers.clone(),
-            strays: papaya::HashMap::new(),
+            tiers: Tiers::new(&limits.tiers),
         }
     }
 
@@ -114,11 +114,9 @@ impl Policy {
         if let Some(pattern) = model.and_then(|model| self.model(model)) {
             tell(&self.claim(Level::Model, pattern, Source::Config));
         }
-        let owner = caller.owner.as_ref();
-        let user = owner.and_then(|owner| owner.user.as_deref());
-        if let Some(claim) = user.and_then(|user| self.user(user)) {
-            tell(&claim);
-        }
+        let user = caller.user();
+        let user = user.and_then(|user| self.user(user, subject.user));
+        user.iter().for_each(&mut tell);
         let key = self.key(caller.key.as_str(), caller.terms.as_ref());
         key.iter().for_each(&mut tell);
     }
@@ -162,20 +160,29 @@ impl Policy {
     }
 
     /// A user, if they have limits.
-    pub fn user<'a>(&'a self, id: &'a str) -> Option<Claim<'a>> {
-        let is_limited = self.users.cover(id);
-        is_limited.then(|| self.claim(Level::User, id, Source::Config))
+    pub fn user<'a>(&'a self, id: &'a str, terms: Option<&'a Arc<Terms>>) -> Option<Claim<'a>> {
+        self.agreed((Level::User, &self.users), id, terms)
     }
 
     /// A key, by its bare id, if it has limits.
     pub fn key<'a>(&'a self, id: &'a str, terms: Option<&'a Arc<Terms>>) -> Option<Claim<'a>> {
+        self.agreed((Level::Key, &self.keys), id, terms)
+    }
+
+    /// One with terms of its own, if it has limits.
+    fn agreed<'a>(
+        &'a self,
+        (level, sets): (Level, &Sets),
+        id: &'a str,
+        terms: Option<&'a Arc<Terms>>,
+    ) -> Option<Claim<'a>> {
         let terms = terms.filter(|terms| terms.set_a_ceiling() && self.limits_by(terms));
         let source = match terms {
             Some(terms) => Source::Terms(terms),
-            None if self.keys.cover(id) => Source::Config,
+            None if sets.cover(id) => Source::Config,
             None => return None,
         };
-        Some(self.claim(Level::Key, id, source))
+        Some(self.claim(level, id, source))
     }
 
     fn rate(
@@ -214,32 +221,10 @@ impl Policy {
         }
     }
 
-    /// Whether the terms of a key limit it.
+    /// Whether terms limit those that they are agreed for.
     fn limits_by(&self, terms: &Terms) -> bool {
         let of_its_own = terms.budget.is_some() || terms.limits != KeyLimits::default();
-        of_its_own || self.tier(terms).is_some_and(|rules| !rules.is_empty())
-    }
-
-    /// The limits of a tier. One that the config does not know limits nothing, and says so once.
-    fn tier(&self, terms: &Terms) -> Option<&Rules> {
-        let name = terms.tier.as_deref()?;
-        let found = self.tiers.get(name);
-        if found.is_none() {
-            self.note_stray(name);
-        }
-        found
-    }
-
-    #[cold]
-    fn note_stray(&self, tier: &str) {
-        let strays = self.strays.pin();
-        let is_new = strays.get(tier).is_none() && strays.len() < STRAY_TIERS_MAX;
-        if is_new && strays.insert(tier.into(), ()).is_none() {
-            tracing::warn!(
-                tier,
-                "the configuration has no [[tier]] of this name: it limits nothing"
-            );
-        }
+        of_its_own || self.tiers.of(terms).is_some_and(|rules| !rules.is_empty())
     }
 }
 
@@ -281,7 +266,7 @@ impl Claim<'_> {
                     .budget
                     .iter()
                     .for_each(|budget| rules.add(written::budget(budget)));
-                if let Some(tier) = policy.tier(terms) {
+                if let Some(tier) = policy.tiers.of(terms) {
                     rules.add_all(tier);
                 }
             }

@@ -16,6 +16,9 @@ pub enum Error {
     /// The name would spoil a listing.
     #[error("a user's name has 1 to 128 characters, none of them control characters")]
     Name,
+    /// The tier's name would spoil a listing.
+    #[error("a tier's name has 1 to 128 characters, none of them control characters")]
+    Tier,
     /// The password can be guessed, or is a book.
     #[error(
         "a password has {} to {} characters, none of them control characters",

@@ -3,9 +3,9 @@
 //! Everything here runs on the store's thread, so versions are applied in the order in which they were committed.
 
 use super::{
-    Error, SessionId, Users,
+    Error, SessionId, Users, changes,
     index::{Change, Index},
-    records, session,
+    session,
 };
 use crate::store::{self, Millis, Mode, Transaction};
 use std::{sync::Arc, time::SystemTime};
@@ -27,7 +27,7 @@ impl Users {
         let index = Arc::clone(&self.index);
         let look = move |tx: &mut Transaction<'_>| {
             let (users, sessions) = index.seen();
-            records::changes_since(tx, users, |change| index.apply(change))?;
+            changes::since(tx, users, |change| index.apply(change))?;
             session::changes_since(tx, sessions, |id, version, ended| {
                 index.apply_session(id, version, ended);
             })?;
@@ -50,18 +50,18 @@ impl Users {
             // Read before the commit, which is then the last thing that can fail; applied after it, when it is the
             // truth.
             let (users, sessions) = index.seen();
-            let mut changes: Vec<Change> = Vec::new();
+            let mut changed: Vec<Change> = Vec::new();
             let mut ended: Vec<EndedSession> = Vec::new();
-            records::changes_since(tx, users, |change| changes.push(change))?;
+            changes::since(tx, users, |change| changed.push(change))?;
             session::changes_since(tx, sessions, |id, version, at| {
                 ended.push((id, version, at))
             })?;
-            Ok((index, outcome, changes, ended))
+            Ok((index, outcome, changed, ended))
         };
         // Alone: what `change` reads stays true until it commits, and versions are in the order of commits.
         let apply =
-            |(index, outcome, changes, ended): (Arc<Index>, T, Vec<Change>, Vec<EndedSession>)| {
-                changes.into_iter().for_each(|change| index.apply(change));
+            |(index, outcome, changed, ended): (Arc<Index>, T, Vec<Change>, Vec<EndedSession>)| {
+                changed.into_iter().for_each(|change| index.apply(change));
                 ended
                     .into_iter()
                     .for_each(|(id, version, at)| index.apply_session(id, version, at));

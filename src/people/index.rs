@@ -3,7 +3,7 @@
 //! Readers take no lock. Only the store's thread writes, in the order of commits.
 
 use super::{SessionId, UserId, verified::Own};
-use crate::domain::{Membership, Owner, Role, User};
+use crate::domain::{Membership, Owner, Role, Terms, User};
 use crate::store::Millis;
 use std::{
     sync::{
@@ -23,6 +23,7 @@ pub(super) struct Change {
     pub(super) email: Box<str>,
     pub(super) name: Box<str>,
     pub(super) role: Role,
+    pub(super) tier: Option<Box<str>>,
     /// Neither disabled nor taken out.
     pub(super) is_live: bool,
     pub(super) memberships: Vec<Membership>,
@@ -33,6 +34,7 @@ pub(super) struct Known {
     email: Box<str>,
     name: Box<str>,
     role: Role,
+    terms: Option<Arc<Terms>>,
     memberships: Vec<Membership>,
     /// For whom calls are written down, by membership.
     owners: Vec<Arc<Owner>>,
@@ -42,6 +44,9 @@ pub(super) struct Known {
 pub(super) struct Index {
     /// Nobody chooses the id of a user, so that a quick hash will do; the same holds for sign-ins.
     users: papaya::HashMap<UserId, Arc<Known>, foldhash::fast::RandomState>,
+    /// What is agreed for users who have a tier; for those who are out too, since a key of theirs may work for a
+    /// moment longer.
+    terms: papaya::HashMap<UserId, Arc<Terms>, foldhash::fast::RandomState>,
     ended: papaya::HashMap<SessionId, Millis, foldhash::fast::RandomState>,
     seen_users: AtomicI64,
     seen_sessions: AtomicI64,
@@ -83,7 +88,7 @@ impl Known {
             memberships: self.memberships.iter().filter(is_meant).cloned().collect(),
             project: own.project.clone(),
             session: Some(own.session.to_string().into()),
-            tier: None,
+            tier: self.terms.as_ref().and_then(|terms| terms.tier.clone()),
         }
     }
 }
@@ -94,6 +99,11 @@ impl Index {
         self.users.pin().get(&id).cloned()
     }
 
+    /// What is agreed for a user, if anything.
+    pub(super) fn terms(&self, id: UserId) -> Option<Arc<Terms>> {
+        self.terms.pin().get(&id).cloned()
+    }
+
     /// Whether a sign-in is over.
     pub(super) fn has_ended(&self, id: SessionId) -> bool {
         self.ended.pin().contains_key(&id)
@@ -101,6 +111,11 @@ impl Index {
 
     /// Takes over what a row says. Called on the store's thread only, in the order of versions.
     pub(super) fn apply(&self, change: Change) {
+        let terms = change.tier.as_deref().map(Terms::of_tier).map(Arc::new);
+        match &terms {
+            Some(terms) => drop(self.terms.pin().insert(change.id, Arc::clone(terms))),
+            None => drop(self.terms.pin().remove(&change.id)),
+        }
         let users = self.users.pin();
         if change.is_live {
             let owner = |one: &Membership| {
@@ -114,6 +129,7 @@ impl Index {
                 email: change.email,
                 name: change.name,
                 role: change.role,
+                terms,
                 memberships: change.memberships,
             };
             users.insert(change.id, Arc::new(known));

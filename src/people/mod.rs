@@ -4,6 +4,7 @@
 //! and no token is kept anywhere, only what they can be checked against.
 
 mod access;
+mod changes;
 mod columns;
 mod error;
 mod follow;
@@ -21,6 +22,7 @@ mod records;
 mod session;
 mod sign_in;
 mod telling;
+mod tiers;
 mod users;
 mod verified;
 
@@ -32,7 +34,8 @@ pub use memberships::{close_project, works_in};
 pub use password::{PASSWORD_CHARS_MIN, PasswordHash};
 pub use records::{Member, Record};
 pub use sign_in::{Client, Credentials, Grant};
-pub use users::{NewUser, Users};
+pub use tiers::{terms_of, tiers};
+pub use users::{NewUser, UserChange, Users};
 
 use crate::{config, store::Db};
 use arc_swap::ArcSwap;

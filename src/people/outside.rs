@@ -81,17 +81,11 @@ impl Outsider {
             })
         };
         let tier = first(&config.tier_claim, ID_BYTES_MAX);
-        let terms = |tier: &str| {
-            Arc::new(Terms {
-                tier: Some(tier.into()),
-                ..Terms::default()
-            })
-        };
         let ends = claims.get("exp")?.as_f64()?;
         let ends = std::time::Duration::try_from_secs_f64(ends).ok()?;
         Some(Self {
             owners: projects.iter().map(owner).collect(),
-            terms: tier.as_deref().map(terms),
+            terms: tier.as_deref().map(|tier| Arc::new(Terms::of_tier(tier))),
             meter: meter(&config.issuer, &id),
             issuer: Arc::clone(&config.name),
             key,

@@ -1,6 +1,6 @@
 //! Accounts as rows. Plain statements, the same for both databases: the callers bring the transaction, and the rules.
 
-use super::{UserId, index::Change, password::PasswordHash};
+use super::{UserId, password::PasswordHash};
 use crate::{
     domain::{Membership, ProjectRole, Role},
     store::{Error, Millis, Row, Transaction},
@@ -18,6 +18,8 @@ pub struct Record {
     pub name: String,
     /// What they are to the organization.
     pub role: Role,
+    /// The named set of limits that they carry.
+    pub tier: Option<Box<str>>,
     /// Whether there is a password to sign in with.
     pub has_password: bool,
     /// When they were added.
@@ -39,7 +41,7 @@ pub struct Member {
 
 const COLUMNS: &str =
     "p.id, p.email, p.name, p.role, CASE WHEN p.password IS NULL THEN 0 ELSE 1 END, p.added_at,
-    p.disabled_at";
+    p.disabled_at, p.tier";
 
 /// The next version of a user. Safe because writers take turns.
 const NEXT: &str = "(SELECT coalesce(max(version), 0) + 1 FROM person)";
@@ -54,6 +56,7 @@ impl Record {
             has_password: row.get(4)?,
             added: row.get::<Millis>(5)?.time(),
             disabled: row.get::<Option<Millis>>(6)?.map(Millis::time),
+            tier: row.get(7)?,
         })
     }
 }
@@ -62,8 +65,8 @@ impl Member {
     fn read(row: &Row) -> Result<Self, Error> {
         Ok(Self {
             user: Record::read(row)?,
-            role: row.get(7)?,
-            added: row.get::<Millis>(8)?.time(),
+            role: row.get(8)?,
+            added: row.get::<Millis>(9)?.time(),
         })
     }
 }
@@ -270,43 +273,4 @@ pub(super) fn leave(tx: &mut Transaction<'_>, id: UserId, project: &str) -> Resu
 pub(super) fn leave_all(tx: &mut Transaction<'_>, id: UserId) -> Result<(), Error> {
     let sql = "DELETE FROM membership WHERE person_id = $1";
     tx.execute(sql, &[id.into()]).map(drop)
-}
-
-/// Hands over, oldest change first, every user whose row or memberships changed after `version`.
-pub(super) fn changes_since(
-    tx: &mut Transaction<'_>,
-    version: i64,
-    mut take: impl FnMut(Change),
-) -> Result<(), Error> {
-    let sql = "SELECT p.id, p.version, p.email, p.name, p.role, p.disabled_at, p.deleted_at, m.project_id, m.role
-        FROM person AS p LEFT JOIN membership AS m ON m.person_id = p.id
-        WHERE p.version > $1 ORDER BY p.version, m.project_id";
-    let mut open: Option<Change> = None;
-    tx.for_each(sql, &[version.into()], |row| {
-        let version = row.get(1)?;
-        if open.as_ref().is_none_or(|open| open.version != version) {
-            if let Some(done) = open.take() {
-                take(done);
-            }
-            let gone = [row.get::<Option<Millis>>(5)?, row.get::<Option<Millis>>(6)?];
-            open = Some(Change {
-                id: row.get(0)?,
-                version,
-                email: row.get(2)?,
-                name: row.get(3)?,
-                role: row.get(4)?,
-                is_live: gone == [None, None],
-                memberships: Vec::new(),
-            });
-        }
-        if let (Some(open), Some(project)) = (&mut open, row.get::<Option<Box<str>>>(7)?) {
-            let role = row.get(8)?;
-            open.memberships.push(Membership { project, role });
-        }
-        Ok(())
-    })?;
-    if let Some(done) = open {
-        take(done);
-    }
-    Ok(())
 }

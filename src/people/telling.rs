@@ -34,6 +34,7 @@ pub(super) fn told(record: &Record) -> Value {
         "email": record.email,
         "name": record.name,
         "role": record.role.as_str(),
+        "tier": record.tier,
         "disabled": record.disabled.is_some(),
         "has_password": record.has_password,
     })

@@ -1,10 +1,11 @@
 use super::{
-    Error, NewInvite, NewUser, PasswordHash, SessionId, UserId, Users, session, verified::Own,
+    Error, NewInvite, NewUser, PasswordHash, SessionId, UserChange, UserId, Users, session,
+    terms_of, tiers, verified::Own,
 };
 use crate::audit::Origin;
-use crate::domain::{Membership, ProjectRole, Role, Secret};
+use crate::domain::{Membership, ProjectRole, Role, Secret, Terms};
 use crate::store::fixture::fixture;
-use crate::store::{Db, Millis, Mode, Transaction};
+use crate::store::{Db, Millis, Mode, Transaction, connect_to_read};
 use std::time::{Duration, SystemTime};
 
 fn by() -> Origin {
@@ -25,6 +26,13 @@ fn part(project: &str, role: ProjectRole) -> Membership {
     Membership {
         project: project.into(),
         role,
+    }
+}
+
+fn disabled(is: bool) -> UserChange {
+    UserChange {
+        disabled: Some(is),
+        ..UserChange::default()
     }
 }
 
@@ -205,11 +213,66 @@ async fn memberships_are_in_memory_as_they_are_in_the_store() {
         assert_eq!(known(ana.id).memberships, [part("b", ProjectRole::Owner)]);
         assert_eq!(known(bob.id).memberships, [part("b", ProjectRole::Owner)]);
     }
-    users.update(by(), ana.id, None, Some(true)).await.unwrap();
+    users.update(by(), ana.id, disabled(true)).await.unwrap();
     other.catch_up().await.unwrap();
     assert!(users.index.user(ana.id).is_none() && other.index.user(ana.id).is_none());
-    users.update(by(), ana.id, None, Some(false)).await.unwrap();
+    users.update(by(), ana.id, disabled(false)).await.unwrap();
     assert!(users.index.user(ana.id).is_some());
+}
+
+#[tokio::test]
+async fn a_tier_is_in_memory_as_it_is_in_the_store() {
+    let place = fixture!();
+    let db = Db::open(place.place()).unwrap();
+    let users = Users::open(db.clone()).await.unwrap();
+    let other = Users::open(Db::open(place.place()).unwrap()).await.unwrap();
+    let ana = users.create(by(), new_user("ana@x")).await.unwrap();
+    let bob = users.create(by(), new_user("bob@x")).await.unwrap();
+    let set = async |id, tier: Option<&str>| {
+        let change = UserChange {
+            tier: Some(tier.map(Box::from)),
+            ..UserChange::default()
+        };
+        users.update(by(), id, change).await
+    };
+    let told = async |id: UserId, expected: Option<&str>| {
+        other.catch_up().await.unwrap();
+        let id = id.to_string();
+        let expected = expected.map(Terms::of_tier);
+        let found = [
+            users.terms(&id),
+            other.terms(&id),
+            terms_of(&db, &id).await.unwrap(),
+        ];
+        for found in found {
+            assert_eq!(found.as_deref(), expected.as_ref());
+        }
+    };
+    told(ana.id, None).await;
+    let changed = set(ana.id, Some("pro")).await.unwrap();
+    assert_eq!(changed.tier.as_deref(), Some("pro"));
+    assert_eq!(users.find(ana.id).await.unwrap(), changed);
+    set(bob.id, Some("free")).await.unwrap();
+    told(ana.id, Some("pro")).await;
+    told(bob.id, Some("free")).await;
+    // What is none stays as it is; the keys of one who is locked out may work for a moment longer.
+    let locked = users.update(by(), ana.id, disabled(true)).await.unwrap();
+    assert_eq!(locked.tier, changed.tier);
+    told(ana.id, Some("pro")).await;
+    users.delete(by(), bob.id).await.unwrap();
+    let at = place.place().clone();
+    let carried = tokio::task::spawn_blocking(move || tiers(&mut connect_to_read(&at).unwrap()));
+    assert_eq!(carried.await.unwrap().unwrap(), [("pro".into(), 1)].into());
+    assert_eq!(set(ana.id, None).await.unwrap().tier, None);
+    told(ana.id, None).await;
+    for nonsense in ["", "a\nb", &"t".repeat(129)] {
+        let refused = set(ana.id, Some(nonsense)).await;
+        assert!(matches!(refused, Err(Error::Tier)), "{nonsense}");
+    }
+    for nobody in ["", "ana", "svc_acct_1", "user-0123456789abcdef"] {
+        assert!(users.terms(nobody).is_none());
+        assert!(terms_of(&db, nobody).await.unwrap().is_none());
+    }
 }
 
 #[tokio::test]

@@ -43,6 +43,17 @@ pub struct NewUser {
     pub memberships: Vec<Membership>,
 }
 
+/// What changes of a user; none: nothing. A tier may be taken away, which is none within.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct UserChange {
+    /// What they are to the organization.
+    pub role: Option<Role>,
+    /// The named set of limits that they carry.
+    pub tier: Option<Option<Box<str>>>,
+    /// Whether they are locked out.
+    pub disabled: Option<bool>,
+}
+
 impl Users {
     /// Reads every account of `db` into memory.
     pub async fn open(db: Db) -> Result<Self, Error> {
@@ -99,26 +110,35 @@ impl Users {
         self.db.transact(Mode::Read, look).await
     }
 
-    /// Makes a user something else to the organization, or locks them out, which ends their sign-ins and their keys, or
-    /// lets them in again, which brings neither back. What is none stays as it is.
+    /// Makes a user something else to the organization, gives them another tier, or locks them out, which ends their
+    /// sign-ins and their keys, or lets them in again, which brings neither back.
     pub async fn update(
         &self,
         by: Origin,
         id: UserId,
-        role: Option<Role>,
-        disabled: Option<bool>,
+        change: UserChange,
     ) -> Result<Record, Error> {
+        if let Some(Some(tier)) = &change.tier
+            && !is_name(tier)
+        {
+            return Err(Error::Tier);
+        }
         let now = Millis::of(SystemTime::now());
         self.write(move |tx| {
             let before = find(tx, id)?;
+            let disabled = change.disabled;
             let disabled = disabled.filter(|is| *is != before.disabled.is_some());
-            let role = role.filter(|role| *role != before.role);
+            let role = change.role.filter(|role| *role != before.role);
+            let tier = change.tier.filter(|tier| *tier != before.tier);
             // What changes nothing is not told.
-            if (role, disabled) == (None, None) {
+            if (role, &tier, disabled) == (None, &None, None) {
                 return Ok(before);
             }
             if let Some(role) = role {
                 records::set(tx, id, "role", role)?;
+            }
+            if let Some(tier) = tier {
+                records::set(tx, id, "tier", tier.as_deref())?;
             }
             let mut revoked = None;
             if disabled == Some(true) {
@@ -181,7 +201,7 @@ impl Users {
 /// What can be stored of a new user, or why it cannot.
 pub(super) fn checked(mut new: NewUser) -> Result<NewUser, Error> {
     new.email = normal(&new.email).ok_or(Error::Email)?;
-    if !is_sane(&new.name) || new.name.chars().count() > NAME_CHARS_MAX {
+    if !is_name(&new.name) {
         return Err(Error::Name);
     }
     if new.memberships.len() as u64 > MEMBERSHIPS_MAX {
@@ -229,6 +249,10 @@ pub(super) fn normal(email: &str) -> Option<String> {
         && email.len() <= EMAIL_BYTES_MAX
         && !email.contains(is_odd);
     is_email.then(|| email.to_lowercase())
+}
+
+fn is_name(text: &str) -> bool {
+    is_sane(text) && text.chars().count() <= NAME_CHARS_MAX
 }
 
 pub(super) fn is_sane(text: &str) -> bool {

@@ -112,7 +112,8 @@ async fn limited(
         all.extend(claim.as_ref().map(Limited::from));
     }
     if let Some(id) = &whose.user {
-        all.extend(policy.user(id).as_ref().map(Limited::from));
+        let terms = office.terms_of_user(id).await?;
+        all.extend(policy.user(id, terms.as_ref()).as_ref().map(Limited::from));
     }
     match (&whose.project, allowance) {
         (Some(id), Some(allowance)) => {

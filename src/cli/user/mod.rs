@@ -1,15 +1,17 @@
 //! `weir user`: changes the store directly, and a running gateway sees the change within a second.
 
+mod create;
 mod password;
 
 use super::{Ending, office, say};
 use crate::{
     config::Flags,
     domain::{Membership, ProjectRole, Role},
-    people::{self, NewUser, Record, UserId, Users},
+    people::{self, Record, UserChange, UserId, Users},
 };
 use anyhow::Context;
 use clap::{Args, Subcommand};
+use create::Create;
 use password::Source;
 use serde_json::json;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -48,6 +50,13 @@ pub(super) enum Action {
         #[arg(value_parser = role)]
         role: Role,
     },
+    /// Give a user a tier, which limits all that they do together
+    Tier {
+        #[command(flatten)]
+        whom: Whom,
+        /// A [[tier]] of the configuration; `none` for no tier
+        tier: String,
+    },
     /// Give a user a part in a project
     Join {
         #[command(flatten)]
@@ -77,29 +86,6 @@ pub(super) struct Whom {
     json: bool,
 }
 
-#[derive(Args)]
-pub(super) struct Create {
-    /// What they sign in with
-    email: String,
-    /// What people call them [default: their email]
-    #[arg(long)]
-    name: Option<String>,
-    /// owner or reader
-    #[arg(long, default_value = "reader", value_parser = role)]
-    role: Role,
-    /// A project that they work in; repeat for more
-    #[arg(long = "project", value_name = "ID")]
-    projects: Vec<String>,
-    /// Without a password: they cannot sign in until they are given one
-    #[arg(long, conflicts_with = "password_file")]
-    no_password: bool,
-    #[command(flatten)]
-    source: Source,
-    /// A JSON object with what was made
-    #[arg(long)]
-    json: bool,
-}
-
 pub(super) fn run(flags: &Flags, action: Action) -> Result<(), Ending> {
     office::on_store(flags, async |db| {
         let users = Users::open(db).await.context("the users cannot be read")?;
@@ -110,15 +96,15 @@ pub(super) fn run(flags: &Flags, action: Action) -> Result<(), Ending> {
 async fn act(users: &Users, action: Action) -> Result<(), Ending> {
     let by = office::by();
     let (changed, as_json) = match action {
-        Action::Create(create) => return self::create(users, create).await,
+        Action::Create(create) => return create::run(users, create).await,
         Action::List { json } => return list(users, json).await,
         Action::Disable(whom) => {
             let id = find(users, &whom.user).await?;
-            (users.update(by, id, None, Some(true)).await, whom.json)
+            (users.update(by, id, disabled(true)).await, whom.json)
         }
         Action::Enable(whom) => {
             let id = find(users, &whom.user).await?;
-            (users.update(by, id, None, Some(false)).await, whom.json)
+            (users.update(by, id, disabled(false)).await, whom.json)
         }
         Action::Delete(whom) => {
             let id = find(users, &whom.user).await?;
@@ -126,7 +112,20 @@ async fn act(users: &Users, action: Action) -> Result<(), Ending> {
         }
         Action::Role { whom, role } => {
             let id = find(users, &whom.user).await?;
-            (users.update(by, id, Some(role), None).await, whom.json)
+            let change = UserChange {
+                role: Some(role),
+                ..UserChange::default()
+            };
+            (users.update(by, id, change).await, whom.json)
+        }
+        Action::Tier { whom, tier } => {
+            let id = find(users, &whom.user).await?;
+            let tier = (tier != "none").then(|| tier.into_boxed_str());
+            let change = UserChange {
+                tier: Some(tier),
+                ..UserChange::default()
+            };
+            (users.update(by, id, change).await, whom.json)
         }
         Action::Password { whom, source } => {
             let id = find(users, &whom.user).await?;
@@ -153,30 +152,11 @@ async fn act(users: &Users, action: Action) -> Result<(), Ending> {
     show(users, &[changed.map_err(ending)?], as_json).await
 }
 
-async fn create(users: &Users, create: Create) -> Result<(), Ending> {
-    // Before anybody is asked for a password.
-    match users.find_email(&create.email).await {
-        Err(people::Error::NoSuchUser(_)) => {}
-        Err(error) => return Err(ending(error)),
-        Ok(_) => return Err(ending(people::Error::EmailTaken)),
+fn disabled(is: bool) -> UserChange {
+    UserChange {
+        disabled: Some(is),
+        ..UserChange::default()
     }
-    let password = match create.no_password {
-        true => None,
-        false => Some(create.source.hash()?),
-    };
-    let membership = |project: String| Membership {
-        project: project.into_boxed_str(),
-        role: ProjectRole::Member,
-    };
-    let new = NewUser {
-        name: create.name.unwrap_or_else(|| create.email.clone()),
-        email: create.email,
-        role: create.role,
-        password,
-        memberships: create.projects.into_iter().map(membership).collect(),
-    };
-    let made = users.create(office::by(), new).await.map_err(ending)?;
-    show(users, &[made], create.json).await
 }
 
 async fn list(users: &Users, as_json: bool) -> Result<(), Ending> {
@@ -230,6 +210,7 @@ fn line_json(record: &Record, parts: &[Membership]) -> String {
         "email": record.email,
         "name": record.name,
         "role": record.role.as_str(),
+        "tier": record.tier,
         "state": state(record).replace(' ', "_"),
         "projects": parts.iter().map(part).collect::<Vec<_>>(),
         "added_at": added.unwrap_or_default().as_secs(),

@@ -2,13 +2,14 @@
 
 use super::{
     PAGE, after, cursor, deleted, deletion, enter, list, list_of, members, page_of, paged, seconds,
+    terms,
 };
 use crate::{
     body::Body,
     control::{Operation, Request, json, rights::Right},
     domain::Role,
     error::Error,
-    people::{Record, UserId},
+    people::{Record, UserChange, UserId},
     wire::{
         about::{About, Content, Parameter},
         query::{Mistake, Query},
@@ -22,10 +23,13 @@ const TAG: &str = "Users";
 const DELETED: &str = "organization.user.deleted";
 /// Emails that one question may name.
 const EMAILS_MAX: usize = 100;
+/// What a change may have under `weir`.
+const OWN: [&str; 2] = ["tier", "disabled"];
 pub(super) const ROLES: [(&str, Role); 2] = [("owner", Role::Owner), ("reader", Role::Reader)];
 
 const USER: Shape = Shape::new("User", || {
     let own = Schema::object()
+        .with("tier", terms::named_tier())
         .with("disabled", Schema::flag())
         .with("has_password", Schema::flag());
     Schema::object()
@@ -39,10 +43,13 @@ const USER: Shape = Shape::new("User", || {
 });
 const USERS: Shape = Shape::new("Users", || list_of(&USER));
 const CHANGE: Shape = Shape::new("UserChange", || {
-    let own = Schema::object().may("disabled", Schema::flag().or_null());
+    let tier = terms::named_tier().says("Null takes it away");
+    let own = Schema::object()
+        .may("tier", tier)
+        .may("disabled", Schema::flag().or_null());
     Schema::object()
         .may("role", role().or_null())
-        .may("weir", own.open().or_null())
+        .may("weir", own.or_null())
         .open()
 });
 const GONE: Shape = Shape::new("UserDeleted", || deletion(DELETED, true));
@@ -72,7 +79,7 @@ pub const UPDATE: Operation = Operation::new(
     |request| Box::pin(update(request)),
     About::new(
         TAG,
-        "Give a user another role, lock them out, or let them in again",
+        "Give a user another role or another tier, lock them out, or let them in again",
     )
     .takes(&CHANGE)
     .gives(&[(200, Content::Json(&USER))])
@@ -114,9 +121,14 @@ async fn update(mut request: Request) -> Result<Response<Body>, Error> {
     let members = members(&mut request).await?;
     let role = members.word("role", &ROLES)?;
     let own = members.object("weir")?.unwrap_or_default();
-    let disabled = own.flag("disabled")?;
+    own.only(&OWN)?;
+    let change = UserChange {
+        role,
+        tier: own.has("tier").then_some(terms::tier(&own)?),
+        disabled: own.flag("disabled")?,
+    };
     let users = &request.app.people.users;
-    let changed = users.update(by, user_of(&request)?, role, disabled).await?;
+    let changed = users.update(by, user_of(&request)?, change).await?;
     Ok(json(&shown(&changed)))
 }
 
@@ -149,6 +161,10 @@ fn shown(user: &Record) -> Value {
         "email": user.email,
         "role": user.role.as_str(),
         "added_at": seconds(user.added),
-        "weir": {"disabled": user.disabled.is_some(), "has_password": user.has_password},
+        "weir": {
+            "tier": user.tier,
+            "disabled": user.disabled.is_some(),
+            "has_password": user.has_password,
+        },
     })
 }

@@ -72,6 +72,7 @@ fn found(
         model,
         organization: &organization,
         project: Some(&project),
+        user: None,
     };
     let mut found = Vec::new();
     policy.each(&subject, |claim| {
@@ -179,6 +180,27 @@ fn a_key_has_the_tightest_of_its_terms_its_tier_and_the_config() {
 }
 
 #[test]
+fn a_user_has_the_tightest_of_their_tier_and_the_config() {
+    let policy = policy(
+        &[(Level::User, "u*", &[(RPM, 9), (TPM, 50)])],
+        &[("gold", &[(RPM, 3)]), ("boundless", &[])],
+    );
+    let terms = |tier| Arc::new(Terms::of_tier(tier));
+    let of = |user, terms: Option<&Arc<Terms>>| {
+        let claim = policy.user(user, terms)?;
+        Some((claim.level, claim.rules(), claim.origin()))
+    };
+    let (gold, stray) = (terms("gold"), terms("lead"));
+    let (level, found, origin) = of("u1", Some(&gold)).unwrap();
+    assert_eq!((level, found), (Level::User, rules(&[(RPM, 3), (TPM, 50)])));
+    assert_ne!(origin, of("u1", None).unwrap().2, "rules are made anew");
+    assert_eq!(of("v1", Some(&gold)).unwrap().1, rules(&[(RPM, 3)]));
+    for none in [None, Some(&stray), Some(&terms("boundless"))] {
+        assert!(of("v1", none).is_none());
+    }
+}
+
+#[test]
 fn a_tier_that_the_config_does_not_know_limits_nothing() {
     let policy = policy(&[], &[]);
     let terms = Terms {
@@ -189,7 +211,7 @@ fn a_tier_that_the_config_does_not_know_limits_nothing() {
     for _ in 0..2 {
         assert_eq!(found(&policy, &caller, None, nothing(), nothing()), []);
     }
-    assert_eq!(policy.strays.len(), 1);
+    assert_eq!(policy.tiers.strays.len(), 1);
 }
 
 #[test]
@@ -289,6 +311,7 @@ fn the_same_config_and_the_same_objects_make_the_same_rules() {
             model: None,
             organization,
             project: Some(&none),
+            user: None,
         };
         policy.each(&subject, |claim| origin = Some(claim.origin()));
         origin.unwrap()

@@ -16,6 +16,7 @@ pub(in crate::store) const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/postgres/0009_audit_numbers.sql"),
     include_str!("../migrations/postgres/0010_known_projects.sql"),
     include_str!("../migrations/postgres/0011_alert_firings.sql"),
+    include_str!("../migrations/postgres/0012_user_tiers.sql"),
 ];
 
 pub(super) fn migrate(conn: &mut Connection, migrations: &[&str]) -> Result<(), Error> {

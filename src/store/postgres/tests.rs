@@ -1,7 +1,7 @@
 use super::{Connection, MIGRATIONS};
 use crate::domain::{Place, Postgres, Secret};
 use crate::store::fixture::Fixture;
-use crate::store::{self, Db, Error, Mode};
+use crate::store::{self, Db, Error, Mode, Value};
 use std::time::Duration;
 
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -177,5 +177,31 @@ fn keys_of_an_older_store_all_come_to_a_project() {
             some("Any Text"),
             None
         ]
+    );
+}
+
+#[test]
+fn users_of_an_older_store_have_no_tier() {
+    let Some(place) = Fixture::postgres() else {
+        return;
+    };
+    let older = MIGRATIONS
+        .iter()
+        .take_while(|sql| !sql.contains("person ADD COLUMN tier"));
+    let older: Vec<&str> = older.copied().collect();
+    let mut conn = Connection::new(server(&place), PATIENCE).unwrap();
+    conn.open(&older).unwrap();
+    conn.begin(Mode::Write).unwrap();
+    conn.run(
+        "INSERT INTO person (id, email, name, role, added_at, version) VALUES
+            ('user-aaaaaaaaaaaaaaaa', 'a@x', 'a', 'reader', 5, 1)",
+    )
+    .unwrap();
+    conn.commit().unwrap();
+    let mut conn = store::connect(place.place()).unwrap();
+    let rows = conn.query("SELECT id, tier FROM person", &[]).unwrap();
+    assert_eq!(
+        rows[0].values(),
+        ["user-aaaaaaaaaaaaaaaa".into(), Value::Null]
     );
 }

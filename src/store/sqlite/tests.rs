@@ -121,3 +121,26 @@ fn keys_of_an_older_store_all_come_to_a_project() {
         ]
     );
 }
+
+#[test]
+fn users_of_an_older_store_have_no_tier() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("weir.db");
+    let older = MIGRATIONS
+        .iter()
+        .take_while(|sql| !sql.contains("person ADD COLUMN tier"));
+    let older: Vec<&str> = older.copied().collect();
+    let conn = super::open(&path, &older).unwrap();
+    conn.execute_batch(
+        "INSERT INTO person (id, email, name, role, added_at, version) VALUES
+            ('user-aaaaaaaaaaaaaaaa', 'a@x', 'a', 'reader', 5, 1)",
+    )
+    .unwrap();
+    drop(conn);
+    let conn = super::open(&path, MIGRATIONS).unwrap();
+    let sql = "SELECT id, tier FROM person";
+    let found: (String, Option<String>) = conn
+        .query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?)))
+        .unwrap();
+    assert_eq!(found, ("user-aaaaaaaaaaaaaaaa".to_owned(), None));
+}

@@ -217,6 +217,15 @@ fn steps() -> Vec<Step> {
             json!(null),
             none(),
         ),
+        ("GET", "/users", json!(null), none()),
+        ("GET", "/users/{user_id}", json!(null), none()),
+        (
+            "POST",
+            "/users/{user_id}",
+            json!({"role": "owner", "weir": {"tier": "gold", "disabled": false}}),
+            none(),
+        ),
+        ("DELETE", "/users/{user_id}", json!(null), none()),
         ("GET", "/audit_logs", json!(null), none()),
     ]
 }
@@ -226,7 +235,11 @@ async fn a_project_lives_and_every_answer_is_as_the_document_says() {
     let gateway = Gateway::setup().start().await;
     let document = document(&gateway).await;
     let operations = operations(&document);
-    let mut ids: BTreeMap<&str, String> = BTreeMap::new();
+    let create = ["user", "create", "ana@example.com", "--no-password"];
+    let made = gateway.weir(&[&create[..], &["--json"]].concat()).await;
+    let made: Value = serde_json::from_str(&made.stdout).unwrap();
+    let user = made["id"].as_str().unwrap().to_owned();
+    let mut ids: BTreeMap<&str, String> = BTreeMap::from([("user_id", user)]);
     for (method, path, body, brings) in steps() {
         let template = format!("{ORGANIZATION}{path}");
         let mut url = template.clone();

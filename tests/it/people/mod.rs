@@ -6,6 +6,7 @@ mod issuers;
 mod key_rights;
 mod keys;
 mod sign_in;
+mod tiers;
 
 use crate::support::{Conn, Gateway, Response, Setup};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};

@@ -550,6 +550,9 @@ async fn every_command_shows_the_user_as_json() {
     );
     assert_eq!(shown(&["list"]).await, joined);
     assert_eq!(shown(&["role", ana, "owner"]).await["role"], "owner");
+    assert_eq!(made["tier"], Value::Null);
+    assert_eq!(shown(&["tier", ana, "pro"]).await["tier"], "pro");
+    assert_eq!(shown(&["tier", ana, "none"]).await["tier"], Value::Null);
     assert_eq!(shown(&["disable", ana]).await["state"], "disabled");
     assert_eq!(shown(&["enable", ana]).await["state"], "no_password");
     let file = gateway.dir.path().join("password");

@@ -4,7 +4,7 @@ mod change;
 mod shapes;
 
 pub(super) use change::read_change;
-pub(super) use shapes::{ASKED, ASKED_OR_HEIR, CHANGED, TOLD, scopes};
+pub(super) use shapes::{ASKED, ASKED_OR_HEIR, CHANGED, TOLD, named_tier, scopes};
 
 use super::seconds;
 use crate::{
@@ -112,7 +112,8 @@ pub(super) fn read_or_heir(members: &Members, name: String) -> Result<Wanted, Er
     Ok(Wanted::Heir(id, Duration::from_secs(overlap.unwrap_or(0))))
 }
 
-fn tier(weir: &Members) -> Result<Option<Box<str>>, Mistake> {
+/// Reads the member `tier` of the member.
+pub(super) fn tier(weir: &Members) -> Result<Option<Box<str>>, Mistake> {
     let tier = weir.text("tier", 1, NAME_MAX_CHARS)?;
     Ok(tier.map(String::into_boxed_str))
 }

@@ -42,6 +42,11 @@ pub(in crate::control::organization) fn scopes() -> Schema {
         .says("Not served: `weir.models` says what a key may use")
 }
 
+/// The name of a tier, or none.
+pub(in crate::control::organization) fn named_tier() -> Schema {
+    Schema::text().length(1, NAME_MAX_CHARS as u64).or_null()
+}
+
 /// A text of the metadata.
 fn note() -> Schema {
     Schema::text().length(0, METADATA_MAX.2 as u64)
@@ -60,10 +65,7 @@ fn agreed(note: Schema) -> Schema {
     let number = || Schema::count().at_most(NUMBER_MAX).or_null();
     let (pairs, name, _) = METADATA_MAX;
     Schema::object()
-        .may(
-            "tier",
-            Schema::text().length(1, NAME_MAX_CHARS as u64).or_null(),
-        )
+        .may("tier", named_tier())
         .may(
             "priority",
             Schema::words(Priority::NAMES.map(|(word, _)| word))
