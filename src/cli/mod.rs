@@ -6,6 +6,7 @@ mod chat;
 mod check;
 mod completions;
 mod doctor;
+mod gateway;
 mod key;
 mod limit;
 mod office;

@@ -4,9 +4,8 @@ use super::show;
 use crate::{
     auth::{Kind, Record},
     cli::{
-        Ending,
-        chat::{answer::Gateway, secret},
-        complain,
+        Ending, complain,
+        gateway::{Gateway, secret},
         key::id_of,
         office::{Office, ending, ending_of_key},
         say,
