@@ -19,8 +19,8 @@ pub(super) struct Office {
     pub(super) keys: Keys,
     pub(super) directory: Directory,
     pub(super) reports: Reports,
+    pub(super) db: Db,
     pub(super) by: Origin,
-    db: Db,
 }
 
 impl Office {

@@ -17,8 +17,8 @@ pub use doctor::{Examined, examine};
 pub use entry::{Admission, Answer, Counted, METADATA_MAX_BYTES, Settled, Settlement, Tokens};
 pub use flight::Error;
 pub use report::{
-    Ask, Batch, Column, Format, Line, Payer, ReportError, Reports, Spent, Sum, Sums, Usage, Wanted,
-    Width,
+    Ask, Batch, Column, Format, Line, Payer, Payers, ReportError, Reports, Spent, Sum, Sums, Usage,
+    Wanted, Width,
 };
 
 use crate::{

@@ -3,13 +3,14 @@
 use super::{
     Engine, MeterView, Now, Period, Source,
     policy::{Claim, Policy, project_and_model},
-    spent,
+    spent::spent_each,
 };
 use crate::domain::{Coin, KeyId, Kind, Level, NanoDollars, Rule, Rules, Span};
-use crate::ledger::{ReportError, Reports};
+use crate::ledger::{ReportError, Reports, Spent};
 use crate::wire::schema::{Schema, Shape};
 use serde::Serialize;
 use serde_json::value::RawValue;
+use std::collections::HashMap;
 use std::time::Duration;
 
 /// One limit, and how it stands. What is not known is none: away from a running gateway, only budgets are.
@@ -19,6 +20,9 @@ pub struct Line {
     pub level: &'static str,
     /// The id of that, of a key in its public form; none for the organization.
     pub id: Option<String>,
+    /// What people call it, where that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
     /// The model, or the pattern of models, that it is for.
     pub model: Option<String>,
     /// What it counts, in a word.
@@ -45,6 +49,10 @@ pub const LINE: Shape = Shape::new("Limit", || {
     Schema::object()
         .with("level", Schema::text())
         .with("id", Schema::text().or_null())
+        .may(
+            "name",
+            Schema::text().says("What people call it, in the list of all"),
+        )
         .with("model", Schema::text().or_null())
         .with("limit", Schema::text())
         .with("per", Schema::text().or_null().says("The span of a budget"))
@@ -65,6 +73,7 @@ pub struct Figure(Box<RawValue>);
 pub struct Limited {
     level: Level,
     name: String,
+    called: Option<String>,
     rules: Rules,
 }
 
@@ -86,15 +95,29 @@ impl From<&Claim<'_>> for Limited {
         Self {
             level: claim.level,
             name: claim.name.to_owned(),
+            called: None,
             rules: claim.rules(),
         }
     }
 }
 
+impl Limited {
+    /// With what people call it.
+    pub fn called(self, name: &str) -> Self {
+        Self {
+            called: Some(name.to_owned()),
+            ..self
+        }
+    }
+}
+
+/// What was spent, by whom and in which span; who is left out has spent nothing.
+type Sums = HashMap<(Level, Span), HashMap<String, Spent>>;
+
 impl Lookout<'_> {
     /// How the limits of some stand, in their order.
     pub async fn lines(&self, all: &[Limited]) -> Result<Vec<Line>, ReportError> {
-        let mut lines = Vec::new();
+        let mut seen = Vec::new();
         for limited in all {
             let views = self
                 .engine
@@ -105,14 +128,18 @@ impl Lookout<'_> {
                 let view = view.filter(|view| view.amount == rule.amount && !view.is_unknown);
                 // Of a budget that nodes share, this one knows its own part alone.
                 let view = view.filter(|_| !(self.is_shared() && rule.is_budget()));
-                let stand = match view {
-                    Some(view) => Some(Stand::of(view)),
-                    None => self.stand(limited, rule).await?,
-                };
-                lines.push(line(limited, rule, stand));
+                seen.push((limited, rule, view.map(Stand::of)));
             }
         }
-        Ok(lines)
+        let unseen = seen.iter().filter(|(.., stand)| stand.is_none());
+        let sums = self
+            .sums(unseen.map(|(limited, rule, _)| (*limited, *rule)))
+            .await?;
+        let lines = seen.into_iter().map(|(limited, rule, stand)| {
+            let stand = stand.or_else(|| self.stand(limited, rule, &sums));
+            line(limited, rule, stand)
+        });
+        Ok(lines.collect())
     }
 
     fn is_shared(&self) -> bool {
@@ -120,8 +147,32 @@ impl Lookout<'_> {
             .is_some_and(|engine| engine.source() == Source::Drawn)
     }
 
+    /// What was spent of budgets, by the ledger: one question for all of a level and a span.
+    async fn sums<'a>(
+        &self,
+        of: impl Iterator<Item = (&'a Limited, &'a Rule)>,
+    ) -> Result<Sums, ReportError> {
+        let mut names: HashMap<(Level, Span), Vec<String>> = HashMap::new();
+        for (limited, rule) in of {
+            if let Kind::Budget(_, span) = rule.kind {
+                let names = names.entry((limited.level, span)).or_default();
+                // One may have a budget in dollars and one in tokens.
+                if names.last() != Some(&limited.name) {
+                    names.push(limited.name.clone());
+                }
+            }
+        }
+        let mut sums = Sums::new();
+        for ((level, span), names) in names {
+            let period = Period::of(span, self.now.wall);
+            let each = spent_each(self.reports, self.policy, (level, names), period).await?;
+            sums.insert((level, span), each);
+        }
+        Ok(sums)
+    }
+
     /// How a limit stands that nobody has asked about of late.
-    async fn stand(&self, limited: &Limited, rule: &Rule) -> Result<Option<Stand>, ReportError> {
+    fn stand(&self, limited: &Limited, rule: &Rule, sums: &Sums) -> Option<Stand> {
         let Kind::Budget(coin, span) = rule.kind else {
             let whole = Stand {
                 used: 0,
@@ -129,18 +180,18 @@ impl Lookout<'_> {
                 left: rule.burst,
                 resets_in: None,
             };
-            return Ok(self.engine.map(|_| whole));
+            return self.engine.map(|_| whole);
         };
-        let period = Period::of(span, self.now.wall);
-        let of = (limited.level, &*limited.name);
-        let used = spent(self.reports, self.policy, of, period).await?.of(coin);
-        let end = period.end();
-        Ok(Some(Stand {
+        let sums = sums.get(&(limited.level, span));
+        let spent = sums.and_then(|sums| sums.get(&limited.name));
+        let used = spent.map_or(0, |spent| spent.of(coin));
+        let end = Period::of(span, self.now.wall).end();
+        Some(Stand {
             used,
             held: 0,
             left: rule.amount.saturating_sub(used),
             resets_in: end.map(|end| Duration::from_millis(end.saturating_sub(self.now.wall))),
-        }))
+        })
     }
 }
 
@@ -182,6 +233,7 @@ fn line(limited: &Limited, rule: &Rule, stand: Option<Stand>) -> Line {
     Line {
         level: limited.level.label(),
         id,
+        name: limited.called.clone(),
         model,
         limit: rule.kind.as_str(),
         per: match rule.kind {

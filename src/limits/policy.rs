@@ -5,6 +5,7 @@
 //! that does not know them yet.
 
 mod cover;
+mod names;
 mod tiers;
 mod written;
 

@@ -1,15 +1,19 @@
 //! `weir chat`: a conversation with a model through the gateway, to see that all of it works.
 
-pub(super) mod answer;
+mod answer;
 mod line;
 
-use super::{Ending, complain, say};
+use super::{
+    Ending, complain,
+    gateway::{Gateway, secret},
+    say,
+};
 use crate::{
     auth,
     config::{self, Flags},
     domain::Secret,
 };
-use answer::{Gateway, Said};
+use answer::Said;
 use anyhow::Context;
 use clap::Args;
 use serde_json::{Value, json};
@@ -35,11 +39,6 @@ pub(super) struct Options {
     /// The API key [default: the one that the first start wrote down]. Better in the variable: a flag can be seen
     #[arg(long, env = "WEIR_API_KEY", hide_env_values = true, value_parser = secret)]
     key: Option<Secret>,
-}
-
-/// For `clap`, which takes only what can fail.
-pub(super) fn secret(text: &str) -> Result<Secret, std::convert::Infallible> {
-    Ok(Secret::new(text))
 }
 
 pub(super) fn run(flags: &Flags, options: Options) -> Result<(), Ending> {

@@ -9,7 +9,7 @@ mod statement;
 
 pub use ask::{Ask, Column, Width};
 pub use export::{Batch, Format, Wanted};
-pub use spent::{Payer, Spent};
+pub use spent::{Payer, Payers, Spent};
 
 use crate::{
     domain::{Day, KeyId},

@@ -6,6 +6,8 @@ use crate::domain::{Coin, Endpoint, Owner};
 const SUMS: &[Sum] = &[Sum::Input, Sum::Output, Sum::Cost];
 /// More projects or models than spend in a month anywhere; what is beyond is an error and no smaller sum.
 const LINES_MAX: usize = 1_000_000;
+/// Keys that one statement looks at: of years of days, some 100,000 looks.
+const KEYS_AT_ONCE: usize = 100;
 
 /// Who has spent.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,6 +20,17 @@ pub enum Payer {
     User(String),
     /// A key, by its bare id.
     Key(String),
+}
+
+/// Some who have spent, each by itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Payers {
+    /// Projects; what names none is of the default one.
+    Projects(Vec<String>),
+    /// Users.
+    Users(Vec<String>),
+    /// Keys, by their bare ids.
+    Keys(Vec<String>),
 }
 
 /// How much was spent.
@@ -59,17 +72,47 @@ impl Reports {
     ///
     /// It is what is committed: [`settled`](crate::ledger::Ledger::settled) waits for what is not.
     pub async fn spent(&self, payer: &Payer, from: u64, until: u64) -> Result<Spent, ReportError> {
-        let only = match payer {
-            Payer::Organization => Vec::new(),
-            Payer::Project(id) if id == Owner::DEFAULT_PROJECT => {
-                vec![(Column::Project, vec![id.clone(), String::new()])]
+        let payers = match payer {
+            Payer::Organization => {
+                let lines = self.spent_by(Vec::new(), Vec::new(), from, until).await?;
+                return Ok(total(lines.into_iter()));
             }
-            Payer::Project(id) => vec![(Column::Project, vec![id.clone()])],
-            Payer::User(id) => vec![(Column::User, vec![id.clone()])],
-            Payer::Key(id) => return self.spent_with(id, from, until).await,
+            Payer::Project(id) => Payers::Projects(vec![id.clone()]),
+            Payer::User(id) => Payers::Users(vec![id.clone()]),
+            Payer::Key(id) => Payers::Keys(vec![id.clone()]),
         };
-        let lines = self.spent_by(Vec::new(), only, from, until).await?;
-        Ok(total(lines.into_iter().map(|(_, spent)| spent)))
+        let lines = self.spent_each(payers, from, until).await?;
+        Ok(total(lines.into_iter()))
+    }
+
+    /// What each of some has spent; who is left out has spent nothing.
+    pub async fn spent_each(
+        &self,
+        payers: Payers,
+        from: u64,
+        until: u64,
+    ) -> Result<Vec<(String, Spent)>, ReportError> {
+        match payers {
+            Payers::Projects(mut ids) => {
+                if ids.iter().any(|id| id == Owner::DEFAULT_PROJECT) {
+                    ids.push(String::new());
+                }
+                let only = vec![(Column::Project, ids)];
+                let lines = self.spent_by(vec![Column::Project], only, from, until);
+                Ok(of_projects(lines.await?))
+            }
+            Payers::Users(ids) => {
+                let only = vec![(Column::User, ids)];
+                self.spent_by(vec![Column::User], only, from, until).await
+            }
+            Payers::Keys(ids) => {
+                let mut lines = Vec::new();
+                for some in ids.chunks(KEYS_AT_ONCE) {
+                    lines.extend(self.spent_with(some, from, until).await?);
+                }
+                Ok(lines)
+            }
+        }
     }
 
     /// What was spent on each model, by the name that clients gave it, with calls that Weir reads: what is only passed
@@ -92,21 +135,8 @@ impl Reports {
         until: u64,
     ) -> Result<Vec<(String, Spent)>, ReportError> {
         let by = vec![Column::Project];
-        let mut lines = self.spent_by(by, Vec::new(), from, until).await?;
-        for (project, _) in &mut lines {
-            if project.is_empty() {
-                *project = Owner::DEFAULT_PROJECT.to_owned();
-            }
-        }
-        lines.sort_by(|(one, _), (other, _)| one.cmp(other));
-        lines.dedup_by(|(later, more), (first, spent)| {
-            let is_same = later == first;
-            if is_same {
-                spent.add(*more);
-            }
-            is_same
-        });
-        Ok(lines)
+        let lines = self.spent_by(by, Vec::new(), from, until).await?;
+        Ok(of_projects(lines))
     }
 
     async fn spent_by(
@@ -133,25 +163,49 @@ impl Reports {
         Ok(named.collect())
     }
 
-    /// What was spent with a key: by its own rows, one look for each hour or day, however many keys there are.
-    async fn spent_with(&self, key: &str, from: u64, until: u64) -> Result<Spent, ReportError> {
+    /// What was spent with each of some keys: by their own rows, one look for each key and hour or day, however many
+    /// other keys there are.
+    async fn spent_with(
+        &self,
+        keys: &[String],
+        from: u64,
+        until: u64,
+    ) -> Result<Vec<(String, Spent)>, ReportError> {
         let until = within(until);
         let is_of_days = from.is_multiple_of(DAY) && until.is_multiple_of(DAY);
-        let statement = Statement::spent_with_key(key, from, until, is_of_days);
+        let statement = Statement::spent_with_keys(keys, from, until, is_of_days);
         let rows = self.0.query(statement.sql, statement.values).await?;
         let read = |row: &crate::store::Row| {
-            Ok::<_, crate::store::Error>(Spent {
-                nanos: row.get(0)?,
-                tokens: row.get(1)?,
-            })
+            let spent = Spent {
+                nanos: row.get(1)?,
+                tokens: row.get(2)?,
+            };
+            Ok::<_, crate::store::Error>((row.get(0)?, spent))
         };
-        let spent = rows.iter().map(read).collect::<Result<Vec<_>, _>>()?;
-        Ok(total(spent.into_iter()))
+        Ok(rows.iter().map(read).collect::<Result<_, _>>()?)
     }
 }
 
-fn total(all: impl Iterator<Item = Spent>) -> Spent {
-    all.fold(Spent::default(), |mut sum, more| {
+/// Lines of projects by their ids, with what names none under the default one.
+fn of_projects(mut lines: Vec<(String, Spent)>) -> Vec<(String, Spent)> {
+    for (project, _) in &mut lines {
+        if project.is_empty() {
+            *project = Owner::DEFAULT_PROJECT.to_owned();
+        }
+    }
+    lines.sort_by(|(one, _), (other, _)| one.cmp(other));
+    lines.dedup_by(|(later, more), (first, spent)| {
+        let is_same = later == first;
+        if is_same {
+            spent.add(*more);
+        }
+        is_same
+    });
+    lines
+}
+
+fn total(lines: impl Iterator<Item = (String, Spent)>) -> Spent {
+    lines.fold(Spent::default(), |mut sum, (_, more)| {
         sum.add(more);
         sum
     })

@@ -1,6 +1,6 @@
 //! What is said to be spent is what was settled, for whoever pays and in every period, in both databases.
 
-use super::{Ask, Payer, Reports, Spent, Sum, Width};
+use super::{Ask, Payer, Payers, Reports, Spent, Sum, Width};
 use crate::{
     domain::Owner,
     ledger::fixture::{Call, NANOS_A_TOKEN, admit, open, settle},
@@ -12,6 +12,9 @@ const DAY: u64 = 24 * HOUR;
 /// The first of a month, 2026-03-01.
 const MONTH: u64 = 20_513 * DAY;
 const KEYS: [&str; 2] = ["spentkey00000001", "spentkey00000002"];
+
+/// Tokens, by whom they were spent.
+type Each = &'static [(&'static str, u64)];
 
 fn call(started: u64, input: u64) -> Call {
     Call {
@@ -106,6 +109,53 @@ async fn whoever_pays_has_spent_what_their_calls_cost() {
     assert_eq!(models, [named("gpt-5", 14), named("o3", 16)]);
     let projects = reports.spent_by_projects(month.0, month.1).await.unwrap();
     assert_eq!(projects, [named("north", 24), named("proj_default", 6)]);
+    threads.close();
+}
+
+#[tokio::test]
+async fn each_of_many_has_spent_their_own() {
+    let fixture = fixture!();
+    let (ledger, threads) = open(&fixture);
+    let reports = Reports::new(Db::open(fixture.place()).unwrap());
+    calls().iter().for_each(|call| settle(&ledger, call));
+    ledger.settled().await;
+
+    let names = |all: &[&str]| all.iter().map(|&name| name.to_owned()).collect();
+    // More than one statement takes.
+    let many = (0..250).map(|number| format!("nokey{number:011}"));
+    let keys = Payers::Keys(many.chain(KEYS.map(str::to_owned)).collect());
+    let users = Payers::Users(names(&["ana", "nobody"]));
+    let projects = Payers::Projects(names(&[Owner::DEFAULT_PROJECT, "north", "nowhere"]));
+    let (all, month) = ((0, u64::MAX), (MONTH, MONTH + 31 * DAY));
+    let hour = (MONTH + DAY + HOUR, MONTH + DAY + 2 * HOUR);
+    let expected: [(&Payers, (u64, u64), Each); 7] = [
+        (&keys, all, &[(KEYS[0], 15), (KEYS[1], 48)]),
+        (&keys, month, &[(KEYS[0], 14), (KEYS[1], 16)]),
+        (&keys, hour, &[(KEYS[1], 16)]),
+        (&users, all, &[("ana", 40)]),
+        (&users, hour, &[]),
+        (
+            &projects,
+            all,
+            &[("north", 24), (Owner::DEFAULT_PROJECT, 39)],
+        ),
+        (&projects, hour, &[("north", 16)]),
+    ];
+    for (payers, (from, until), each) in expected {
+        let mut found = reports
+            .spent_each(payers.clone(), from, until)
+            .await
+            .unwrap();
+        found.sort_by(|one, other| one.0.cmp(&other.0));
+        let each = each
+            .iter()
+            .map(|(name, tokens)| ((*name).to_owned(), spent(*tokens)));
+        assert_eq!(
+            found,
+            each.collect::<Vec<_>>(),
+            "{payers:?} from {from} until {until}"
+        );
+    }
     threads.close();
 }
 

@@ -71,13 +71,23 @@ impl Statement {
         Self { sql, values }
     }
 
-    /// What was spent with a key: nano-dollars and tokens. Each hour or day of the time is looked up by the key of its
-    /// table, from the first one on that the ledger knows to the last.
-    pub(super) fn spent_with_key(key: &str, from: u64, until: u64, is_of_days: bool) -> Self {
+    /// What was spent with each of some keys: the key, nano-dollars and tokens. Each hour or day of the time is looked
+    /// up by the keys of its table, from the first one on that the ledger knows to the last.
+    pub(super) fn spent_with_keys(
+        keys: &[String],
+        from: u64,
+        until: u64,
+        is_of_days: bool,
+    ) -> Self {
         let (table, span) = match is_of_days {
             true => ("rollup_day_key", DAY),
             false => ("rollup_hour", HOUR),
         };
+        let mut values: Vec<Value> = vec![from.into(), until.into()];
+        values.extend(keys.iter().map(|key| Value::from(key.as_str())));
+        let keys: Vec<String> = (3..=values.len())
+            .map(|place| format!("${place}"))
+            .collect();
         let sql = format!(
             "WITH RECURSIVE
             bound (first, last) AS (SELECT
@@ -86,13 +96,12 @@ impl Statement {
             span (start) AS (
                 SELECT first FROM bound
                 UNION ALL SELECT start + {span} FROM span WHERE start < (SELECT last FROM bound))
-            SELECT CAST(coalesce(sum(cost), 0) AS BIGINT), CAST(coalesce(sum(input + output), 0) AS BIGINT)
-            FROM span CROSS JOIN {table} AS spent WHERE spent.start = span.start AND spent.key_id = $3"
+            SELECT spent.key_id, CAST(sum(cost) AS BIGINT), CAST(sum(input + output) AS BIGINT)
+            FROM span CROSS JOIN {table} AS spent
+            WHERE spent.start = span.start AND spent.key_id IN ({}) GROUP BY spent.key_id",
+            keys.join(", ")
         );
-        Self {
-            sql,
-            values: vec![from.into(), until.into(), key.into()],
-        }
+        Self { sql, values }
     }
 
     /// What a key, the first of `values`, used on the days that follow it, by model.
