@@ -20,6 +20,7 @@ pub use ask::{
     Admitted, Ask, Charge, Denied, MeterView, Reason, Refusal, Short, Shortage, Source, Swept,
     Unknown, Unready, Used,
 };
+pub use bucket::EASE;
 pub use holder::{Holder, Holders, Origin};
 pub use lease::Lease;
 pub use period::{Now, Period};
