@@ -1,7 +1,7 @@
 //! Whoever has limits.
 
 use super::{
-    ask::Source,
+    ask::{Source, Unknown},
     budget::Account,
     load::Load,
     meter::Meter,
@@ -118,19 +118,17 @@ impl Holder {
     pub(super) fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().expect("nothing panics while it is held")
     }
+}
 
-    /// Tells what a budget had spent in a period before the engine was there, as far as it is committed by now.
-    /// Whoever tells first is believed.
-    pub fn set_base(&self, kind: Kind, period: Period, spent: u64) {
-        if let Some(account) = self.state().account(kind, period, Source::Own) {
-            account.learn(spent);
-        }
-    }
-
-    /// Tells that nobody could find that out: whoever asks next begins anew.
-    pub fn leave_base(&self, kind: Kind, period: Period) {
-        if let Some(account) = self.state().account(kind, period, Source::Own) {
-            account.asks_again();
+impl Unknown {
+    /// Tells what was spent, as somebody found it who asked after this was looked at, and after all that was settled
+    /// by then was committed.
+    pub fn tell(&self, spent: u64) {
+        let mut state = self.holder.state();
+        let budget = state.meter(self.kind).and_then(Meter::budget);
+        let account = budget.and_then(|(_, budget)| budget.find_mut(self.period.start()));
+        if let Some(account) = account {
+            account.learn(self.mark, spent);
         }
     }
 }
@@ -148,19 +146,13 @@ impl State {
         self.meters.iter_mut().find(|meter| meter.kind() == kind)
     }
 
-    /// The account of a budget in a period, if it is kept.
-    pub(super) fn account(
-        &mut self,
-        kind: Kind,
-        period: Period,
-        source: Source,
-    ) -> Option<&mut Account> {
+    /// The account of a drawn budget in a period, if it is kept.
+    pub(super) fn account(&mut self, kind: Kind, period: Period) -> Option<&mut Account> {
         let mut meters = self.meters.iter_mut();
         let meter = meters.find(|meter| meter.kind() == kind)?;
         let (span, budget) = meter.budget()?;
-        let is_drawn = source == Source::Drawn;
         match span == period.span() {
-            true => budget.of_period(period, &mut self.epoch, is_drawn),
+            true => budget.of_period(period, &mut self.epoch),
             false => None,
         }
     }

@@ -112,37 +112,27 @@ impl<'a> Locked<'a> {
         &state.expect("it was found under this lock").meters[at]
     }
 
-    /// Which budgets nobody has told the base of; from now on somebody is asked.
-    pub(super) fn unready(&mut self) -> Option<Unready> {
-        if !self
-            .meters()
+    /// Whether nobody has told the base of some budget.
+    pub(super) fn is_unready(&self) -> bool {
+        self.meters()
             .any(|(_, _, meter)| meter.is_unknown(self.wall))
-        {
-            return None;
-        }
-        let mut budgets = Vec::new();
-        let wall = self.wall;
-        for (holder, state) in self.holders.0.iter().zip(&mut self.states) {
-            let (Some(holder), Some(state)) = (holder, state) else {
-                continue;
+    }
+
+    /// Which budgets those are.
+    pub(super) fn unready(&self) -> Option<Unready> {
+        let unknown = |((level, _), _, meter): (Place, u32, &Meter)| {
+            let Kind::Budget(_, span) = meter.kind() else {
+                return None;
             };
-            let meters = state.meters.iter_mut();
-            for meter in meters.filter(|meter| meter.is_unknown(wall)) {
-                let kind = meter.kind();
-                let Some((span, budget)) = meter.budget() else {
-                    continue;
-                };
-                if let Some(account) = budget.find_mut(wall) {
-                    account.asks();
-                }
-                budgets.push(Unknown {
-                    holder: holder.clone(),
-                    kind,
-                    period: Period::of(span, wall),
-                });
-            }
-        }
-        Some(Unready { budgets })
+            Some(Unknown {
+                holder: self.holder(level)?,
+                kind: meter.kind(),
+                period: Period::of(span, self.wall),
+                mark: meter.unknown(self.wall)?.mark(),
+            })
+        };
+        let budgets: Vec<Unknown> = self.meters().filter_map(unknown).collect();
+        (!budgets.is_empty()).then_some(Unready { budgets })
     }
 
     /// How many tokens of the answer one slice should be at most, once `load` is taken: a part of what is left. An

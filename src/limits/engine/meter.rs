@@ -3,7 +3,7 @@
 use super::{
     ask::{Reason, Source},
     bucket::{Bucket, Speed},
-    budget::Budget,
+    budget::{Account, Budget},
     period::Now,
 };
 use crate::domain::{Coin, Kind, Pace, Rule, Span};
@@ -90,14 +90,17 @@ impl Meter {
         }
     }
 
-    /// Whether nobody has told what was spent before in the period of a moment.
-    pub(super) fn is_unknown(&self, wall: u64) -> bool {
+    /// The account of a moment, if nobody has told what was spent before in its period.
+    pub(super) fn unknown(&self, wall: u64) -> Option<&Account> {
         match &self.gauge {
-            Gauge::Budget(_, _, budget) => {
-                budget.find(wall).is_some_and(|account| !account.is_known())
-            }
-            _ => false,
+            Gauge::Budget(_, _, budget) => budget.find(wall).filter(|account| !account.is_known()),
+            _ => None,
         }
+    }
+
+    /// Whether there is such an account.
+    pub(super) fn is_unknown(&self, wall: u64) -> bool {
+        self.unknown(wall).is_some()
     }
 
     /// What is left: whole ones, and below nothing where more is used than there is.

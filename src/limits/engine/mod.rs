@@ -107,8 +107,8 @@ impl Engine {
             return self.admit(&self.found_anew(holders, now), ask, now);
         }
         locked.turn(now);
-        if let Some(unready) = locked.unready() {
-            return Admitted::Unready(unready);
+        if locked.is_unready() {
+            return Admitted::Unready;
         }
         let load = |output: u64| Load {
             requests: 1,
@@ -137,6 +137,17 @@ impl Engine {
         drop(locked);
         let lease = Lease::new(holders.clone(), epochs, now.wall, ask, covered);
         Admitted::Granted(lease, standing)
+    }
+
+    /// Of which of their budgets nobody has told what was spent, if there are any.
+    pub fn unready(&self, holders: &Holders, now: Now) -> Option<Unready> {
+        let mut locked = Locked::new(holders, ALL, now.wall);
+        if locked.has_gone() {
+            drop(locked);
+            return self.unready(&self.found_anew(holders, now), now);
+        }
+        locked.turn(now);
+        locked.unready()
     }
 
     /// How `holders`' rates stand, for answers to requests that no limit counts.

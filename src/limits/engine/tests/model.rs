@@ -223,15 +223,16 @@ impl World {
         }
         let now = self.now();
         let admitted = match self.engine.admit(&holders, ask, now) {
-            Admitted::Unready(unready) => {
-                for unknown in unready.budgets {
+            Admitted::Unready => {
+                let unready = self.engine.unready(&holders, now);
+                for unknown in unready.expect("some budget").budgets {
                     let at = LEVELS
                         .iter()
                         .position(|level| *level == unknown.holder.level());
                     let at = at.expect("one of three");
                     let period = period(unknown.kind, now.wall);
                     let base = self.on_ledger(at, unknown.kind, period);
-                    unknown.holder.set_base(unknown.kind, unknown.period, base);
+                    unknown.tell(base);
                     self.spent.insert((at, unknown.kind, period), base);
                 }
                 self.engine.admit(&holders, ask, now)
