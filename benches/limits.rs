@@ -19,7 +19,7 @@ use std::{
 };
 use weir::{
     domain::{Coin, Flow, Kind, Level, Pace, Rule, Rules, Span, Standing},
-    limits::{Admitted, Ask, Charge, Engine, Holders, Now, Origin, Period, Source, Used},
+    limits::{Admitted, Ask, Charge, Engine, Holders, Now, Origin, Source, Used},
 };
 
 /// The median of so many batches says what a call costs when nothing else has the core.
@@ -124,10 +124,10 @@ impl Caller {
         for (level, limits) in limits() {
             let name = name(level, number);
             let holder = engine.set(level, &name, origin.clone(), &rules(&limits), now);
-            for rule in &limits {
-                if let Kind::Budget(_, span) = rule.kind {
-                    holder.set_base(rule.kind, Period::of(span, now.wall), 0);
-                }
+            let mut holders = Holders::default();
+            holders.push(holder);
+            if let Some(unready) = engine.unready(&holders, now) {
+                unready.budgets.iter().for_each(|unknown| unknown.tell(0));
             }
             names.push((level, name));
         }

@@ -3,7 +3,7 @@
 use super::{Error, whole};
 use crate::{
     domain::{Coin, Flow, Kind, Level, NanoDollars, Pace, Span},
-    limits::{Reason, Refusal},
+    limits::{EASE, Reason, Refusal},
     wire::span,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header::RETRY_AFTER};
@@ -13,8 +13,6 @@ const RETRY_AFTER_MS: HeaderName = HeaderName::from_static("retry-after-ms");
 const SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
 /// A place among the requests in the air comes free when another ends, and nobody knows when that is.
 const SOON: Duration = Duration::from_secs(1);
-const EASE: Duration = Duration::from_millis(25);
-const EASE_PART: u32 = 20;
 /// The longest wait that OpenAI's clients believe. Told a longer one they would come back in a second.
 const LISTENED: Duration = Duration::from_secs(60);
 
@@ -60,11 +58,9 @@ pub(super) fn headers(refusal: &Refusal, into: &mut HeaderMap) {
     }
 }
 
-/// A wait with some ease: whoever comes at the very moment may find that a newcomer was quicker. Not beyond what
-/// clients believe.
+/// A wait with some ease. Whoever was promised anything believes it still; of the others, those who can.
 fn with_ease(wait: Duration) -> Duration {
-    let ease = EASE + wait / EASE_PART;
-    (wait + ease).min(LISTENED.max(wait))
+    (wait + EASE).min(LISTENED.max(wait))
 }
 
 /// Asks to come back after `wait`: to the millisecond for those who can read that, in whole seconds for the others.

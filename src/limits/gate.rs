@@ -2,7 +2,7 @@
 
 use super::{
     Admitted, Ask, Engine, Holder, Holders, Lease, Now, Policy, Refusal, Shortage, Source, Subject,
-    Unknown, Unready,
+    Unready,
     policy::Claim,
     shared::{Drawn, Shared},
     spent,
@@ -160,7 +160,7 @@ impl Gate {
             match self.engine.admit(holders, &ask, self.now()) {
                 Admitted::Granted(lease, standing) => return Ok((lease, standing)),
                 Admitted::Refused(refusal) => return Err(refusal.into()),
-                Admitted::Unready(_) => Box::pin(self.learn(books, holders, &ask)).await?,
+                Admitted::Unready => Box::pin(self.learn(books, holders)).await?,
                 Admitted::Short(shortage) => match Box::pin(self.draw(shortage)).await {
                     // Half of it, then, as long as that is more than nothing.
                     Err(Denial::Refused(Refusal {
@@ -191,20 +191,16 @@ impl Gate {
     }
 
     /// Tells the engine what was spent before it was there.
-    async fn learn(&self, books: Books<'_>, holders: &Holders, ask: &Ask) -> Result<(), Denial> {
+    async fn learn(&self, books: Books<'_>, holders: &Holders) -> Result<(), Denial> {
         // Waiting for a turn is a part of it: a store that hangs keeps nobody longer than that.
         let learnt = tokio::time::timeout(ASKING, async {
             let Ok(_turn) = self.asking.acquire().await else {
                 return Ok(());
             };
             // Whoever had the turn before may have asked for the same.
-            match self.engine.admit(holders, ask, self.now()) {
-                Admitted::Unready(unready) => books.read(&unready).await,
-                Admitted::Granted(lease, _) => {
-                    lease.cancel();
-                    Ok(())
-                }
-                Admitted::Refused(_) | Admitted::Short(_) => Ok(()),
+            match self.engine.unready(holders, self.now()) {
+                Some(unready) => books.read(&unready).await,
+                None => Ok(()),
             }
         });
         match learnt.await {
@@ -222,32 +218,16 @@ impl Gate {
     }
 }
 
-/// Budgets whose beginnings are being looked up; those that are not told when it is dropped are asked for anew.
-struct Asked<'a>(&'a [Unknown]);
-
-impl Drop for Asked<'_> {
-    fn drop(&mut self) {
-        for unknown in self.0 {
-            unknown.holder.leave_base(unknown.kind, unknown.period);
-        }
-    }
-}
-
 impl Books<'_> {
     async fn read(self, unready: &Unready) -> Result<(), ReportError> {
-        let _asked = Asked(&unready.budgets);
-        // What is settled and not committed yet would be missing, and nobody would ever count it.
+        // What is settled and not committed yet would be missing, and nobody would ever count it. What settles from
+        // here on is counted by the engine, and may be found as well: rather twice than never.
         self.ledger.settled().await;
         for unknown in &unready.budgets {
-            let Unknown {
-                holder,
-                kind,
-                period,
-            } = unknown;
-            if let Kind::Budget(coin, _) = kind {
-                let of = (holder.level(), holder.name());
-                let spent = spent(self.reports, self.policy, of, *period).await?;
-                holder.set_base(*kind, *period, spent.of(*coin));
+            if let Kind::Budget(coin, _) = unknown.kind {
+                let of = (unknown.holder.level(), unknown.holder.name());
+                let spent = spent(self.reports, self.policy, of, unknown.period).await?;
+                unknown.tell(spent.of(coin));
             }
         }
         Ok(())

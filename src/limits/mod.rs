@@ -13,8 +13,8 @@ pub mod shared;
 mod spent;
 
 pub use engine::{
-    Admitted, Ask, Charge, Denied, Engine, Holder, Holders, Lease, MeterView, Now, Origin, Period,
-    Reason, Refusal, Short, Shortage, Source, Swept, Unknown, Unready, Used,
+    Admitted, Ask, Charge, Denied, EASE, Engine, Holder, Holders, Lease, MeterView, Now, Origin,
+    Period, Reason, Refusal, Short, Shortage, Source, Swept, Unknown, Unready, Used,
 };
 pub use gate::{Books, Denial, Gate};
 pub use overview::{Figure, LINE, Limited, Line, Lookout};

@@ -1,6 +1,6 @@
 //! What is asked of the engine, and what it answers.
 
-use super::{holder::Holder, lease::Lease, period::Period};
+use super::{budget::Mark, holder::Holder, lease::Lease, period::Period};
 use crate::domain::{Kind, Level, Standing};
 use std::{sync::Arc, time::Duration};
 
@@ -56,8 +56,8 @@ pub enum Admitted {
     Granted(Lease, Standing),
     /// None was taken, and this is the limit that is in the way.
     Refused(Refusal),
-    /// None was taken: nobody has told yet what was spent before the engine was there.
-    Unready(Unready),
+    /// None was taken: nobody has told yet what was spent before the engine was there. [`unready`](super::Engine::unready) says of what.
+    Unready,
     /// None was taken: this node holds too little, and has to draw more. Only where the source is [`Source::Drawn`].
     Short(Shortage),
 }
@@ -116,12 +116,12 @@ pub enum Reason {
 /// Budgets of which nobody has told what was spent.
 #[derive(Debug)]
 pub struct Unready {
-    /// They; told with [`Holder::set_base`].
+    /// They.
     pub budgets: Vec<Unknown>,
 }
 
-/// A budget of which nobody has told what was spent.
-#[derive(Clone, Debug)]
+/// A budget of which nobody has told what was spent. It stands for the moment at which it was looked at.
+#[derive(Debug)]
 pub struct Unknown {
     /// Whose it is.
     pub holder: Arc<Holder>,
@@ -129,6 +129,8 @@ pub struct Unknown {
     pub kind: Kind,
     /// In which period.
     pub period: Period,
+    /// What was settled here by then, which is in what somebody finds who asks after that.
+    pub(super) mark: Mark,
 }
 
 /// What a node has to draw before a call can go on.

@@ -3,9 +3,13 @@
 use crate::domain::{Pace, Rule};
 use std::time::Duration;
 
+/// How much later than they may pass those who were refused should be told to come, and how much later than that they
+/// may come: nobody's clock and nobody's network is exact, and a newcomer may be quicker at the very moment.
+pub const EASE: Duration = Duration::from_millis(100);
 /// How far ahead refused callers are told different times. Who asks again and again without waiting would otherwise
-/// push away the time that everybody is told.
-const HORIZON: u64 = 60 * NANOS;
+/// push away the time that everybody is told. With the ease it is the minute that clients believe.
+const HORIZON: i64 = (60 * NANOS) as i64 - EASE_NANOS;
+const EASE_NANOS: i64 = EASE.as_nanos() as i64;
 const NANOS: u64 = 1_000_000_000;
 
 /// How a bucket fills. One that it counts is as many units as its span has nanoseconds, so that `amount` of units flow
@@ -99,7 +103,7 @@ pub(super) struct Bucket {
     /// as if each took its share at that time; whoever is refused after them is told a later one. It keeps nobody out:
     /// who may pass is decided by the level alone.
     promised: i64,
-    /// When the last of them comes back.
+    /// When the last of them has come back, however late.
     awaited: i64,
 }
 
@@ -166,10 +170,16 @@ impl Bucket {
         let whole = i64::try_from(speed.full.div_euclid(speed.amount)).unwrap_or(FAR);
         // By then it cannot have saved more than it holds.
         let from = self.free_from(speed).max(due.saturating_sub(whole));
-        let until = from.saturating_add(speed.time(speed.units(count)));
-        let horizon = moment(self.at).saturating_add(moment(HORIZON));
+        // What flows in while a caller is late is lost where the bucket has no room for it.
+        let room = whole.saturating_sub(due.saturating_sub(from));
+        let lost = EASE_NANOS.saturating_sub(room).max(0);
+        let until = from
+            .saturating_add(speed.time(speed.units(count)))
+            .saturating_add(lost);
+        let horizon = moment(self.at).saturating_add(HORIZON);
         self.promised = until.min(horizon).max(self.promised);
-        self.awaited = due.min(horizon).max(self.awaited);
+        let last = due.min(horizon).saturating_add(2 * EASE_NANOS);
+        self.awaited = last.max(self.awaited);
     }
 
     /// Whether somebody was told to come back. Until they have, nobody should take more than they need.

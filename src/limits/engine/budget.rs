@@ -31,19 +31,18 @@ pub(super) struct Account {
     pub(super) held: u64,
     /// What the shared store gave, less what was settled since; below nothing where calls cost more than they held.
     pub(super) granted: i64,
-    base: Base,
+    /// Whether somebody has told what was spent before.
+    is_known: bool,
     /// Leases before this know nothing of it.
     pub(super) born: u32,
 }
 
-/// What is known of what was spent before.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Base {
-    #[default]
-    Unknown,
-    /// Unknown, and somebody was told to find out.
-    Asked,
-    Known,
+/// What an account had settled at a moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Mark {
+    /// Which account: another one of the same period knows nothing of it.
+    born: u32,
+    spent: u64,
 }
 
 impl Account {
@@ -53,25 +52,18 @@ impl Account {
     }
 
     pub(super) fn is_known(&self) -> bool {
-        self.base == Base::Known
+        self.is_known
     }
 
     pub(super) fn end(&self) -> Option<u64> {
         (self.end < u64::MAX).then_some(self.end)
     }
 
-    /// Notes that somebody is told to find out what was spent. What was settled before is in what they find.
-    pub(super) fn asks(&mut self) {
-        if self.base == Base::Unknown {
-            self.base = Base::Asked;
-            self.spent = 0;
-        }
-    }
-
-    /// Notes that nobody could find out.
-    pub(super) fn asks_again(&mut self) {
-        if self.base == Base::Asked {
-            self.base = Base::Unknown;
+    /// What is settled by now.
+    pub(super) fn mark(&self) -> Mark {
+        Mark {
+            born: self.born,
+            spent: self.spent,
         }
     }
 
@@ -79,11 +71,13 @@ impl Account {
         self.start <= wall && wall < self.end
     }
 
-    /// Adds what was spent before, once.
-    pub(super) fn learn(&mut self, spent: u64) {
-        if !self.is_known() {
-            self.base = Base::Known;
-            self.spent = self.spent.saturating_add(spent);
+    /// Takes what somebody found to be spent who asked after `mark`, in place of what was settled until then. Whoever
+    /// tells first is believed: what was settled since is here, however old the figure.
+    pub(super) fn learn(&mut self, mark: Mark, spent: u64) {
+        if !self.is_known && self.born == mark.born {
+            self.is_known = true;
+            let since = self.spent.saturating_sub(mark.spent);
+            self.spent = since.saturating_add(spent);
         }
     }
 }
@@ -129,25 +123,17 @@ impl Budget {
         self.accounts[self.latest] = Account {
             start,
             end: period.end().unwrap_or(u64::MAX),
-            base: match was_there || is_drawn {
-                true => Base::Known,
-                false => Base::Unknown,
-            },
+            is_known: was_there || is_drawn,
             born: *born,
             ..Account::default()
         };
     }
 
-    /// The account of a period that somebody knows more about, unless calls have moved on to others.
-    pub(super) fn of_period(
-        &mut self,
-        period: Period,
-        born: &mut u32,
-        is_drawn: bool,
-    ) -> Option<&mut Account> {
+    /// The drawn account of a period that somebody knows more about, unless calls have moved on to others.
+    pub(super) fn of_period(&mut self, period: Period, born: &mut u32) -> Option<&mut Account> {
         let is_new = self.accounts.iter().all(|account| account.end == 0);
         if is_new {
-            self.open(period.span(), period.start(), born, is_drawn);
+            self.open(period.span(), period.start(), born, true);
         }
         self.find_mut(period.start())
     }

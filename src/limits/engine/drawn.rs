@@ -1,7 +1,6 @@
 //! What a node has drawn from a store that several share: given, taken back, and accounted for.
 
 use super::{
-    ask::Source,
     holder::{Holder, State},
     meter::Meter,
     period::Period,
@@ -48,7 +47,7 @@ impl Holder {
     /// Takes what a drawn budget has spent since it was last asked: out of what was granted, for good.
     pub fn take_settled(&self, kind: Kind, period: Period) -> u64 {
         let mut state = self.state();
-        let Some(account) = state.account(kind, period, Source::Drawn) else {
+        let Some(account) = state.account(kind, period) else {
             return 0;
         };
         let spent = std::mem::take(&mut account.spent);
@@ -70,7 +69,7 @@ impl State {
     fn granted(&mut self, kind: Kind, period: Option<Period>) -> Option<&mut i64> {
         match period {
             Some(period) => {
-                let account = self.account(kind, period, Source::Drawn)?;
+                let account = self.account(kind, period)?;
                 Some(&mut account.granted)
             }
             None => self.meter(kind)?.places(),

@@ -1,10 +1,10 @@
 //! Whoever has limits.
 
 use super::{
-    ask::Source,
+    ask::{Source, Unknown},
     budget::Account,
     load::Load,
-    meter::Meter,
+    meter::{Given, Meter, bit},
     period::{Now, Period},
 };
 use crate::domain::{Kind, Level, Rule, Rules};
@@ -97,7 +97,7 @@ impl Holder {
     /// A new one with the same rules.
     pub(super) fn anew(&self, now: Now) -> Self {
         let state = self.state();
-        let rules = state.meters.iter().map(|meter| *meter.rule());
+        let rules = state.in_force().map(|meter| *meter.rule());
         Self::new(self.level, &self.name, self.source, rules, now)
     }
 
@@ -118,19 +118,17 @@ impl Holder {
     pub(super) fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().expect("nothing panics while it is held")
     }
+}
 
-    /// Tells what a budget had spent in a period before the engine was there, as far as it is committed by now.
-    /// Whoever tells first is believed.
-    pub fn set_base(&self, kind: Kind, period: Period, spent: u64) {
-        if let Some(account) = self.state().account(kind, period, Source::Own) {
-            account.learn(spent);
-        }
-    }
-
-    /// Tells that nobody could find that out: whoever asks next begins anew.
-    pub fn leave_base(&self, kind: Kind, period: Period) {
-        if let Some(account) = self.state().account(kind, period, Source::Own) {
-            account.asks_again();
+impl Unknown {
+    /// Tells what was spent, as somebody found it who asked after this was looked at, and after all that was settled
+    /// by then was committed.
+    pub fn tell(&self, spent: u64) {
+        let mut state = self.holder.state();
+        let budget = state.meter(self.kind).and_then(Meter::budget);
+        let account = budget.and_then(|(_, budget)| budget.find_mut(self.period.start()));
+        if let Some(account) = account {
+            account.learn(self.mark, spent);
         }
     }
 }
@@ -143,31 +141,39 @@ impl State {
         }
     }
 
-    /// The meter of a kind.
+    /// The meters that are not at rest.
+    pub(super) fn in_force(&self) -> impl Iterator<Item = &Meter> {
+        self.meters.iter().filter(|meter| !meter.rests)
+    }
+
+    /// What is there for a lease that is given now.
+    pub(super) fn given(&self) -> Given {
+        let kinds = self.in_force().map(|meter| bit(meter.kind()));
+        Given {
+            epoch: self.epoch,
+            kinds: kinds.fold(0, |all, kind| all | kind),
+        }
+    }
+
+    /// The meter of a kind, in force or at rest.
     pub(super) fn meter(&mut self, kind: Kind) -> Option<&mut Meter> {
         self.meters.iter_mut().find(|meter| meter.kind() == kind)
     }
 
-    /// The account of a budget in a period, if it is kept.
-    pub(super) fn account(
-        &mut self,
-        kind: Kind,
-        period: Period,
-        source: Source,
-    ) -> Option<&mut Account> {
+    /// The account of a drawn budget in a period, if it is kept.
+    pub(super) fn account(&mut self, kind: Kind, period: Period) -> Option<&mut Account> {
         let mut meters = self.meters.iter_mut();
         let meter = meters.find(|meter| meter.kind() == kind)?;
         let (span, budget) = meter.budget()?;
-        let is_drawn = source == Source::Drawn;
         match span == period.span() {
-            true => budget.of_period(period, &mut self.epoch, is_drawn),
+            true => budget.of_period(period, &mut self.epoch),
             false => None,
         }
     }
 
-    /// Puts other rules in force. What was used of kinds that stay is kept.
+    /// Puts other rules in force. What was used is kept, that of other kinds at rest while there is anything to keep.
     pub(super) fn change(&mut self, rules: &Rules, source: Source, now: Now) {
-        if self.meters.iter().map(Meter::rule).eq(rules.iter()) {
+        if self.in_force().map(Meter::rule).eq(rules.iter()) {
             return;
         }
         self.turn(now);
@@ -184,13 +190,20 @@ impl State {
                 None => Meter::new(*rule, source, epoch, now),
             }
         };
-        self.meters = rules.iter().map(meter).collect();
+        let mut meters: Vec<Meter> = rules.iter().map(meter).collect();
+        let is_held = self.leases > 0;
+        // What a budget has spent could be had again, but who changes rules often should not have it read as often.
+        let is_spent = |meter: &Meter| meter.is_budget() && source == Source::Own;
+        known.retain(|meter| is_held || is_spent(meter) || !meter.is_idle());
+        known.iter_mut().for_each(|meter| meter.rests = true);
+        meters.append(&mut known);
+        self.meters = meters.into();
     }
 
-    /// Ends a call that began at `epoch` and `wall`: what it held is given back, and what it has used is taken.
+    /// Ends a call whose lease was `given` and that began at `wall`: what it held is given back, and what it has used is taken.
     pub(super) fn end(
         &mut self,
-        epoch: u32,
+        given: Given,
         wall: u64,
         held: &Load,
         used: &Load,
@@ -202,7 +215,7 @@ impl State {
         }
         for meter in &mut self.meters {
             let (held, used) = (held.of(meter.kind()), used.of(meter.kind()));
-            match meter.is_held_since(epoch, wall) {
+            match meter.is_held(given, wall) {
                 true => meter.settle(held, used, wall, mono),
                 // It came while the call was in the air, which is spent all the same.
                 false => meter.spend(used, wall),

@@ -4,7 +4,7 @@ use super::{
     ask::{Ask, Charge, Denied, Used},
     holder::Holders,
     load::Load,
-    locked::{Epochs, Locked},
+    locked::{Givens, Locked},
     period::Now,
     verdict::Want,
 };
@@ -14,7 +14,7 @@ use super::{
 #[must_use = "a lease that is dropped gives back what it holds"]
 pub struct Lease {
     holders: Holders,
-    epochs: Epochs,
+    given: Givens,
     /// When the call began: it is paid from the budgets of that time.
     wall: u64,
     input: u64,
@@ -24,16 +24,10 @@ pub struct Lease {
 }
 
 impl Lease {
-    pub(super) fn new(
-        holders: Holders,
-        epochs: Epochs,
-        wall: u64,
-        ask: &Ask,
-        covered: u64,
-    ) -> Self {
+    pub(super) fn new(holders: Holders, given: Givens, wall: u64, ask: &Ask, covered: u64) -> Self {
         Self {
             holders,
-            epochs,
+            given,
             wall,
             input: ask.input,
             covered,
@@ -64,7 +58,7 @@ impl Lease {
         if goal <= self.covered {
             return Ok(());
         }
-        let mut locked = Locked::new(&self.holders, self.epochs, self.wall);
+        let mut locked = Locked::new(&self.holders, Some(self.given), self.wall);
         locked.refill(now.mono);
         let least = to.max(self.covered);
         let needed = self.more(least);
@@ -107,7 +101,7 @@ impl Lease {
             nanos: Some(nanos_to.saturating_sub(nanos_from)),
             ..Load::default()
         };
-        let mut locked = Locked::new(&self.holders, self.epochs, self.wall);
+        let mut locked = Locked::new(&self.holders, Some(self.given), self.wall);
         locked.refill(now.mono);
         locked.take(&difference(self.input, tokens, held, cost));
         locked.give(&difference(tokens, self.input, cost, held));
@@ -129,7 +123,7 @@ impl Lease {
             nanos: Some(nanos),
             ..Load::default()
         };
-        let mut locked = Locked::new(&self.holders, self.epochs, self.wall);
+        let mut locked = Locked::new(&self.holders, Some(self.given), self.wall);
         locked.refill(now.mono);
         locked.take(&nanos(due.saturating_sub(held)));
         locked.give(&nanos(held.saturating_sub(due)));
@@ -188,7 +182,7 @@ impl Lease {
                 // One after another: what is given back need not be seen at once.
                 holder
                     .state()
-                    .end(self.epochs[at], self.wall, &held, used, mono);
+                    .end(self.given[at], self.wall, &held, used, mono);
             }
         }
     }

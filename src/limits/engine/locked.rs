@@ -4,7 +4,7 @@ use super::{
     ask::{Charge, Source, Unknown, Unready},
     holder::{Holder, Holders, State},
     load::Load,
-    meter::Meter,
+    meter::{Given, Meter},
     period::{Now, Period},
 };
 use crate::domain::{Coin, Flow, Kind, Level, Side, Standing};
@@ -19,18 +19,15 @@ const PARTS_MIN: i128 = 16;
 const PARTS_A_CALL: i128 = 2;
 const MILLION: u128 = 1_000_000;
 
-/// The holders' numbers when a lease was given.
-pub(super) type Epochs = [u32; Level::COUNT];
-
-/// Everything that is there now.
-pub(super) const ALL: Epochs = [u32::MAX; Level::COUNT];
+/// What was there of each holder when a lease was given.
+pub(super) type Givens = [Given; Level::COUNT];
 
 /// Holders that nobody else can change.
 pub(super) struct Locked<'a> {
     holders: &'a Holders,
     states: [Option<MutexGuard<'a, State>>; Level::COUNT],
-    /// What a lease does not hold it is not asked for.
-    epochs: Epochs,
+    /// What a lease does not hold it is not asked for. None is yet to be given: it is asked for all that is in force.
+    given: Option<Givens>,
     /// When the call began: budgets are those of that time.
     wall: u64,
 }
@@ -40,12 +37,12 @@ pub(super) type Place = (usize, usize);
 
 impl<'a> Locked<'a> {
     /// In the order of levels, as everybody locks them.
-    pub(super) fn new(holders: &'a Holders, epochs: Epochs, wall: u64) -> Self {
+    pub(super) fn new(holders: &'a Holders, given: Option<Givens>, wall: u64) -> Self {
         let lock = |at: usize| holders.0[at].as_deref().map(|holder| holder.state());
         Self {
             holders,
             states: std::array::from_fn(lock),
-            epochs,
+            given,
             wall,
         }
     }
@@ -54,9 +51,12 @@ impl<'a> Locked<'a> {
         self.states.iter().flatten().any(|state| state.is_gone)
     }
 
-    /// Their numbers now.
-    pub(super) fn epochs(&self) -> Epochs {
-        std::array::from_fn(|at| self.states[at].as_ref().map_or(0, |state| state.epoch))
+    /// What is there of them now.
+    pub(super) fn given(&self) -> Givens {
+        std::array::from_fn(|at| {
+            let state = self.states[at].as_ref();
+            state.map_or_else(Given::default, |state| state.given())
+        })
     }
 
     /// Brings all to a moment.
@@ -73,7 +73,7 @@ impl<'a> Locked<'a> {
         }
     }
 
-    /// The meters that the call is asked for, with the calls in the air of their holder.
+    /// The meters in force that the call is asked for, with the calls in the air of their holder.
     pub(super) fn meters(&self) -> impl Iterator<Item = (Place, u32, &Meter)> {
         self.states
             .iter()
@@ -83,17 +83,19 @@ impl<'a> Locked<'a> {
                     Some(state) => (state.leases, &*state.meters),
                     None => (0, &[][..]),
                 };
-                let is_held =
-                    move |meter: &Meter| meter.is_held_since(self.epochs[level], self.wall);
+                let is_asked = move |meter: &Meter| {
+                    let given = self.given.map(|given| given[level]);
+                    !meter.rests && given.is_none_or(|given| meter.is_held(given, self.wall))
+                };
                 let meters = meters.iter().enumerate();
-                let held = meters.filter(move |(_, meter)| is_held(meter));
-                held.map(move |(at, meter)| ((level, at), leases, meter))
+                let asked = meters.filter(move |(_, meter)| is_asked(meter));
+                asked.map(move |(at, meter)| ((level, at), leases, meter))
             })
     }
 
-    /// The same, to be changed.
+    /// Those that the call holds something of, or is to hold: also those that rest, for what it holds of them goes on.
     pub(super) fn meters_mut(&mut self) -> impl Iterator<Item = &mut Meter> {
-        let (epochs, wall) = (self.epochs, self.wall);
+        let (given, wall) = (self.given, self.wall);
         self.states
             .iter_mut()
             .enumerate()
@@ -102,7 +104,11 @@ impl<'a> Locked<'a> {
                     Some(state) => &mut *state.meters,
                     None => &mut [],
                 };
-                let is_held = move |meter: &&mut Meter| meter.is_held_since(epochs[level], wall);
+                let given = given.map(|given| given[level]);
+                let is_held = move |meter: &&mut Meter| match given {
+                    Some(given) => meter.is_held(given, wall),
+                    None => !meter.rests,
+                };
                 meters.iter_mut().filter(is_held)
             })
     }
@@ -112,37 +118,27 @@ impl<'a> Locked<'a> {
         &state.expect("it was found under this lock").meters[at]
     }
 
-    /// Which budgets nobody has told the base of; from now on somebody is asked.
-    pub(super) fn unready(&mut self) -> Option<Unready> {
-        if !self
-            .meters()
+    /// Whether nobody has told the base of some budget.
+    pub(super) fn is_unready(&self) -> bool {
+        self.meters()
             .any(|(_, _, meter)| meter.is_unknown(self.wall))
-        {
-            return None;
-        }
-        let mut budgets = Vec::new();
-        let wall = self.wall;
-        for (holder, state) in self.holders.0.iter().zip(&mut self.states) {
-            let (Some(holder), Some(state)) = (holder, state) else {
-                continue;
+    }
+
+    /// Which budgets those are.
+    pub(super) fn unready(&self) -> Option<Unready> {
+        let unknown = |((level, _), _, meter): (Place, u32, &Meter)| {
+            let Kind::Budget(_, span) = meter.kind() else {
+                return None;
             };
-            let meters = state.meters.iter_mut();
-            for meter in meters.filter(|meter| meter.is_unknown(wall)) {
-                let kind = meter.kind();
-                let Some((span, budget)) = meter.budget() else {
-                    continue;
-                };
-                if let Some(account) = budget.find_mut(wall) {
-                    account.asks();
-                }
-                budgets.push(Unknown {
-                    holder: holder.clone(),
-                    kind,
-                    period: Period::of(span, wall),
-                });
-            }
-        }
-        Some(Unready { budgets })
+            Some(Unknown {
+                holder: self.holder(level)?,
+                kind: meter.kind(),
+                period: Period::of(span, self.wall),
+                mark: meter.unknown(self.wall)?.mark(),
+            })
+        };
+        let budgets: Vec<Unknown> = self.meters().filter_map(unknown).collect();
+        (!budgets.is_empty()).then_some(Unready { budgets })
     }
 
     /// How many tokens of the answer one slice should be at most, once `load` is taken: a part of what is left. An
@@ -162,7 +158,7 @@ impl<'a> Locked<'a> {
             let tokens = match (meter.kind(), price) {
                 _ if !is_counted => return None,
                 _ if is_promised && !is_whole => 0,
-                (Kind::Budget(..), _) if is_whole && meter.is_held(self.wall) => return None,
+                (Kind::Budget(..), _) if is_whole && meter.has_held(self.wall) => return None,
                 (Kind::Budget(Coin::Dollars, _), Some(price)) => {
                     let nanos = left().max(0) * MILLION as i128;
                     nanos.checked_div(price.output_rate.into())?

@@ -3,7 +3,7 @@
 use super::{
     ask::{Reason, Source},
     bucket::{Bucket, Speed},
-    budget::Budget,
+    budget::{Account, Budget},
     period::Now,
 };
 use crate::domain::{Coin, Kind, Pace, Rule, Span};
@@ -14,7 +14,28 @@ pub(super) struct Meter {
     pub(super) rule: Rule,
     /// Leases before this hold nothing of it.
     born: u32,
+    /// The rules in force have none of its kind. It asks nobody for anything, and is kept for those who hold some of it
+    /// and in case it comes back: somebody with two sets of rules would otherwise find each of them new every time.
+    pub(super) rests: bool,
     pub(super) gauge: Gauge,
+}
+
+/// What was there of a holder when a lease was given.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Given {
+    /// The holder's number then.
+    pub(super) epoch: u32,
+    /// The kinds that were in force, a bit each.
+    pub(super) kinds: u32,
+}
+
+/// A bit for each kind.
+pub(super) fn bit(kind: Kind) -> u32 {
+    1 << match kind {
+        Kind::InFlight => 0,
+        Kind::Rate(flow, pace) => 1 + 2 * flow as u32 + pace as u32,
+        Kind::Budget(coin, span) => 9 + 4 * coin as u32 + span as u32,
+    }
 }
 
 /// How a limit is counted.
@@ -42,7 +63,12 @@ impl Meter {
                 Gauge::Budget(span, source, Box::new(Budget::new(now.wall)))
             }
         };
-        Self { rule, born, gauge }
+        Self {
+            rule,
+            born,
+            rests: false,
+            gauge,
+        }
     }
 
     pub(super) fn rule(&self) -> &Rule {
@@ -59,6 +85,7 @@ impl Meter {
             bucket.change(Speed::new(&self.rule, *pace), Speed::new(&rule, *pace));
         }
         self.rule = rule;
+        self.rests = false;
     }
 
     /// Brings it to a moment: what has flowed in, and the account of the period. `born` numbers the accounts of its
@@ -80,24 +107,26 @@ impl Meter {
         }
     }
 
-    /// Whether a lease that was given when the holder's number was `epoch` holds something of it.
-    pub(super) fn is_held_since(&self, epoch: u32, wall: u64) -> bool {
+    /// Whether a lease that was `given` holds something of it.
+    pub(super) fn is_held(&self, given: Given, wall: u64) -> bool {
+        let born = match &self.gauge {
+            Gauge::Budget(_, _, budget) => budget.find(wall).map(|account| account.born),
+            _ => Some(self.born),
+        };
+        given.kinds & bit(self.kind()) != 0 && born.is_some_and(|born| born <= given.epoch)
+    }
+
+    /// The account of a moment, if nobody has told what was spent before in its period.
+    pub(super) fn unknown(&self, wall: u64) -> Option<&Account> {
         match &self.gauge {
-            Gauge::Budget(_, _, budget) => budget
-                .find(wall)
-                .is_some_and(|account| account.born <= epoch),
-            _ => self.born <= epoch,
+            Gauge::Budget(_, _, budget) => budget.find(wall).filter(|account| !account.is_known()),
+            _ => None,
         }
     }
 
-    /// Whether nobody has told what was spent before in the period of a moment.
+    /// Whether there is such an account.
     pub(super) fn is_unknown(&self, wall: u64) -> bool {
-        match &self.gauge {
-            Gauge::Budget(_, _, budget) => {
-                budget.find(wall).is_some_and(|account| !account.is_known())
-            }
-            _ => false,
-        }
+        self.unknown(wall).is_some()
     }
 
     /// What is left: whole ones, and below nothing where more is used than there is.
@@ -157,7 +186,7 @@ impl Meter {
     }
 
     /// Whether calls in the air hold a part of a budget.
-    pub(super) fn is_held(&self, wall: u64) -> bool {
+    pub(super) fn has_held(&self, wall: u64) -> bool {
         let Gauge::Budget(_, _, budget) = &self.gauge else {
             return false;
         };

@@ -20,6 +20,7 @@ pub use ask::{
     Admitted, Ask, Charge, Denied, MeterView, Reason, Refusal, Short, Shortage, Source, Swept,
     Unknown, Unready, Used,
 };
+pub use bucket::EASE;
 pub use holder::{Holder, Holders, Origin};
 pub use lease::Lease;
 pub use period::{Now, Period};
@@ -27,7 +28,7 @@ pub use period::{Now, Period};
 use crate::domain::{Level, Rules, Standing};
 use holder::Named;
 use load::Load;
-use locked::{ALL, Locked};
+use locked::Locked;
 use std::{
     collections::VecDeque,
     sync::{Arc, Mutex, MutexGuard},
@@ -70,7 +71,8 @@ impl Engine {
         (known.as_ref() == Some(origin)).then(|| Arc::clone(&holder.0))
     }
 
-    /// Makes a holder, or gives one that is there new rules: at once, and with what it has used of kinds that stay.
+    /// Makes a holder, or gives one that is there new rules: at once, and with what it has used. Rules of a config that
+    /// is no longer the latest one it knows change nothing: a call that began before a reload may bring them.
     pub fn set(
         &self,
         level: Level,
@@ -82,8 +84,12 @@ impl Engine {
         let mut ring = self.ring();
         let map = self.maps[level as usize].pin();
         let known = map.get_key_value(name);
-        let holder = match known.map(|(holder, _)| Arc::clone(&holder.0)) {
-            Some(known) => {
+        let holder = match known {
+            Some((holder, Some(newer))) if newer.generation > origin.generation => {
+                return Arc::clone(&holder.0);
+            }
+            Some((holder, _)) => {
+                let known = Arc::clone(&holder.0);
                 known.state().change(rules, self.source, now);
                 known
             }
@@ -100,14 +106,14 @@ impl Engine {
 
     /// Takes all that a call needs from all of its holders, or nothing.
     pub fn admit(&self, holders: &Holders, ask: &Ask, now: Now) -> Admitted {
-        let mut locked = Locked::new(holders, ALL, now.wall);
+        let mut locked = Locked::new(holders, None, now.wall);
         if locked.has_gone() {
             drop(locked);
             return self.admit(&self.found_anew(holders, now), ask, now);
         }
         locked.turn(now);
-        if let Some(unready) = locked.unready() {
-            return Admitted::Unready(unready);
+        if locked.is_unready() {
+            return Admitted::Unready;
         }
         let load = |output: u64| Load {
             requests: 1,
@@ -132,15 +138,26 @@ impl Engine {
         }
         locked.take(&load(covered));
         locked.begin(now.mono);
-        let (standing, epochs) = (locked.standing(), locked.epochs());
+        let (standing, given) = (locked.standing(), locked.given());
         drop(locked);
-        let lease = Lease::new(holders.clone(), epochs, now.wall, ask, covered);
+        let lease = Lease::new(holders.clone(), given, now.wall, ask, covered);
         Admitted::Granted(lease, standing)
+    }
+
+    /// Of which of their budgets nobody has told what was spent, if there are any.
+    pub fn unready(&self, holders: &Holders, now: Now) -> Option<Unready> {
+        let mut locked = Locked::new(holders, None, now.wall);
+        if locked.has_gone() {
+            drop(locked);
+            return self.unready(&self.found_anew(holders, now), now);
+        }
+        locked.turn(now);
+        locked.unready()
     }
 
     /// How `holders`' rates stand, for answers to requests that no limit counts.
     pub fn standing(&self, holders: &Holders, now: Now) -> Standing {
-        let mut locked = Locked::new(holders, ALL, now.wall);
+        let mut locked = Locked::new(holders, None, now.wall);
         locked.refill(now.mono);
         locked.standing()
     }

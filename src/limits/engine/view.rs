@@ -16,7 +16,7 @@ impl Holder {
         let mut state = self.state();
         state.turn(now);
         let leases = state.leases;
-        let views = state.meters.iter().map(|meter| view(meter, leases, now));
+        let views = state.in_force().map(|meter| view(meter, leases, now));
         views.collect()
     }
 }

@@ -97,6 +97,45 @@ async fn whoever_waits_as_long_as_told_is_let_in() {
 }
 
 #[tokio::test]
+async fn whoever_is_late_by_a_little_is_let_in_even_where_nothing_is_saved() {
+    const CALLERS: usize = 8;
+    /// So late anybody may be.
+    const EASE: Duration = Duration::from_millis(100);
+    let upstream = FakeUpstream::with((0..CALLERS).map(|_| answer())).await;
+    let tier = "[[tier]]\nname = \"single\"\nrequests_per_minute = 300\nrequests_burst = 1\n";
+    let gateway = Arc::new(gateway(&upstream, tier).await);
+    let key = Arc::new(made(&gateway, &["--tier", "single"]).await);
+    let callers = (0..CALLERS).map(|number| {
+        let (gateway, key) = (Arc::clone(&gateway), Arc::clone(&key));
+        tokio::spawn(async move {
+            let path = "/v1/chat/completions";
+            let call = || gateway.post_with(&key.key, path, chat("up").to_string());
+            let first = call().await;
+            if first.status() == 200 {
+                return (0, Duration::ZERO);
+            }
+            let again = Instant::now() + told(&first);
+            // Every other one comes a little later than it was told.
+            let late = EASE / 2 * (number as u32 % 2);
+            tokio::time::sleep_until(again + late).await;
+            let second = call().await;
+            (usize::from(second.status() != 200), again.elapsed())
+        })
+    });
+    let (mut refused, mut latest) = (0, Duration::ZERO);
+    for caller in callers.collect::<Vec<_>>() {
+        let (again, late) = caller.await.unwrap();
+        refused += again;
+        latest = latest.max(late);
+    }
+    // On a machine that is too busy to come in time, nobody was promised anything.
+    assert!(
+        refused == 0 || latest > EASE,
+        "{refused} were refused again"
+    );
+}
+
+#[tokio::test]
 async fn of_many_at_once_exactly_as_many_pass_as_may() {
     const CALLERS: usize = 200;
     let upstream = FakeUpstream::with((0..50).map(|_| answer())).await;

@@ -19,13 +19,16 @@ fn holder(engine: &Engine, limits: &[Rule], now: Now) -> Holders {
         &rules(limits),
         before,
     );
-    for rule in limits {
-        if let Kind::Budget(_, span) = rule.kind {
-            holder.set_base(rule.kind, Period::of(span, now.wall), 0);
-        }
-    }
     holders.push(holder);
+    tell(engine, &holders, now, 0);
     holders
+}
+
+/// Tells what was spent of all budgets of which nobody has.
+fn tell(engine: &Engine, holders: &Holders, now: Now, spent: u64) {
+    let unready = engine.unready(holders, now).into_iter();
+    let budgets = unready.flat_map(|unready| unready.budgets);
+    budgets.for_each(|unknown| unknown.tell(spent));
 }
 
 fn ask(output: u64, output_least: u64) -> Ask {
@@ -121,16 +124,16 @@ fn a_budget_waits_for_what_was_spent_before() {
     let mut holders = Holders::default();
     let now = clock(0);
     holders.push(engine.set(Level::Project, "p", Origin::default(), &limits, now));
-    let Admitted::Unready(unready) = engine.admit(&holders, &ask(0, 0), now) else {
-        panic!("nobody knows what was spent")
-    };
+    let admitted = engine.admit(&holders, &ask(0, 0), now);
+    assert!(matches!(admitted, Admitted::Unready));
+    let unready = engine.unready(&holders, now).unwrap();
     let kinds: Vec<Kind> = unready.budgets.iter().map(|unknown| unknown.kind).collect();
     assert_eq!(kinds, [TOKENS, DOLLARS]);
     for unknown in &unready.budgets {
         assert_eq!(unknown.period, Period::of(Span::Hour, now.wall));
         // The second one to find out is not believed.
         for spent in [80, 99] {
-            unknown.holder.set_base(unknown.kind, unknown.period, spent);
+            unknown.tell(spent);
         }
     }
     granted(engine.admit(&holders, &ask(0, 0), now)).cancel();
@@ -144,8 +147,8 @@ fn a_period_that_began_meanwhile_has_nothing_before_it() {
     let mut holders = Holders::default();
     let now = wall(START_MS + 50 * MINUTE_MS);
     let project = engine.set(Level::Project, "p", Origin::default(), &limits, now);
-    project.set_base(TOKENS, Period::of(Span::Hour, now.wall), 95);
     holders.push(project);
+    tell(&engine, &holders, now, 95);
     refused(engine.admit(&holders, &ask(0, 0), now));
     let next = wall(START_MS + HOUR_MS);
     let lease = granted(engine.admit(&holders, &ask(30, 30), next));
@@ -178,11 +181,11 @@ fn who_came_just_before_the_border_asks_again_behind_it() {
     let mut holders = Holders::default();
     let now = wall(START_MS - MINUTE_MS);
     let project = engine.set(Level::Project, "p", Origin::default(), &limits, now);
-    project.set_base(TOKENS, Period::of(Span::Hour, now.wall), 0);
     holders.push(project);
+    tell(&engine, &holders, now, 0);
     granted(engine.admit(&holders, &ask(0, 0), now)).cancel();
     let admitted = engine.admit(&holders, &ask(0, 0), wall(START_MS));
-    assert!(matches!(admitted, Admitted::Unready(_)));
+    assert!(matches!(admitted, Admitted::Unready));
 }
 
 #[test]
@@ -211,10 +214,10 @@ fn a_clock_that_jumps_and_comes_back_loses_nothing() {
     // A minute back, over the border: nobody knows that hour, or the one that it put away.
     let back = wall(START_MS - 30_000);
     let mut admitted = engine.admit(&holders, &ask(0, 0), back);
-    if let Admitted::Unready(unready) = admitted {
+    if let Some(unready) = engine.unready(&holders, back) {
         let unknown = &unready.budgets[0];
         assert_eq!(unknown.period.start(), START_MS - HOUR_MS);
-        unknown.holder.set_base(TOKENS, unknown.period, 5);
+        unknown.tell(5);
         admitted = engine.admit(&holders, &ask(0, 0), back);
     }
     granted(admitted).cancel();
@@ -231,12 +234,8 @@ fn what_comes_back_to_a_forgotten_period_is_not_given_back_to_others() {
     for hours in [1, 2] {
         granted(engine.admit(&holders, &ask(0, 0), wall(START_MS + hours * HOUR_MS))).cancel();
     }
-    let Admitted::Unready(unready) = engine.admit(&holders, &ask(0, 0), now) else {
-        panic!("it was forgotten")
-    };
-    unready.budgets[0]
-        .holder
-        .set_base(TOKENS, Period::of(Span::Hour, now.wall), 0);
+    let unready = engine.unready(&holders, now).expect("it was forgotten");
+    unready.budgets[0].tell(0);
     let new = granted(engine.admit(&holders, &ask(30, 30), now));
     assert_eq!(view(&holders, now), (40, 40, 60));
     old.settle(
@@ -261,7 +260,7 @@ fn a_budget_that_comes_while_calls_are_in_the_air_is_charged_for_them() {
     let (first, second) = (lease(), lease());
     holder(&engine, &[], now);
     let limits = rules(&[Rule::new(TOKENS, 100)]);
-    let project = engine.set(Level::Project, "p", Origin::default(), &limits, now);
+    engine.set(Level::Project, "p", Origin::default(), &limits, now);
     let used = Used {
         input: 10,
         output: 15,
@@ -269,13 +268,46 @@ fn a_budget_that_comes_while_calls_are_in_the_air_is_charged_for_them() {
     };
     // This one is committed before somebody asks what was spent; the other one is not.
     first.settle(used, now);
-    assert!(matches!(
-        engine.admit(&holders, &ask(0, 0), now),
-        Admitted::Unready(_)
-    ));
+    let unready = engine.unready(&holders, now).unwrap();
     second.settle(used, now);
-    project.set_base(TOKENS, Period::of(Span::Hour, now.wall), 25);
+    unready.budgets[0].tell(25);
     assert_eq!(view(&holders, now), (50, 0, 50));
+}
+
+#[test]
+fn whoever_asks_what_was_spent_is_believed_with_what_was_settled_since() {
+    let engine = Engine::new(Source::Own);
+    let now = clock(0);
+    let used = Used {
+        input: 10,
+        output: 15,
+        cost: None,
+    };
+    // Of two who ask, the one who asked before a call was settled and the one who asked after it.
+    for teller in [0, 1] {
+        let mut holders = Holders::default();
+        let name = teller.to_string();
+        let set =
+            |limits: &[Rule]| engine.set(Level::Key, &name, Origin::default(), &rules(limits), now);
+        holders.push(set(&[]));
+        let lease = || granted(engine.admit(&holders, &ask(20, 20), now));
+        let leases = [lease(), lease(), lease()];
+        set(&[Rule::new(TOKENS, 1000)]);
+        let mut ledger = 0;
+        let mut told = Vec::new();
+        for lease in leases {
+            lease.settle(used, now);
+            ledger += 25;
+            told.push((engine.unready(&holders, now).unwrap(), ledger));
+        }
+        let (unready, spent) = &told[teller];
+        unready.budgets[0].tell(*spent);
+        assert_eq!(view(&holders, now), (75, 0, 925));
+        // The other one comes too late.
+        let (unready, spent) = &told[1 - teller];
+        unready.budgets[0].tell(*spent);
+        assert_eq!(view(&holders, now), (75, 0, 925));
+    }
 }
 
 #[test]
@@ -288,10 +320,8 @@ fn budgets_are_forgotten_only_if_they_can_be_had_again() {
     assert_eq!(engine.sweep(false, later).gone, 0);
     assert_eq!(engine.sweep(true, now).gone, 0);
     assert_eq!(engine.sweep(true, later).gone, 1);
-    assert!(matches!(
-        engine.admit(&holders, &ask(0, 0), later),
-        Admitted::Unready(_)
-    ));
+    let admitted = engine.admit(&holders, &ask(0, 0), later);
+    assert!(matches!(admitted, Admitted::Unready));
 }
 
 #[test]

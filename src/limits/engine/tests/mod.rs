@@ -6,6 +6,7 @@ mod drawn;
 mod model;
 mod promises;
 mod rates;
+mod rules;
 
 use super::{Admitted, Ask, Engine, Holders, Lease, Now, Origin};
 use crate::domain::{Flow, Kind, Level, Pace, Rule, Rules};

@@ -41,6 +41,8 @@ struct World {
     mono: u64,
     offset: i64,
     rules: [BTreeMap<Kind, Rule>; 3],
+    /// What was last said of each limit, also of those that are not in force any more.
+    known: BTreeMap<(usize, Kind), Rule>,
     /// Whole buckets, in parts as fine as an amount in a nanosecond.
     levels: BTreeMap<(usize, Kind), i128>,
     /// What a budget whose base is known has settled, by period.
@@ -72,6 +74,7 @@ impl World {
             mono: 17,
             offset: 0,
             rules: Default::default(),
+            known: BTreeMap::new(),
             levels: BTreeMap::new(),
             spent: BTreeMap::new(),
             ledger: vec![(
@@ -104,7 +107,7 @@ impl World {
     }
 
     fn rule(&mut self, who: usize, kind: Kind, amounts: Option<(u64, u64)>) {
-        let old = self.rules[who].remove(&kind);
+        self.rules[who].remove(&kind);
         if let Some((amount, burst)) = amounts {
             let burst = burst.min(amount).max(1);
             let rule = Rule {
@@ -113,17 +116,11 @@ impl World {
                 burst,
             };
             self.rules[who].insert(kind, rule);
+            let old = self.known.insert((who, kind), rule);
             if let Kind::Rate(_, pace) = kind {
                 let full = |rule: &Rule| i128::from(rule.burst.min(rule.amount)) * nanos(pace);
                 let level = self.levels.entry((who, kind)).or_insert(0);
                 *level += full(&rule) - old.as_ref().map_or(0, full);
-            }
-        } else {
-            self.levels.remove(&(who, kind));
-            self.spent
-                .retain(|(whose, of, _), _| (*whose, *of) != (who, kind));
-            for call in &mut self.calls {
-                call.held.remove(&(who, kind));
             }
         }
         self.put(who);
@@ -132,7 +129,7 @@ impl World {
     fn pass(&mut self, elapsed: u64) {
         self.mono += elapsed;
         for ((who, kind), level) in &mut self.levels {
-            let rule = self.rules[*who][kind];
+            let rule = self.known[&(*who, *kind)];
             let Kind::Rate(_, pace) = *kind else { continue };
             let full = i128::from(rule.burst.min(rule.amount)) * nanos(pace);
             *level = full.min(*level + i128::from(elapsed) * i128::from(rule.amount));
@@ -194,7 +191,7 @@ impl World {
         let Kind::Rate(_, pace) = kind else {
             return None;
         };
-        let rule = &self.rules[who][&kind];
+        let rule = &self.known[&(who, kind)];
         let needed = i128::from(count.min(rule.burst.min(rule.amount))) * nanos(pace);
         let units = needed - self.levels[&(who, kind)];
         let amount = i128::from(rule.amount);
@@ -204,7 +201,7 @@ impl World {
     /// Takes from rates; what budgets hold is added up from the calls.
     fn flow(&mut self, who: usize, kind: Kind, taken: i128) {
         if let Kind::Rate(_, pace) = kind {
-            let rule = self.rules[who][&kind];
+            let rule = self.known[&(who, kind)];
             let full = i128::from(rule.burst.min(rule.amount)) * nanos(pace);
             let level = self
                 .levels
@@ -223,15 +220,16 @@ impl World {
         }
         let now = self.now();
         let admitted = match self.engine.admit(&holders, ask, now) {
-            Admitted::Unready(unready) => {
-                for unknown in unready.budgets {
+            Admitted::Unready => {
+                let unready = self.engine.unready(&holders, now);
+                for unknown in unready.expect("some budget").budgets {
                     let at = LEVELS
                         .iter()
                         .position(|level| *level == unknown.holder.level());
                     let at = at.expect("one of three");
                     let period = period(unknown.kind, now.wall);
                     let base = self.on_ledger(at, unknown.kind, period);
-                    unknown.holder.set_base(unknown.kind, unknown.period, base);
+                    unknown.tell(base);
                     self.spent.insert((at, unknown.kind, period), base);
                 }
                 self.engine.admit(&holders, ask, now)
@@ -313,12 +311,14 @@ impl World {
         let done = call.lease.extend(to, ahead, now);
         let covered = call.lease.covered();
         let (held, price, wall) = (call.held.clone(), call.price, call.wall);
+        let in_force = |(who, kind): &&(usize, Kind)| self.rules[*who].contains_key(kind);
+        let asked: BTreeSet<_> = held.iter().filter(in_force).copied().collect();
         let cost = |kind, covered| {
             let nanos = output_cost(price, covered) - output_cost(price, before);
             Self::cost(kind, 0, 0, covered - before, nanos)
         };
         let fits = |world: &Self, covered: u64| {
-            held.iter().all(|(who, kind)| {
+            asked.iter().all(|(who, kind)| {
                 let rule = &world.rules[*who][kind];
                 world.fits(*who, rule, cost(*kind, covered), wall)
             })
@@ -340,7 +340,7 @@ impl World {
                     let lacks = |(who, kind): &(usize, Kind)| {
                         self.missing(*who, *kind, cost(*kind, to.max(before)))
                     };
-                    let wait = held
+                    let wait = asked
                         .iter()
                         .filter_map(lacks)
                         .max()

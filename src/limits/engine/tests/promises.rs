@@ -1,4 +1,4 @@
-//! A refusal says when the same call passes, and it does.
+//! A refusal says when the same call passes, and it does: also when it comes a little late.
 
 use super::super::*;
 use super::{MINUTE, clock, holder, rate, start};
@@ -15,13 +15,17 @@ fn wait(engine: &Engine, holders: &Holders, ask: &Ask, mono: u64) -> u64 {
     }
 }
 
-/// Has everybody refused at one instant, and then come back when they were told, those with one time in an order that
-/// `shuffle` makes.
-fn all_pass(rules: &[Rule], asks: &[Ask], at: u64, shuffle: u64) -> Result<(), TestCaseError> {
+/// The latest that whoever was promised anything is told, by the header.
+const LATEST: u64 = MINUTE;
+const EASE_NANOS: u64 = EASE.as_nanos() as u64;
+
+/// Has everybody refused at one instant, and then come back when the header told them, or up to an ease later, as
+/// `late` says in parts of 256.
+fn all_pass(rules: &[Rule], asks: &[(Ask, u8)], at: u64) -> Result<usize, TestCaseError> {
     let engine = Engine::new(Source::Own);
     let holders = holder(&engine, Level::Key, rules);
     let mut told = Vec::new();
-    for (number, ask) in asks.iter().enumerate() {
+    for (ask, late) in asks {
         match engine.admit(&holders, ask, clock(at)) {
             // A small one that passes before the larger ones that wait would take what is theirs.
             Admitted::Granted(lease, _) if !told.is_empty() => lease.cancel(),
@@ -36,16 +40,18 @@ fn all_pass(rules: &[Rule], asks: &[Ask], at: u64, shuffle: u64) -> Result<(), T
             Admitted::Refused(refusal) => {
                 let wait = refusal.wait.expect("a rate says when");
                 prop_assert!(wait > std::time::Duration::ZERO);
-                let order = (number as u64).wrapping_mul(shuffle | 1) % 997;
-                told.push((at + wait.as_nanos() as u64, order, *ask));
+                let header = wait.as_nanos() as u64 + EASE_NANOS;
+                let late = EASE_NANOS * u64::from(*late) / 255;
+                if header <= LATEST {
+                    told.push((at + header + late, *ask));
+                }
             }
             other => panic!("{other:?}"),
         }
     }
-    told.sort_by_key(|(due, order, _)| (*due, *order));
-    // Beyond the horizon nobody is promised anything.
-    told.retain(|(due, ..)| *due <= at + MINUTE);
-    for (due, _, ask) in told {
+    told.sort_by_key(|(due, _)| *due);
+    let count = told.len();
+    for (due, ask) in told {
         let admitted = engine.admit(&holders, &ask, clock(due));
         let Admitted::Granted(lease, _) = admitted else {
             return Err(TestCaseError::fail(format!("{admitted:?} at {due}")));
@@ -57,7 +63,7 @@ fn all_pass(rules: &[Rule], asks: &[Ask], at: u64, shuffle: u64) -> Result<(), T
         };
         lease.settle(used, clock(due));
     }
-    Ok(())
+    Ok(count)
 }
 
 proptest! {
@@ -66,9 +72,8 @@ proptest! {
     #[test]
     fn whoever_waits_as_told_passes(
         figures in prop::collection::vec((1..5_000_u64, 1..300_u64), 6),
-        asks in prop::collection::vec((0..100_u64, 0..100_u64, 0..100_u64), 1..150),
+        asks in prop::collection::vec((0..100_u64, 0..100_u64, 0..100_u64, any::<u8>()), 1..150),
         used in 0..5_000_000_000_u64,
-        shuffle in any::<u64>(),
     ) {
         let flows = [Flow::Requests, Flow::Tokens, Flow::Input, Flow::Output];
         let kinds = flows.map(|flow| Kind::Rate(flow, Pace::Minute));
@@ -90,16 +95,43 @@ proptest! {
                 Rule { kind, amount, burst }
             })
             .collect();
-        let asks: Vec<Ask> = asks
-            .into_iter()
-            .map(|(input, output, least)| Ask {
+        let ask = |(input, output, least, late): (u64, u64, u64, u8)| {
+            let ask = Ask {
                 input: input.max(1),
                 output,
                 output_least: least.min(output),
                 ..Ask::default()
-            })
-            .collect();
-        all_pass(&rules, &asks, used, shuffle)?;
+            };
+            (ask, late)
+        };
+        let asks: Vec<_> = asks.into_iter().map(ask).collect();
+        all_pass(&rules, &asks, used)?;
+    }
+
+    #[test]
+    fn whoever_waits_as_told_passes_whatever_the_burst(
+        amount in prop::sample::select(vec![1, 7, 60, 600, 2_000, 100_000_u64]),
+        burst in prop::sample::select(vec![1, 2, 5, u64::MAX]),
+        late in prop::collection::vec(any::<u8>(), 605),
+    ) {
+        let burst = burst.min(amount);
+        let rule = Rule { burst, ..rate(Flow::Requests, amount) };
+        let asks: Vec<_> = late.into_iter().map(|late| (Ask::default(), late)).collect();
+        all_pass(&[rule], &asks, 0)?;
+    }
+}
+
+#[test]
+fn nobody_is_promised_less_than_the_rate() {
+    for (amount, burst) in [(600, 5), (60, 60), (1000, 1000)] {
+        let rule = Rule {
+            burst,
+            ..rate(Flow::Requests, amount)
+        };
+        let asks = vec![(Ask::default(), u8::MAX); (amount + burst) as usize];
+        // All but those of the last tenth of a second.
+        let least = amount - amount.div_ceil(600);
+        assert!(all_pass(&[rule], &asks, 0).unwrap() as u64 >= least);
     }
 }
 
@@ -115,9 +147,11 @@ fn a_thousand_refused_at_once_come_back_one_after_another() {
         .map(|_| wait(&engine, &holders, &ask, 0))
         .collect();
     assert!(told.is_sorted_by(|one, next| one < next));
-    assert_eq!((told[0], told[999]), (MINUTE / 1000, MINUTE));
+    assert_eq!((told[0], told[997]), (MINUTE / 1000, MINUTE * 998 / 1000));
+    // The last two are promised nothing, and told a minute: it is there by then.
     for due in told {
-        start(&engine, &holders, &ask, due).settle(Used::default(), clock(due));
+        let header = (due + EASE_NANOS).min(LATEST);
+        start(&engine, &holders, &ask, header).settle(Used::default(), clock(header));
     }
 }
 
@@ -184,5 +218,5 @@ fn who_never_waits_pushes_nobody_further_than_the_horizon() {
         start(&engine, &holders, &ask, 0).settle(Used::default(), clock(0));
     }
     let told = (0..100_000).map(|_| wait(&engine, &holders, &ask, 0)).max();
-    assert_eq!(told, Some(MINUTE + MINUTE / 60));
+    assert_eq!(told, Some(MINUTE - EASE_NANOS + MINUTE / 60));
 }

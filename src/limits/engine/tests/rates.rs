@@ -175,39 +175,6 @@ fn slices_get_smaller_as_it_gets_short() {
 }
 
 #[test]
-fn other_rules_are_in_force_at_once_and_what_was_used_stays_used() {
-    let engine = Engine::new(Source::Own);
-    let holders = holder(&engine, Level::Key, &[rate(Flow::Requests, 100)]);
-    for _ in 0..50 {
-        start(&engine, &holders, &Ask::default(), 0).settle(used(0, 0), clock(0));
-    }
-    let change = |limits: &[Rule], generation| {
-        let origin = Origin {
-            generation,
-            ..Origin::default()
-        };
-        engine.set(Level::Key, "one", origin, &rules(limits), clock(0));
-    };
-    change(&[rate(Flow::Requests, 200)], 1);
-    assert_eq!(view(&engine, Level::Key, 0), [(50, 150)]);
-    change(&[rate(Flow::Requests, 20), Rule::new(Kind::InFlight, 1)], 2);
-    assert_eq!(view(&engine, Level::Key, 0), [(50, 0), (0, 1)]);
-    refused(engine.admit(&holders, &Ask::default(), clock(0)));
-    assert!(
-        engine
-            .holder(Level::Key, "one", &Origin::default())
-            .is_none()
-    );
-    change(&[], 3);
-    let lease = start(&engine, &holders, &Ask::default(), 0);
-    // What came while it was in the air counts its place, and gives it nothing else.
-    change(&[rate(Flow::Tokens, 10), Rule::new(Kind::InFlight, 1)], 4);
-    assert_eq!(view(&engine, Level::Key, 0), [(0, 10), (1, 0)]);
-    lease.settle(used(5, 5), clock(0));
-    assert_eq!(view(&engine, Level::Key, 0), [(0, 10), (0, 1)]);
-}
-
-#[test]
 fn nothing_may_be_the_limit() {
     let engine = Engine::new(Source::Own);
     for rule in [rate(Flow::Requests, 0), Rule::new(Kind::InFlight, 0)] {

@@ -141,7 +141,7 @@ impl Node {
             let short = match self.ask(ask) {
                 Admitted::Granted(lease, _) => return Said::Yes(lease),
                 Admitted::Refused(refusal) => return Said::No(refusal),
-                Admitted::Unready(unready) => panic!("{unready:?}"),
+                Admitted::Unready => panic!("a store knows what was spent"),
                 Admitted::Short(short) => short,
             };
             match self.shared.draw(short).await {
