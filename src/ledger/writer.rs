@@ -23,7 +23,7 @@ use tokio::time::Instant;
 /// (two waits for the disk, the sums) is then paid a few times a second.
 const LINGER: Duration = Duration::from_millis(250);
 /// How often the writer looks in the meantime whether it must not wait any longer.
-const LOOK: Duration = Duration::from_millis(50);
+const LOOK: Duration = Duration::from_millis(20);
 /// Entries a transaction: enough to make the commit cheap, and over in some milliseconds.
 const BATCH: usize = 1024;
 /// Pauses after a failure, from the first to the longest.

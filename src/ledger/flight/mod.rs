@@ -69,6 +69,8 @@ pub(super) struct Table {
     admitted: AtomicU64,
 }
 
+/// Slots that may wait for the writer: enough for a cheap commit.
+const WAITING_MAX: u32 = 1024;
 /// More models than that are not told apart after a crash.
 const MODELS_MAX: usize = 64;
 
@@ -289,9 +291,10 @@ impl Table {
         self.used.load(Ordering::Relaxed)
     }
 
-    /// Whether more than one slot in eight waits for the writer: it should not let them become more.
+    /// Whether so many slots wait for the writer that it should not let them become more: one in eight of a small
+    /// table. Of a large one it is far fewer, for each that was used once stays memory.
     pub(super) fn is_filling(&self) -> bool {
-        self.waiting() > self.slots / 8
+        self.waiting() > (self.slots / 8).min(WAITING_MAX)
     }
 
     /// Slots that wait for the writer to commit.
