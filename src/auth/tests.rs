@@ -748,7 +748,8 @@ async fn nothing_prints_a_secret() {
 
 #[tokio::test]
 async fn live_keys_are_found_a_stretch_at_a_time() {
-    let keys = Place(fixture!()).keys().await;
+    let place = Place(fixture!());
+    let keys = place.keys().await;
     let by = Origin::system();
     let tier = || Terms {
         tier: Some("gold".into()),

@@ -2,7 +2,7 @@
 
 use super::CENT_A_TOKEN;
 use crate::support::{
-    FakeUpstream, Gateway, Key, Reply, Response, Setup, chat, schema::mistakes, until, weir,
+    Conn, FakeUpstream, Gateway, Key, Reply, Response, Setup, chat, schema::mistakes, until, weir,
 };
 use serde_json::{Value, json};
 
@@ -268,6 +268,50 @@ async fn a_page_that_is_none_is_refused() {
             .await;
         let error = answer.refused(400, code);
         assert_eq!(error["param"], param, "{query}");
+    }
+}
+
+#[tokio::test]
+async fn whoever_looks_after_a_project_sees_its_own_alone() {
+    let gateway = Gateway::setup().config(LIMITS).start().await;
+    for id in ["proj_a1", "proj_b"] {
+        gateway.make_project(id).await;
+    }
+    let password = "correct horse battery";
+    let file = gateway.dir.path().join("password");
+    std::fs::write(&file, password).unwrap();
+    let file = file.to_str().unwrap();
+    let email = "zoe@example.com";
+    for command in [
+        &["user", "create", email, "--password-file", file][..],
+        &["user", "join", email, "proj_a1", "--role", "owner"],
+    ] {
+        told(&gateway, command).await;
+    }
+    let body = json!({"email": email, "password": password}).to_string();
+    let token = until("the user is known", async || {
+        let mut conn = Conn::open(gateway.control).await;
+        let length = body.len();
+        conn.send(format!(
+            "POST /auth/login HTTP/1.1\r\nhost: weir\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n{body}"
+        ))
+        .await;
+        let answer = conn.response().await;
+        let is_in = answer.status() == 200;
+        is_in.then(|| answer.json()["access_token"].as_str().unwrap().to_owned())
+    })
+    .await;
+    let bearer = format!("Bearer {token}");
+    let ask = async |query: &str| {
+        let path = format!("/admin/limits{query}");
+        gateway.control_with(&path, &bearer).await
+    };
+    let own = ask("?project=proj_a1").await;
+    assert_eq!(own.json()["data"][0]["limit"], "requests_per_day");
+    ask("?project=proj_b").await.refused(404, "not_found");
+    for all in ["", "?after=key:", "?organization=true", "?user=ana"] {
+        let refused = ask(all).await;
+        refused.refused(403, "insufficient_permissions");
     }
 }
 
