@@ -12,6 +12,7 @@ mod follow;
 mod header;
 mod index;
 mod key;
+mod live;
 mod records;
 mod tiers;
 
@@ -22,6 +23,7 @@ pub use first::{FirstKeys, first_api_key};
 pub(crate) use header::credential;
 pub(crate) use key::random_text;
 pub use key::{Kind, Minted, new_id};
+pub use live::{Search, Stretch};
 pub use records::{Record, Whose, find, find_live, page};
 pub use tiers::tiers;
 

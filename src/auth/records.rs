@@ -37,9 +37,9 @@ pub struct Record {
 }
 
 impl Record {
-    const COLUMNS: &str = "id, kind, name, models, on_hangup, project_id, user_id, created_at, expires_at, revoked_at, replaced_by, terms";
+    pub(super) const COLUMNS: &str = "id, kind, name, models, on_hangup, project_id, user_id, created_at, expires_at, revoked_at, replaced_by, terms";
 
-    fn read(row: &Row) -> Result<Self, Error> {
+    pub(super) fn read(row: &Row) -> Result<Self, Error> {
         let time = |column| Ok::<_, Error>(row.get::<Option<Millis>>(column)?.map(Millis::time));
         Ok(Self {
             id: row.get(0)?,

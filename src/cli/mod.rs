@@ -2,6 +2,7 @@
 //!
 //! Exit code 0 is success, 1 a failure, 2 a mistake in what was asked for: flags, configuration, a port that is taken.
 
+mod amount;
 mod chat;
 mod check;
 mod completions;
@@ -60,9 +61,8 @@ enum Action {
     /// Make, list and archive projects, whether or not the gateway runs
     #[command(subcommand)]
     Project(project::Action),
-    /// Show and set what a project, or the organization, may spend and how fast
-    #[command(subcommand)]
-    Limit(limit::Action),
+    /// Show every limit and how it stands, and set what a project, or the organization, may spend and how fast
+    Limit(limit::Options),
     /// Add, list, lock out and change users, whether or not the gateway runs
     #[command(subcommand)]
     User(user::Action),
@@ -105,7 +105,7 @@ pub fn run() -> ExitCode {
         Some(Action::Chat(options)) => chat::run(&flags, options),
         Some(Action::Key(action)) => key::run(&flags, action),
         Some(Action::Project(action)) => project::run(&flags, action),
-        Some(Action::Limit(action)) => limit::run(&flags, action),
+        Some(Action::Limit(options)) => limit::run(&flags, options),
         Some(Action::User(action)) => user::run(&flags, action),
         Some(Action::Usage(options)) => usage::run(&flags, &options),
         Some(Action::Doctor) => doctor::run(&flags),

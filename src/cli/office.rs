@@ -17,6 +17,7 @@ pub(super) struct Office {
     pub(super) keys: Keys,
     pub(super) directory: Directory,
     pub(super) reports: Reports,
+    pub(super) db: Db,
     pub(super) by: Origin,
 }
 
@@ -33,7 +34,8 @@ pub(super) fn run(
         let office = Office {
             keys,
             directory: directory.context("the directory cannot be read")?,
-            reports: Reports::new(db),
+            reports: Reports::new(db.clone()),
+            db,
             by: by(),
         };
         work(office).await

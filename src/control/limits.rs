@@ -2,15 +2,17 @@
 
 use super::{
     Operation, Request, json_text,
-    rights::{self, Right},
+    organization::{cursor, paged},
+    rights::{self, Actor, Right},
 };
 use crate::{
     app::App,
     auth::{self, Kind, Record},
     body::Body,
+    directory::Side,
     domain::{KeyId, Owner},
     error::Error,
-    limits::{LINE, Limited, Line, Lookout},
+    limits::{LINE, Limited, Line, Lookout, Part, Policy, Roster},
     wire::{
         about::{About, Content, Parameter},
         query::{Mistake, Query},
@@ -21,7 +23,11 @@ use http::Response;
 use serde::Serialize;
 use std::sync::Arc;
 
-const NAMES: [&str; 3] = ["project", "key", "user"];
+const HOLDERS: [&str; 3] = ["project", "key", "user"];
+const ORGANIZATION: &str = "organization";
+const PAGE_NAMES: [&str; 2] = ["limit", "after"];
+/// Holders on a page: without `limit`, and at most.
+const PAGE: (usize, usize) = (100, 1000);
 // Of an id, in characters.
 const SHORTEST: usize = 1;
 const LONGEST: usize = 256;
@@ -31,12 +37,20 @@ pub const SHOW: Operation = Operation::new(
     |request| Box::pin(show(request)),
     About::new("Limits", "How limits stand: used, left, and when they are whole again")
         .details(
-            "Those of the organization and of models whoever pays; with `project` those of a project and of its \
-             models, with `key` of a key, with `user` of a user. Rates are those of the process that is asked.",
+            "Those of everyone, a page at a time: the organization, models, projects with their models, users, service \
+             accounts and keys that are in force. A page may have more than `limit` holders, or none and not be the \
+             last: `has_more` and `next` say where it goes on. With `organization=true` those of the organization and \
+             of models whoever pays, with `project` those of a project and of its models, with `key` of a key, with \
+             `user` of a user. Rates are those of the process that is asked.",
         )
         .parameters(|| {
             let text = || Schema::text().length(SHORTEST as u64, LONGEST as u64);
-            NAMES.map(|name| Parameter::new(name, text())).into()
+            let mut parameters = HOLDERS.map(|name| Parameter::new(name, text())).to_vec();
+            parameters.push(Parameter::new(ORGANIZATION, Schema::flag().default(false)));
+            parameters.extend(paged(&["limit"], PAGE));
+            let after = Schema::text().says("`next` of the page before");
+            parameters.push(Parameter::new("after", after));
+            parameters
         })
         .gives(&[(200, Content::Json(&LIMITS))])
         .refuses(&[400, 404, 503]),
@@ -45,45 +59,130 @@ const LIMITS: Shape = Shape::new("Limits", || {
     Schema::object()
         .with("object", Schema::word("list"))
         .with("data", Schema::list(Schema::named(&LINE)))
+        .with("has_more", Schema::flag())
+        .with(
+            "next",
+            Schema::text().or_null().says("`after` of the next page"),
+        )
 });
 #[derive(Serialize)]
 struct Limits {
     object: &'static str,
     data: Vec<Line>,
+    has_more: bool,
+    next: Option<String>,
+}
+
+/// Whose limits are asked for.
+enum Whose {
+    /// A page of everyone's: where it begins, and for how many.
+    Everyones(Option<String>, usize),
+    /// The organization's.
+    Organizations,
+    /// Those of one of the [`HOLDERS`]: its name there, and its id.
+    Ones(&'static str, String),
 }
 
 async fn show(request: Request) -> Result<Response<Body>, Error> {
     let app = &request.app;
     // Before the query: who may not ask is told nothing of how.
     let actor = rights::who(app, request.headers())?;
-    let query = Query::parse(request.query(), &NAMES)?;
-    let mut named = Vec::new();
-    for name in NAMES {
+    let whose = whose(request.query())?;
+    let snapshot = app.snapshot.load_full();
+    let policy = &snapshot.policy;
+    let found = match whose {
+        Whose::Everyones(after, limit) => {
+            actor.require(Right::UsageRead, None)?;
+            let roster = Roster {
+                policy,
+                directory: &app.directory,
+                users: &app.people.users,
+                keys: &app.keys,
+            };
+            roster.part(after.as_deref(), limit).await?
+        }
+        Whose::Organizations => {
+            actor.require(Right::UsageRead, None)?;
+            Part::whole(organization(app, policy))
+        }
+        Whose::Ones(kind, id) => Part::whole(one(app, policy, &actor, kind, id).await?),
+    };
+    let lookout = Lookout {
+        policy,
+        reports: &app.reports,
+        engine: Some(app.gate.engine()),
+        now: app.gate.now(),
+    };
+    json_text(&Limits {
+        object: "list",
+        data: lookout.lines(&found.all).await?,
+        has_more: found.next.is_some(),
+        next: found.next,
+    })
+}
+
+fn whose(query: Option<&str>) -> Result<Whose, Mistake> {
+    let names = [&HOLDERS[..], &[ORGANIZATION], &PAGE_NAMES].concat();
+    let query = Query::parse(query, &names)?;
+    let mut asked = Vec::new();
+    for name in HOLDERS {
         let Some(id) = query.one(name)? else { continue };
         if !(SHORTEST..=LONGEST).contains(&id.chars().count()) {
             let expected = format!("a text of {SHORTEST} to {LONGEST} characters");
-            return Err(Mistake::Wrong(name, expected).into());
+            return Err(Mistake::Wrong(name, expected));
         }
-        named.push((name, id.to_owned()));
+        asked.push((name, Whose::Ones(name, id.to_owned())));
     }
-    if let [_, (second, _), ..] = &*named {
-        return Err(Mistake::Wrong(second, "alone: one holder at a time".to_owned()).into());
+    if query.word(ORGANIZATION, &[("true", true), ("false", false)])? == Some(true) {
+        asked.push((ORGANIZATION, Whose::Organizations));
     }
-    let (name, id) = named.pop().unwrap_or_default();
-    let snapshot = app.snapshot.load_full();
-    let (policy, allowances) = (&snapshot.policy, app.directory.allowances());
-    let mut all: Vec<Limited> = Vec::new();
-    match name {
+    if let [_, (second, _), ..] = &*asked {
+        return Err(Mistake::Wrong(
+            second,
+            "alone: one holder at a time".to_owned(),
+        ));
+    }
+    let Some((_, whose)) = asked.pop() else {
+        let cursor = cursor(&query, PAGE)?;
+        let after = match cursor.side {
+            Some(Side::After(place)) => Some(place),
+            _ => None,
+        };
+        return Ok(Whose::Everyones(after, cursor.limit));
+    };
+    for name in PAGE_NAMES {
+        if query.one(name)?.is_some() {
+            let expected = "left out: the limits of one holder come whole".to_owned();
+            return Err(Mistake::Wrong(name, expected));
+        }
+    }
+    Ok(whose)
+}
+
+fn organization(app: &App, policy: &Policy) -> Vec<Limited> {
+    let allowance = app.directory.allowances().organization();
+    let claim = policy.organization(&allowance);
+    let own = claim.as_ref().map(Limited::from);
+    let models = policy.models().map(|claim| Limited::from(&claim));
+    own.into_iter().chain(models).collect()
+}
+
+/// The limits of one holder, if whoever asks may see them.
+async fn one(
+    app: &App,
+    policy: &Policy,
+    actor: &Actor,
+    kind: &str,
+    id: String,
+) -> Result<Vec<Limited>, Error> {
+    let mut all = Vec::new();
+    match kind {
         "project" => {
             actor.require(Right::UsageRead, Some(&id))?;
-            let allowance = allowances.of(&id);
+            let allowance = app.directory.allowances().of(&id);
             let allowance = allowance.ok_or_else(|| Error::NoSuch("project", id.clone()))?;
-            all.extend(
-                policy
-                    .project(&id, Some(&allowance))
-                    .as_ref()
-                    .map(Into::into),
-            );
+            let claim = policy.project(&id, Some(&allowance));
+            all.extend(claim.as_ref().map(Limited::from));
             policy.rates(&id, &allowance, |claim| all.push(claim.into()));
         }
         "key" => {
@@ -94,30 +193,14 @@ async fn show(request: Request) -> Result<Response<Body>, Error> {
             let record = record.ok_or_else(|| Error::NoSuch("API key", id.clone()))?;
             let terms = Arc::new(record.terms);
             let claim = policy.key(record.id.as_str(), Some(&terms));
-            all.extend(claim.as_ref().map(Into::into));
-        }
-        "user" => {
-            actor.require(Right::UsageRead, None)?;
-            all.extend(policy.user(&id).as_ref().map(Into::into));
+            all.extend(claim.as_ref().map(Limited::from));
         }
         _ => {
             actor.require(Right::UsageRead, None)?;
-            let organization = allowances.organization();
-            all.extend(policy.organization(&organization).as_ref().map(Into::into));
-            all.extend(policy.models().map(|claim| Limited::from(&claim)));
+            all.extend(policy.user(&id).as_ref().map(Limited::from));
         }
     }
-    let lookout = Lookout {
-        policy,
-        reports: &app.reports,
-        engine: Some(app.gate.engine()),
-        now: app.gate.now(),
-    };
-    let data = lookout.lines(&all).await?;
-    json_text(&Limits {
-        object: "list",
-        data,
-    })
+    Ok(all)
 }
 
 /// The API key with this public id.

@@ -127,6 +127,21 @@ impl Directory {
         .await
     }
 
+    /// A page of the service accounts of all projects.
+    pub async fn all_accounts(&self, cursor: Cursor) -> Result<Page<Account>, Error> {
+        self.read(move |tx| {
+            let list = List {
+                table: "service_account",
+                columns: COLUMNS,
+                of: "$1 = ''",
+                owner: "".into(),
+                shown: "deleted_at IS NULL",
+            };
+            list.page(tx, &cursor, Account::read)
+        })
+        .await
+    }
+
     /// A service account.
     pub async fn account(&self, project: String, id: String) -> Result<Account, Error> {
         self.read(move |tx| {

@@ -1,8 +1,9 @@
-//! How the failures of the directory and of keys are told.
+//! How the failures of the directory, of keys and of lists over them are told.
 
 use super::Error;
 use crate::{
     auth, directory,
+    limits::roster,
     wire::{members, query},
 };
 
@@ -61,6 +62,21 @@ impl From<auth::Error> for Error {
             Of::NoSuchKey(id) => Self::NoSuch("API key", id.public()),
             Of::Random(_) | Of::FirstKeysFile { .. } => Self::inside(&error),
             Of::Store(_) => Self::store(&error),
+        }
+    }
+}
+
+impl From<roster::Error> for Error {
+    fn from(error: roster::Error) -> Self {
+        use roster::Error as Of;
+        match error {
+            Of::NoSuchPlace => Self::Query(query::Mistake::Wrong(
+                "after",
+                "`next` of a page of this list".to_owned(),
+            )),
+            Of::Directory(error) => error.into(),
+            Of::Keys(error) => error.into(),
+            Of::Users(error) => error.into(),
         }
     }
 }

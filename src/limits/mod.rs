@@ -8,6 +8,7 @@ mod engine;
 mod gate;
 mod overview;
 pub mod policy;
+pub mod roster;
 pub mod shared;
 mod spent;
 
@@ -18,4 +19,5 @@ pub use engine::{
 pub use gate::{Books, Denial, Gate};
 pub use overview::{Figure, LINE, Limited, Line, Lookout};
 pub use policy::{Policy, Subject};
+pub use roster::{Part, Roster};
 pub use spent::spent;

@@ -4,6 +4,7 @@
 //! that does not know them yet.
 
 mod cover;
+mod names;
 mod written;
 
 use super::Origin;

@@ -91,6 +91,14 @@ pub(in crate::cli) fn id_of(text: &str) -> Result<KeyId, Ending> {
     })
 }
 
+/// That a key is one of those that have no limits.
+pub(in crate::cli) fn admin_key(id: KeyId) -> Ending {
+    Ending::Mistake(format!(
+        "{} is an admin key, which has no limits",
+        id.public()
+    ))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

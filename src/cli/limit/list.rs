@@ -1,12 +1,12 @@
 //! `weir limit list`: every limit with what is used and left, by the running gateway if it can be asked.
 
-use super::show;
+use super::{everyone, show};
 use crate::{
     auth::{Kind, Record},
     cli::{
         Ending, complain,
         gateway::{Gateway, secret},
-        key::id_of,
+        key::{admin_key, id_of},
         office::{Office, ending, ending_of_key},
         say,
     },
@@ -42,42 +42,63 @@ pub(in crate::cli) struct List {
 #[derive(Args)]
 #[group(id = "whose", multiple = false)]
 struct Whose {
-    /// The project's id [default: the organization]
+    /// Those of the organization, with its alerts and what it may do besides [default: those of everyone]
+    #[arg(long)]
+    organization: bool,
+    /// Those of a project: its id
     #[arg(long, value_name = "ID")]
     project: Option<String>,
-    /// The key's id
+    /// Those of a key: its id
     #[arg(long, value_name = "ID")]
     key: Option<String>,
-    /// The user's id, or a service account's
+    /// Those of a user: their id, or a service account's
     #[arg(long, value_name = "NAME")]
     user: Option<String>,
+}
+
+impl Whose {
+    fn is_everyone(&self) -> bool {
+        let ids = [&self.project, &self.key, &self.user];
+        !self.organization && ids.iter().all(|id| id.is_none())
+    }
 }
 
 pub(super) async fn run(flags: &Flags, office: &Office, wanted: List) -> Result<(), Ending> {
     let (limits, server) =
         load_limits(flags).map_err(|problems| Ending::Mistake(problems.to_string()))?;
     let policy = Policy::new(&limits);
-    let is_of_store = wanted.whose.key.is_none() && wanted.whose.user.is_none();
+    let List {
+        whose,
+        url,
+        admin_key,
+        json,
+    } = wanted;
+    let gateway = gateway(&server, url, admin_key);
+    if whose.is_everyone() {
+        return everyone::run(office, &policy, gateway, json).await;
+    }
+    let is_of_store = whose.key.is_none() && whose.user.is_none();
     let allowance = match is_of_store {
         true => {
-            let allowance = office.directory.allowance(wanted.whose.project.clone());
+            let allowance = office.directory.allowance(whose.project.clone());
             Some(Arc::new(allowance.await.map_err(ending)?))
         }
         false => None,
     };
     // Before the gateway is asked: a key that is not there is a mistake of whoever asks.
-    let limited = limited(office, &policy, &wanted.whose, allowance.as_ref()).await?;
-    let asked = ask(&server, &wanted).await;
+    let limited = limited(office, &policy, &whose, allowance.as_ref()).await?;
+    let asked = match gateway {
+        Ok(gateway) => ask(&gateway, &whose).await,
+        Err(why) => Err(why),
+    };
     let (lines, is_live) = match asked {
         Ok(lines) => (lines, true),
         Err(why) => {
-            complain(&format!(
-                "{why}: rates are not known, and what is in the air is not counted"
-            ));
+            warn(&why);
             (by_the_ledger(office, &policy, &limited).await?, false)
         }
     };
-    match (wanted.json, allowance) {
+    match (json, allowance) {
         (true, allowance) => {
             let mut whole = allowance.map_or_else(|| json!({}), |one| show::whole_value(&one));
             whole["is_live"] = is_live.into();
@@ -86,10 +107,24 @@ pub(super) async fn run(flags: &Flags, office: &Office, wanted: List) -> Result<
         }
         (false, allowance) => {
             allowance.iter().for_each(|one| show::table(one));
-            show::lines(&lines);
+            let mut shown = show::Lines::begin(false, is_live);
+            shown.add(&lines);
+            shown.end();
         }
     }
     Ok(())
+}
+
+/// Says that the store alone is asked, and why.
+pub(super) fn warn(why: &str) {
+    complain(&format!(
+        "{why}: rates are not known, and what is in the air is not counted"
+    ));
+}
+
+/// That the running gateway was asked in vain.
+pub(super) fn untold(error: &anyhow::Error) -> String {
+    format!("the gateway does not tell ({error:#})")
 }
 
 /// Who has which limits, by the store and the configuration at hand.
@@ -132,18 +167,16 @@ async fn limited(
 fn terms(record: &Record) -> Result<Arc<crate::domain::Terms>, Ending> {
     match record.kind {
         Kind::Api => Ok(Arc::new(record.terms.clone())),
-        Kind::Admin => Err(Ending::Mistake(format!(
-            "{} is an admin key, which has no limits",
-            record.id.public()
-        ))),
+        Kind::Admin => Err(admin_key(record.id)),
     }
 }
 
-async fn by_the_ledger(
+/// How limits stand, as far as the store can tell.
+pub(super) async fn by_the_ledger(
     office: &Office,
     policy: &Policy,
     limited: &[Limited],
-) -> Result<Value, Ending> {
+) -> anyhow::Result<Value> {
     let wall = SystemTime::now().duration_since(UNIX_EPOCH);
     let lookout = Lookout {
         policy,
@@ -156,14 +189,17 @@ async fn by_the_ledger(
     };
     let lines = lookout.lines(limited).await;
     let lines = lines.context("what was spent cannot be read")?;
-    Ok(serde_json::to_value(lines).context("the limits cannot be written")?)
+    serde_json::to_value(lines).context("the limits cannot be written")
 }
 
-/// The limits by the running gateway, or why it was not asked.
-async fn ask(server: &Server, wanted: &List) -> Result<Value, String> {
-    let key = wanted.admin_key.clone();
-    let key = key.ok_or("the gateway is not asked without WEIR_ADMIN_KEY")?;
-    let url = match &wanted.url {
+/// The running gateway, or why it is not asked.
+fn gateway(
+    server: &Server,
+    url: Option<String>,
+    admin_key: Option<Secret>,
+) -> Result<Gateway, String> {
+    let key = admin_key.ok_or("the gateway is not asked without WEIR_ADMIN_KEY")?;
+    let url = match url {
         Some(url) => url.trim_end_matches('/').to_owned(),
         None => {
             let is_tls = server.control_tls.is_some();
@@ -171,24 +207,27 @@ async fn ask(server: &Server, wanted: &List) -> Result<Value, String> {
             format!("{scheme}://{}", server.control_listen)
         }
     };
-    let Whose {
-        project,
-        key: of_key,
-        user,
-    } = &wanted.whose;
+    Gateway::new(&url, "/admin", key)
+}
+
+/// The limits by the running gateway.
+async fn ask(gateway: &Gateway, whose: &Whose) -> Result<Value, String> {
     // What is pasted may be a whole key, which is for nobody to see.
-    let of_key = of_key.as_deref().and_then(|key| id_of(key).ok());
+    let key = whose.key.as_deref().and_then(|key| id_of(key).ok());
     let named = [
-        ("project", project.clone()),
-        ("key", of_key.map(|id| id.public())),
-        ("user", user.clone()),
+        (
+            "organization",
+            whose.organization.then(|| "true".to_owned()),
+        ),
+        ("project", whose.project.clone()),
+        ("key", key.map(|id| id.public())),
+        ("user", whose.user.clone()),
     ];
     let named = named.into_iter().find_map(|(name, id)| Some((name, id?)));
     let query = named.map_or_else(String::new, |(name, id)| {
         format!("?{name}={}", percent::encode(&id))
     });
-    let gateway = Gateway::new(&url, "/admin", key)?;
     let found = gateway.get(&format!("/limits{query}")).await;
-    let mut found = found.map_err(|error| format!("the gateway does not tell ({error:#})"))?;
+    let mut found = found.map_err(|error| untold(&error))?;
     Ok(found["data"].take())
 }

@@ -1,11 +1,13 @@
 //! `weir limit`: changes the store directly, and a running gateway sees the change within a second.
 
+mod everyone;
 mod list;
 mod rate;
 mod show;
 
 use super::{
     Ending,
+    amount::{Amount, amount},
     office::{self, Office, ending},
     say,
 };
@@ -16,9 +18,18 @@ use crate::{
 };
 use clap::{Args, Subcommand};
 
+#[derive(Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(super) struct Options {
+    #[command(subcommand)]
+    action: Option<Action>,
+    #[command(flatten)]
+    list: list::List,
+}
+
 #[derive(Subcommand)]
-pub(super) enum Action {
-    /// Show the limits of a project, a key, a user or the organization: used, left, and when they are whole again
+enum Action {
+    /// Show every limit, or those of one holder: used, left, and when it is whole again (also what `weir limit` alone does)
     List(list::List),
     /// Set what may be spent in a month
     Spend {
@@ -100,25 +111,11 @@ pub(super) enum Alert {
     },
     /// Delete one
     Delete {
-        /// Its id: `weir limit list` shows them
+        /// Its id: `weir limit list --project` or `--organization` shows them
         alert: String,
         #[command(flatten)]
         scope: Scope,
     },
-}
-
-/// A limit, or that there is none.
-#[derive(Clone, Copy)]
-pub(super) struct Amount(Option<u64>);
-
-fn amount(text: &str) -> Result<Amount, String> {
-    if text == "none" {
-        return Ok(Amount(None));
-    }
-    let number = text.parse().ok().filter(|number| *number < NUMBER_MAX);
-    number
-        .map(|number| Amount(Some(number)))
-        .ok_or_else(|| "expected a number below 2^53, or none".to_owned())
 }
 
 fn retention(text: &str) -> Result<Retention, String> {
@@ -129,7 +126,8 @@ fn retention(text: &str) -> Result<Retention, String> {
     })
 }
 
-pub(super) fn run(flags: &Flags, action: Action) -> Result<(), Ending> {
+pub(super) fn run(flags: &Flags, options: Options) -> Result<(), Ending> {
+    let action = options.action.unwrap_or(Action::List(options.list));
     let models = match &action {
         Action::Rate(_) => load_models(flags),
         _ => Ok(Vec::new()),

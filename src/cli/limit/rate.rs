@@ -1,9 +1,10 @@
 //! `weir limit rate`.
 
-use super::{Amount, Scope, amount};
+use super::Scope;
 use crate::{
     cli::{
         Ending,
+        amount::{Amount, amount},
         office::{Office, ending},
     },
     directory::RateLimit,

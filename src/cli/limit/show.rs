@@ -72,37 +72,87 @@ pub(super) fn whole_value(allowance: &Allowance) -> Value {
     })
 }
 
-/// How limits stand, a line each.
-pub(super) fn lines(limits: &Value) {
-    let limits = limits.as_array().map_or(&[][..], Vec::as_slice);
-    if limits.is_empty() {
-        return say("no limits");
+/// How limits stand, a line each, as they come: for people, or as one JSON object.
+pub(super) struct Lines {
+    as_json: bool,
+    /// Whether there was one.
+    is_begun: bool,
+}
+
+impl Lines {
+    pub(super) fn begin(as_json: bool, is_live: bool) -> Self {
+        if as_json {
+            say(&format!("{{\"is_live\":{is_live},\"limits\":["));
+        }
+        Self {
+            as_json,
+            is_begun: false,
+        }
     }
-    let row = |[limit, model, amount, used, left, resets]: [&str; 6]| {
-        let line =
-            format!("{limit:<26}  {model:<16}  {amount:>14}  {used:>14}  {left:>14}  {resets}");
-        say(line.trim_end());
+
+    pub(super) fn add(&mut self, limits: &Value) {
+        for limit in limits.as_array().into_iter().flatten() {
+            let is_first = !std::mem::replace(&mut self.is_begun, true);
+            match (self.as_json, is_first) {
+                (true, true) => say(&limit.to_string()),
+                (true, false) => say(&format!(",{limit}")),
+                (false, true) => {
+                    row(HEADING);
+                    line(limit);
+                }
+                (false, false) => line(limit),
+            }
+        }
+    }
+
+    pub(super) fn end(self) {
+        match (self.as_json, self.is_begun) {
+            (true, _) => say("]}"),
+            (false, true) => {}
+            (false, false) => say("no limits"),
+        }
+    }
+}
+
+const HEADING: [&str; 8] = [
+    "WHOSE",
+    "LIMIT",
+    "MODEL",
+    "AMOUNT",
+    "USED",
+    "LEFT",
+    "RESETS IN",
+    "NAME",
+];
+
+fn row([whose, limit, model, amount, used, left, resets, name]: [&str; 8]) {
+    let line = format!(
+        "{whose:<38}  {limit:<26}  {model:<16}  {amount:>14}  {used:>14}  {left:>14}  {resets:<9}  {name}"
+    );
+    say(line.trim_end());
+}
+
+fn line(limit: &Value) {
+    let word = |member: &str| limit[member].as_str().unwrap_or_default();
+    let is_money = word("limit") == "dollars";
+    let figure = |member: &str| match &limit[member] {
+        Value::Number(number) if is_money => format!("${number}"),
+        Value::Number(number) => number.to_string(),
+        _ => "-".to_owned(),
     };
-    row(["LIMIT", "MODEL", "AMOUNT", "USED", "LEFT", "RESETS IN"]);
-    for limit in limits {
-        let word = |member: &str| limit[member].as_str().unwrap_or_default();
-        let is_money = word("limit") == "dollars";
-        let figure = |member: &str| match &limit[member] {
-            Value::Number(number) if is_money => format!("${number}"),
-            Value::Number(number) => number.to_string(),
-            _ => "-".to_owned(),
-        };
-        let name = match word("per") {
-            "" => word("limit").to_owned(),
-            "total" => format!("{} in total", word("limit")),
-            span => format!("{} a {span}", word("limit")),
-        };
-        let resets = limit["resets_in_ms"]
-            .as_u64()
-            .map_or_else(String::new, span);
-        let [amount, used, left] = ["amount", "used", "left"].map(figure);
-        row([&name, word("model"), &amount, &used, &left, &resets]);
-    }
+    // A model of a project has its own column.
+    let level = word("level").trim_end_matches("_model");
+    let whose = format!("{level} {}", word("id"));
+    let counts = match word("per") {
+        "" => word("limit").to_owned(),
+        "total" => format!("{} in total", word("limit")),
+        span => format!("{} a {span}", word("limit")),
+    };
+    let resets = limit["resets_in_ms"].as_u64();
+    let resets = resets.map_or_else(String::new, span);
+    let [amount, used, left] = ["amount", "used", "left"].map(figure);
+    let (model, name) = (word("model"), word("name"));
+    row([&whose, &counts, model, &amount, &used, &left, &resets, name]);
 }
 
 /// A span in the two largest units that it has: `3d 4h`, `1m 2s`.

@@ -102,7 +102,7 @@ fn key_id(id: &str) -> Result<KeyId, Error> {
 }
 
 /// Reads `limit`, `after`, and `before` and `order` where a list has them.
-fn cursor(query: &Query, (usual, most): (usize, usize)) -> Result<Cursor, Mistake> {
+pub(super) fn cursor(query: &Query, (usual, most): (usize, usize)) -> Result<Cursor, Mistake> {
     let limit = match query.number("limit")? {
         None => usual,
         Some(limit) => usize::try_from(limit)
@@ -128,7 +128,7 @@ fn cursor(query: &Query, (usual, most): (usize, usize)) -> Result<Cursor, Mistak
 }
 
 /// The parameters that [`cursor`] reads, for the document.
-fn paged(names: &[&'static str], (usual, most): (usize, usize)) -> Vec<Parameter> {
+pub(super) fn paged(names: &[&'static str], (usual, most): (usize, usize)) -> Vec<Parameter> {
     let of = |name: &&'static str| {
         let schema = match *name {
             "limit" => Schema::integer()

@@ -36,6 +36,10 @@ impl Sets {
         self.0.is_empty()
     }
 
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(|(name, _)| &**name)
+    }
+
     pub(super) fn cover(&self, name: &str) -> bool {
         self.0.iter().any(|(pattern, _)| matches(pattern, name))
     }

@@ -95,7 +95,7 @@ async fn an_operator_sees_what_is_used_and_left() {
         ],
         ["model", null, "u*", "concurrent_requests", null, 5, 0, 0, 5],
     ]);
-    are(&gateway, "", organization).await;
+    are(&gateway, "?organization=true", organization).await;
     let project = json!([[
         "project",
         "proj_a",
