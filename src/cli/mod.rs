@@ -55,7 +55,7 @@ enum Action {
     Check,
     /// Talk to a model through the running gateway
     Chat(chat::Options),
-    /// Make, list, revoke and rotate API keys, whether or not the gateway runs
+    /// Make, list, change, revoke and rotate API keys, whether or not the gateway runs
     #[command(subcommand)]
     Key(key::Action),
     /// Make, list and archive projects, whether or not the gateway runs

@@ -98,7 +98,8 @@ fn line(record: &Record, now: SystemTime) -> String {
     )
 }
 
-fn line_json(record: &Record, now: SystemTime) -> String {
+/// A key as a JSON object.
+pub(super) fn line_json(record: &Record, now: SystemTime) -> String {
     let models = match &record.models {
         ModelRule::All => None,
         ModelRule::Only(names) => Some(names.to_vec()),

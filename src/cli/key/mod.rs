@@ -1,5 +1,7 @@
 //! `weir key`: changes the store directly, and a running gateway sees the change within a second.
 
+mod ceiling;
+mod change;
 mod create;
 mod list;
 
@@ -22,6 +24,8 @@ pub(super) enum Action {
     Create(Box<create::Create>),
     /// List keys in the order in which they were made, those that ended too
     List(list::List),
+    /// Change how fast, how much and in which class a key may be used; what is not named stays as it is
+    Change(Box<change::Change>),
     /// End a key now and for good
     Revoke {
         /// The key's id, or the key itself
@@ -52,6 +56,7 @@ async fn act(office: Office, action: Action) -> Result<(), Ending> {
     match action {
         Action::Create(create) => create::run(&office, *create).await,
         Action::List(list) => list::run(&office, list).await,
+        Action::Change(change) => change::run(&office, *change).await,
         Action::Revoke { key, json } => {
             let id = id_of(&key)?;
             keys.revoke(by.clone(), id).await.map_err(ending_of_key)?;

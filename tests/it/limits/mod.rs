@@ -1,6 +1,7 @@
 //! Limits from outside: who is let through, what the others are told, and what becomes of a stream whose budget ends.
 
 mod budgets;
+mod change;
 mod everyone;
 mod overview;
 mod rates;
