@@ -255,7 +255,7 @@ impl Claim<'_> {
         };
         Origin {
             generation: self.policy.generation,
-            of: [object, None],
+            of: object,
         }
     }
 
