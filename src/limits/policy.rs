@@ -241,7 +241,7 @@ impl Claim<'_> {
         };
         Origin {
             generation: self.policy.generation,
-            of: [object, None],
+            of: object,
         }
     }
 

@@ -1,6 +1,6 @@
 //! A rate: a bucket that refills continuously, in whole numbers.
 
-use crate::domain::{Pace, Rule};
+use crate::domain::{Kind, Rule};
 use std::time::Duration;
 
 /// How much later than they may pass those who were refused should be told to come, and how much later than that they
@@ -22,10 +22,15 @@ pub(super) struct Speed {
 }
 
 impl Speed {
-    pub(super) fn new(rule: &Rule, pace: Pace) -> Self {
+    /// That of a rate; means nothing of another limit.
+    pub(super) fn of(rule: &Rule) -> Self {
+        let seconds = match rule.kind {
+            Kind::Rate(_, pace) => pace.seconds(),
+            Kind::InFlight | Kind::Budget(..) => 1,
+        };
         // Half of what 64 bits hold, so that sums of units stay far from what 128 hold.
         let amount = rule.amount.min(i64::MAX as u64);
-        let one = i128::from(pace.seconds() * NANOS);
+        let one = i128::from(seconds * NANOS);
         Self {
             amount: amount.into(),
             full: i128::from(rule.burst.max(1).min(amount)) * one,

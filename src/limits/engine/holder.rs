@@ -3,8 +3,9 @@
 use super::{
     ask::{Source, Unknown},
     budget::Account,
+    given::Given,
     load::Load,
-    meter::{Given, Meter, bit},
+    meter::Meter,
     period::{Now, Period},
 };
 use crate::domain::{Kind, Level, Rule, Rules};
@@ -19,24 +20,24 @@ use std::{
 /// How long nobody asks about a holder whose budgets are then forgotten until somebody does.
 const IDLE: Duration = Duration::from_secs(600);
 
-/// What rules were made of. Two are equal if they are of one generation and of the very same objects, which it keeps
-/// alive so that no other can take their place in memory.
+/// What rules were made of. Two are equal if they are of one generation and of the very same object, which it keeps
+/// alive so that no other can take its place in memory.
 #[derive(Clone, Default)]
 pub struct Origin {
     /// Of the config.
     pub generation: u64,
-    /// The objects.
-    pub of: [Option<Arc<dyn Any + Send + Sync>>; 2],
+    /// The object that was agreed with the holder, if there is one.
+    pub of: Option<Arc<dyn Any + Send + Sync>>,
 }
 
 impl PartialEq for Origin {
     fn eq(&self, other: &Self) -> bool {
         self.generation == other.generation
-            && self.of.iter().zip(&other.of).all(|pair| match pair {
+            && match (&self.of, &other.of) {
                 (Some(one), Some(another)) => Arc::ptr_eq(one, another),
                 (None, None) => true,
                 _ => false,
-            })
+            }
     }
 }
 
@@ -148,11 +149,7 @@ impl State {
 
     /// What is there for a lease that is given now.
     pub(super) fn given(&self) -> Given {
-        let kinds = self.in_force().map(|meter| bit(meter.kind()));
-        Given {
-            epoch: self.epoch,
-            kinds: kinds.fold(0, |all, kind| all | kind),
-        }
+        Given::new(self.epoch, self.in_force().map(Meter::kind))
     }
 
     /// The meter of a kind, in force or at rest.

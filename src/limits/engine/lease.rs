@@ -46,11 +46,6 @@ impl Lease {
         self.input
     }
 
-    /// Who was asked.
-    pub fn holders(&self) -> &Holders {
-        &self.holders
-    }
-
     /// Pays for the answer up to `to` tokens, and for up to `ahead` more as far as there is plenty. All or nothing
     /// over every limit; refused, the lease is as it was.
     pub fn extend(&mut self, to: u64, ahead: u64, now: Now) -> Result<(), Denied> {

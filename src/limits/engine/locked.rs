@@ -2,9 +2,10 @@
 
 use super::{
     ask::{Charge, Source, Unknown, Unready},
+    given::Given,
     holder::{Holder, Holders, State},
     load::Load,
-    meter::{Given, Meter},
+    meter::Meter,
     period::{Now, Period},
 };
 use crate::domain::{Coin, Flow, Kind, Level, Side, Standing};
@@ -121,7 +122,7 @@ impl<'a> Locked<'a> {
     /// Whether nobody has told the base of some budget.
     pub(super) fn is_unready(&self) -> bool {
         self.meters()
-            .any(|(_, _, meter)| meter.is_unknown(self.wall))
+            .any(|(_, _, meter)| meter.unknown(self.wall).is_some())
     }
 
     /// Which budgets those are.

@@ -4,9 +4,10 @@ use super::{
     ask::{Reason, Source},
     bucket::{Bucket, Speed},
     budget::{Account, Budget},
+    given::Given,
     period::Now,
 };
-use crate::domain::{Coin, Kind, Pace, Rule, Span};
+use crate::domain::{Coin, Kind, Rule, Span};
 
 /// A limit.
 #[derive(Debug)]
@@ -20,48 +21,26 @@ pub(super) struct Meter {
     pub(super) gauge: Gauge,
 }
 
-/// What was there of a holder when a lease was given.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Given {
-    /// The holder's number then.
-    pub(super) epoch: u32,
-    /// The kinds that were in force, a bit each.
-    pub(super) kinds: u32,
-}
-
-/// A bit for each kind.
-pub(super) fn bit(kind: Kind) -> u32 {
-    1 << match kind {
-        Kind::InFlight => 0,
-        Kind::Rate(flow, pace) => 1 + 2 * flow as u32 + pace as u32,
-        Kind::Budget(coin, span) => 9 + 4 * coin as u32 + span as u32,
-    }
-}
-
 /// How a limit is counted.
 #[derive(Debug)]
 pub(super) enum Gauge {
-    Rate(Pace, Bucket),
+    Rate(Bucket),
     /// A rate that is drawn from a shared store: units that were granted and not taken, and how many more the store
     /// had when it was last asked.
-    Share(Pace, i128, u64),
+    Share(i128, u64),
     /// Calls in the air are counted by their holder, and places by the shared store, if there is one.
     InFlight(Option<i64>),
-    Budget(Span, Source, Box<Budget>),
+    Budget(Source, Box<Budget>),
 }
 
 impl Meter {
     pub(super) fn new(rule: Rule, source: Source, born: u32, now: Now) -> Self {
         let gauge = match (rule.kind, source) {
-            (Kind::Rate(_, pace), Source::Own) => {
-                Gauge::Rate(pace, Bucket::full(Speed::new(&rule, pace), now.mono))
-            }
-            (Kind::Rate(_, pace), Source::Drawn) => Gauge::Share(pace, 0, 0),
+            (Kind::Rate(..), Source::Own) => Gauge::Rate(Bucket::full(Speed::of(&rule), now.mono)),
+            (Kind::Rate(..), Source::Drawn) => Gauge::Share(0, 0),
             (Kind::InFlight, Source::Own) => Gauge::InFlight(None),
             (Kind::InFlight, Source::Drawn) => Gauge::InFlight(Some(0)),
-            (Kind::Budget(_, span), source) => {
-                Gauge::Budget(span, source, Box::new(Budget::new(now.wall)))
-            }
+            (Kind::Budget(..), source) => Gauge::Budget(source, Box::new(Budget::new(now.wall))),
         };
         Self {
             rule,
@@ -81,8 +60,8 @@ impl Meter {
 
     /// Another rule of the same kind. What was used stays used.
     pub(super) fn change(&mut self, rule: Rule) {
-        if let Gauge::Rate(pace, bucket) = &mut self.gauge {
-            bucket.change(Speed::new(&self.rule, *pace), Speed::new(&rule, *pace));
+        if let Gauge::Rate(bucket) = &mut self.gauge {
+            bucket.change(Speed::of(&self.rule), Speed::of(&rule));
         }
         self.rule = rule;
         self.rests = false;
@@ -91,57 +70,51 @@ impl Meter {
     /// Brings it to a moment: what has flowed in, and the account of the period. `born` numbers the accounts of its
     /// holder.
     pub(super) fn turn(&mut self, now: Now, born: &mut u32) {
-        match &mut self.gauge {
-            Gauge::Rate(pace, bucket) => bucket.refill(Speed::new(&self.rule, *pace), now.mono),
-            Gauge::Budget(span, source, budget) => {
-                budget.open(*span, now.wall, born, *source == Source::Drawn);
-            }
-            Gauge::Share(..) | Gauge::InFlight(_) => {}
+        self.refill(now.mono);
+        if let Gauge::Budget(source, _) = self.gauge
+            && let Some((span, budget)) = self.budget()
+        {
+            budget.open(span, now.wall, born, source == Source::Drawn);
         }
     }
 
     /// Lets a rate flow, and opens no account.
     pub(super) fn refill(&mut self, mono: u64) {
-        if let Gauge::Rate(pace, bucket) = &mut self.gauge {
-            bucket.refill(Speed::new(&self.rule, *pace), mono);
+        if let Gauge::Rate(bucket) = &mut self.gauge {
+            bucket.refill(Speed::of(&self.rule), mono);
         }
     }
 
     /// Whether a lease that was `given` holds something of it.
     pub(super) fn is_held(&self, given: Given, wall: u64) -> bool {
         let born = match &self.gauge {
-            Gauge::Budget(_, _, budget) => budget.find(wall).map(|account| account.born),
+            Gauge::Budget(_, budget) => budget.find(wall).map(|account| account.born),
             _ => Some(self.born),
         };
-        given.kinds & bit(self.kind()) != 0 && born.is_some_and(|born| born <= given.epoch)
+        given.has(self.kind()) && born.is_some_and(|born| born <= given.epoch)
     }
 
     /// The account of a moment, if nobody has told what was spent before in its period.
     pub(super) fn unknown(&self, wall: u64) -> Option<&Account> {
         match &self.gauge {
-            Gauge::Budget(_, _, budget) => budget.find(wall).filter(|account| !account.is_known()),
+            Gauge::Budget(_, budget) => budget.find(wall).filter(|account| !account.is_known()),
             _ => None,
         }
-    }
-
-    /// Whether there is such an account.
-    pub(super) fn is_unknown(&self, wall: u64) -> bool {
-        self.unknown(wall).is_some()
     }
 
     /// What is left: whole ones, and below nothing where more is used than there is.
     pub(super) fn left(&self, leases: u32, wall: u64) -> i128 {
         match &self.gauge {
-            Gauge::Rate(pace, bucket) => {
-                let speed = Speed::new(&self.rule, *pace);
+            Gauge::Rate(bucket) => {
+                let speed = Speed::of(&self.rule);
                 speed.whole(bucket.units()).into()
             }
-            Gauge::Share(pace, units, _) => Speed::new(&self.rule, *pace).whole(*units).into(),
+            Gauge::Share(units, _) => Speed::of(&self.rule).whole(*units).into(),
             Gauge::InFlight(granted) => {
                 let places = granted.map_or(self.rule.amount.into(), i128::from);
                 places - i128::from(leases)
             }
-            Gauge::Budget(_, source, budget) => budget.find(wall).map_or(0, |account| {
+            Gauge::Budget(source, budget) => budget.find(wall).map_or(0, |account| {
                 account.left(match source {
                     Source::Own => self.rule.amount.into(),
                     Source::Drawn => account.granted.into(),
@@ -154,8 +127,8 @@ impl Meter {
     pub(super) fn fits(&self, count: u64, leases: u32, wall: u64) -> bool {
         match &self.gauge {
             _ if count == 0 => true,
-            Gauge::Rate(pace, bucket) => bucket.fits(Speed::new(&self.rule, *pace), count),
-            Gauge::Share(pace, units, _) => *units >= Speed::new(&self.rule, *pace).units(count),
+            Gauge::Rate(bucket) => bucket.fits(Speed::of(&self.rule), count),
+            Gauge::Share(units, _) => *units >= Speed::of(&self.rule).units(count),
             _ => self.left(leases, wall) >= i128::from(count),
         }
     }
@@ -163,8 +136,8 @@ impl Meter {
     /// How much must be granted before `count` fits.
     pub(super) fn lacks(&self, count: u64, leases: u32, wall: u64) -> u64 {
         let lacking = match &self.gauge {
-            Gauge::Share(pace, units, _) => {
-                let speed = Speed::new(&self.rule, *pace);
+            Gauge::Share(units, _) => {
+                let speed = Speed::of(&self.rule);
                 return speed.begun(speed.units(count) - units);
             }
             _ => i128::from(count) - self.left(leases, wall),
@@ -187,7 +160,7 @@ impl Meter {
 
     /// Whether calls in the air hold a part of a budget.
     pub(super) fn has_held(&self, wall: u64) -> bool {
-        let Gauge::Budget(_, _, budget) = &self.gauge else {
+        let Gauge::Budget(_, budget) = &self.gauge else {
             return false;
         };
         budget.find(wall).is_some_and(|account| account.held > 0)
@@ -195,7 +168,7 @@ impl Meter {
 
     /// Whether a budget would have room for `count` but for what others hold, who may use less; `own` is the asker's.
     pub(super) fn is_only_held(&self, count: u64, own: u64, wall: u64) -> bool {
-        let Gauge::Budget(_, Source::Own, budget) = &self.gauge else {
+        let Gauge::Budget(Source::Own, budget) = &self.gauge else {
             return false;
         };
         budget.find(wall).is_some_and(|account| {
@@ -207,10 +180,10 @@ impl Meter {
     /// Takes `count` for a call, whether it fits or not.
     pub(super) fn take(&mut self, count: u64, wall: u64) {
         match &mut self.gauge {
-            Gauge::Rate(pace, bucket) => bucket.take(Speed::new(&self.rule, *pace), count),
-            Gauge::Share(pace, units, _) => *units -= Speed::new(&self.rule, *pace).units(count),
+            Gauge::Rate(bucket) => bucket.take(Speed::of(&self.rule), count),
+            Gauge::Share(units, _) => *units -= Speed::of(&self.rule).units(count),
             Gauge::InFlight(_) => {}
-            Gauge::Budget(_, _, budget) => {
+            Gauge::Budget(_, budget) => {
                 if let Some(account) = budget.find_mut(wall) {
                     account.held = account.held.saturating_add(count);
                 }
@@ -221,10 +194,10 @@ impl Meter {
     /// Gives back what a call holds.
     pub(super) fn give(&mut self, count: u64, wall: u64) {
         match &mut self.gauge {
-            Gauge::Rate(pace, bucket) => bucket.give(Speed::new(&self.rule, *pace), count),
-            Gauge::Share(pace, units, _) => *units += Speed::new(&self.rule, *pace).units(count),
+            Gauge::Rate(bucket) => bucket.give(Speed::of(&self.rule), count),
+            Gauge::Share(units, _) => *units += Speed::of(&self.rule).units(count),
             Gauge::InFlight(_) => {}
-            Gauge::Budget(_, _, budget) => {
+            Gauge::Budget(_, budget) => {
                 if let Some(account) = budget.find_mut(wall) {
                     account.held = account.held.saturating_sub(count);
                 }
@@ -248,7 +221,7 @@ impl Meter {
 
     /// Notes what a call has spent; of a rate it was taken before.
     pub(super) fn spend(&mut self, count: u64, wall: u64) {
-        if let Gauge::Budget(_, _, budget) = &mut self.gauge
+        if let Gauge::Budget(_, budget) = &mut self.gauge
             && let Some(account) = budget.find_mut(wall)
         {
             account.spent = account.spent.saturating_add(count);
@@ -258,33 +231,23 @@ impl Meter {
     /// The rate that refills here.
     pub(super) fn bucket(&self) -> Option<(Speed, &Bucket)> {
         match &self.gauge {
-            Gauge::Rate(pace, bucket) => Some((Speed::new(&self.rule, *pace), bucket)),
+            Gauge::Rate(bucket) => Some((Speed::of(&self.rule), bucket)),
             _ => None,
-        }
-    }
-
-    /// When a rate that refills here lets `count` pass: somebody who `has_begun` by its level, and everybody else after
-    /// those to whom it was promised.
-    pub(super) fn due(&self, count: u64, has_begun: bool) -> Option<i64> {
-        let (speed, bucket) = self.bucket()?;
-        match has_begun {
-            true => bucket.filled(speed, count),
-            false => bucket.due(speed, count),
         }
     }
 
     /// The same, to promise from.
     pub(super) fn bucket_mut(&mut self) -> Option<(Speed, &mut Bucket)> {
         match &mut self.gauge {
-            Gauge::Rate(pace, bucket) => Some((Speed::new(&self.rule, *pace), bucket)),
+            Gauge::Rate(bucket) => Some((Speed::of(&self.rule), bucket)),
             _ => None,
         }
     }
 
     /// What a budget has.
     pub(super) fn budget(&mut self) -> Option<(Span, &mut Budget)> {
-        match &mut self.gauge {
-            Gauge::Budget(span, _, budget) => Some((*span, budget)),
+        match (&mut self.gauge, self.rule.kind) {
+            (Gauge::Budget(_, budget), Kind::Budget(_, span)) => Some((span, budget)),
             _ => None,
         }
     }
@@ -292,9 +255,7 @@ impl Meter {
     /// What was granted of a rate and not taken, and how much more the store has.
     pub(super) fn share(&mut self) -> Option<(Speed, &mut i128, &mut u64)> {
         match &mut self.gauge {
-            Gauge::Share(pace, units, elsewhere) => {
-                Some((Speed::new(&self.rule, *pace), units, elsewhere))
-            }
+            Gauge::Share(units, elsewhere) => Some((Speed::of(&self.rule), units, elsewhere)),
             _ => None,
         }
     }
@@ -305,16 +266,6 @@ impl Meter {
             Gauge::InFlight(granted) => granted.as_mut(),
             _ => None,
         }
-    }
-
-    /// How many are left of a rate, wherever they are.
-    pub(super) fn remaining(&self) -> u64 {
-        let here = self.left(0, 0);
-        let elsewhere = match self.gauge {
-            Gauge::Share(_, _, elsewhere) => elsewhere,
-            _ => 0,
-        };
-        u64::try_from(here).unwrap_or(0).saturating_add(elsewhere)
     }
 
     /// Whether it is spent, rather than coming back.
@@ -330,11 +281,11 @@ impl Meter {
     /// Whether a new one in its place would be the same, but for what a budget has spent.
     pub(super) fn is_idle(&self) -> bool {
         match &self.gauge {
-            Gauge::Rate(pace, bucket) => bucket.is_untouched(Speed::new(&self.rule, *pace)),
-            Gauge::Share(_, units, _) => *units == 0,
+            Gauge::Rate(bucket) => bucket.is_untouched(Speed::of(&self.rule)),
+            Gauge::Share(units, _) => *units == 0,
             Gauge::InFlight(granted) => granted.unwrap_or(0) == 0,
-            Gauge::Budget(_, Source::Drawn, budget) => budget.is_drained(),
-            Gauge::Budget(_, Source::Own, _) => true,
+            Gauge::Budget(Source::Drawn, budget) => budget.is_drained(),
+            Gauge::Budget(Source::Own, _) => true,
         }
     }
 }

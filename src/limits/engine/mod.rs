@@ -4,13 +4,13 @@ mod ask;
 mod bucket;
 mod budget;
 mod drawn;
+mod given;
 mod holder;
 mod lease;
 mod load;
 mod locked;
 mod meter;
 mod period;
-mod stake;
 #[cfg(test)]
 mod tests;
 mod verdict;
@@ -222,13 +222,6 @@ impl Engine {
     /// How many holders are in memory.
     pub fn holders(&self) -> usize {
         self.maps.iter().map(Map::len).sum()
-    }
-
-    /// Everyone who is in memory, for whoever keeps them in step with a shared store or shows them.
-    pub fn each(&self, mut of: impl FnMut(&Arc<Holder>)) {
-        for map in &self.maps {
-            map.pin().keys().for_each(|holder| of(&holder.0));
-        }
     }
 
     /// How the limits of one holder stand; none if it is not in memory.

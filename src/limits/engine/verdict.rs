@@ -133,3 +133,15 @@ impl Locked<'_> {
         }
     }
 }
+
+impl Meter {
+    /// When a rate that refills here lets `count` pass: somebody who `has_begun` by its level, and everybody else after
+    /// those to whom it was promised.
+    fn due(&self, count: u64, has_begun: bool) -> Option<i64> {
+        let (speed, bucket) = self.bucket()?;
+        match has_begun {
+            true => bucket.filled(speed, count),
+            false => bucket.due(speed, count),
+        }
+    }
+}

@@ -290,20 +290,15 @@ fn a_sweep_does_a_bounded_amount_of_work() {
 }
 
 #[test]
-fn an_origin_is_the_very_same_objects() {
+fn an_origin_is_the_very_same_object() {
     let object = || -> Option<Arc<dyn std::any::Any + Send + Sync>> { Some(Arc::new(1_u8)) };
-    let of = [object(), None];
+    let of = object();
     let origin = Origin {
         generation: 1,
         of: of.clone(),
     };
     assert_eq!(origin, Origin { generation: 1, of });
-    let others = [
-        (1, [object(), None]),
-        (1, [None, None]),
-        (2, origin.of.clone()),
-    ];
-    for (generation, of) in others {
+    for (generation, of) in [(1, object()), (1, None), (2, origin.of.clone())] {
         assert_ne!(origin, Origin { generation, of });
     }
 }
