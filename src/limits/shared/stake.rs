@@ -273,7 +273,10 @@ impl Stake {
         self.told = Some((settled, held.saturating_add(granted), used));
         // Taken, or too old for what the server has found out meanwhile.
         self.base = None;
-        self.left = Some(told.left);
+        if !told.lacks_base {
+            // Nothing stands in for it any more. Not before: to be cut off again gives no other share.
+            (self.left, self.share) = (Some(told.left), None);
+        }
         self.receive(told.granted);
         if self.is_rate() {
             let left = u64::try_from(told.left).unwrap_or(0);

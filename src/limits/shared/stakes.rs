@@ -210,11 +210,10 @@ impl Stakes {
         }
     }
 
-    /// The server is back: it is told everything anew, and nothing stands in for it any more.
-    pub(super) fn begin_anew(&mut self) {
+    /// The server may have lost what it was told: it is told everything anew.
+    pub(super) fn forget_told(&mut self) {
         for stake in self.by_key.values_mut() {
             stake.forget_told();
-            stake.share = None;
         }
     }
 

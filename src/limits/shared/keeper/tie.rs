@@ -58,25 +58,28 @@ impl Keeper {
         self.pause = (self.pause * 2).min(PAUSES.1);
     }
 
-    /// The server is there, for the first time or again.
+    /// A connection is made, for the first time or again. The server is there once it has run a round: one that has no
+    /// room, or may not write, lets everybody in.
     pub(super) async fn come_back(&mut self, link: Link) {
         self.link = Some(link);
-        let away = self.away_since.take();
-        self.stakes.begin_anew();
-        let due = self.stakes.all(false);
-        if self.tell_all(due, Way::Stay).await
-            && self.run_round(&mut Round::default()).await.is_some()
-        {
-            self.is_there.store(true, Ordering::Relaxed);
-            metrics::limits_shared(true);
-            let away_ms = away.map_or(0, |since| since.elapsed().as_millis());
-            tracing::info!(
-                server = self.server,
-                away_ms,
-                nodes = self.nodes,
-                "limits are shared through Redis"
-            );
+        if self.run_round(&mut Round::default()).await.is_none() {
+            return;
         }
+        self.stakes.forget_told();
+        let due = self.stakes.all(false);
+        if !self.tell_all(due, Way::Stay).await {
+            return;
+        }
+        let away = self.away_since.take();
+        self.is_there.store(true, Ordering::Relaxed);
+        metrics::limits_shared(true);
+        let away_ms = away.map_or(0, |since| since.elapsed().as_millis());
+        tracing::info!(
+            server = self.server,
+            away_ms,
+            nodes = self.nodes,
+            "limits are shared through Redis"
+        );
     }
 }
 

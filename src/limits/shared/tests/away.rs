@@ -25,7 +25,8 @@ pub(super) async fn until(mut is_so: impl AsyncFnMut() -> bool) {
     }
 }
 
-fn cents(cost: u64) -> Ask {
+/// A call that costs so much.
+pub(super) fn cents(cost: u64) -> Ask {
     Ask {
         price: Some(Charge {
             input_nanos: cost,
@@ -104,6 +105,42 @@ async fn a_node_without_redis_has_its_share() {
     assert!(matches!(node.admit(&cents(1)).await, Said::No(_)));
     other.settle(lease, &ledger, 400);
     assert_eq!(ledger.spent(), 1000);
+    forget(&at, &at.prefix).await;
+}
+
+#[tokio::test]
+async fn a_server_that_lets_in_and_refuses_every_round_gives_no_second_share() {
+    let Some(at) = server().await else { return };
+    let (ledger, proxy) = (Ledger::default(), Proxy::to(&at).await);
+    let limits = [Rule::new(DOLLARS, 1000)];
+    let shares = Policy {
+        without: WithoutRedis::Share,
+        nodes: 3,
+    };
+    let node = Node::start(&proxy.at, &ledger, shares, &limits);
+    let Said::Yes(lease) = node.admit(&cents(100)).await else {
+        panic!("there is plenty")
+    };
+    node.settle(lease, &ledger, 100);
+    until(async || node.shared.is_there()).await;
+    proxy.set(Way::Full);
+    until(async || !node.shared.is_there()).await;
+    // 900 were left, which makes 300 for each, however often it is let in.
+    let rounds = proxy.rounds();
+    until(async || {
+        if let Said::Yes(lease) = node.admit(&cents(10)).await {
+            node.settle(lease, &ledger, 10);
+        }
+        proxy.rounds() >= rounds + 4
+    })
+    .await;
+    assert_eq!(ledger.spent(), 400);
+    proxy.set(Way::Open);
+    until(async || node.shared.is_there()).await;
+    let Said::Yes(lease) = node.admit(&cents(600)).await else {
+        panic!("600 are left")
+    };
+    drop(lease);
     forget(&at, &at.prefix).await;
 }
 
