@@ -13,8 +13,8 @@ use std::sync::Arc;
 const DAY_MS: u64 = 24 * 60 * 60 * 1000;
 /// What is kept of a total that nobody asks about. The ledger knows it for longer.
 const TOTAL_LIFE_MS: u64 = 40 * DAY_MS;
-/// A call in the air is told again within a second.
-const IN_FLIGHT_LIFE_MS: u64 = 120_000;
+/// What calls in the air hold is told again long before.
+const IN_FLIGHT_LIFE_MS: u64 = 60 * 60 * 1000;
 /// No more than this part of a limit is drawn ahead, so that a small one is drawn one by one.
 const AHEAD_PART: u64 = 256;
 /// In how many parts what is left is cut at least.
@@ -23,6 +23,9 @@ const PARTS_MIN: u64 = 16;
 const PARTS_A_CALL: u64 = 2;
 /// How often nothing may have happened before nothing more is told.
 const IDLE_TURNS: u32 = 50;
+/// After how many turns what is held is told again though it is nothing new: the server may have lost it. That is half
+/// a minute for calls in the air, and two for a budget.
+const TOLD_TURNS: u32 = 600;
 
 /// A meter of a holder here, and what came of the shared one.
 pub(super) struct Stake {
@@ -43,6 +46,8 @@ pub(super) struct Stake {
     drawn_before: u64,
     turns: u32,
     idle: u32,
+    /// Turns since the server last heard of it.
+    unheard: u32,
     /// What the server last said was left.
     pub(super) left: Option<i64>,
     /// What the ledger said was spent.
@@ -104,6 +109,7 @@ impl Stake {
             drawn_before: 0,
             turns: 0,
             idle: 0,
+            unheard: 0,
             left: None,
             base: None,
             is_asking: false,
@@ -169,6 +175,7 @@ impl Stake {
         self.turns = self.turns.wrapping_add(1);
         self.collect();
         // Somebody was granted it and may not have come for it yet; but not for ever.
+        self.unheard = self.unheard.saturating_add(1);
         let may_wait = self.drawn > 0 && !self.turns.is_multiple_of(4) && !all;
         let back = if may_wait { 0 } else { self.take_back() };
         let debt = match self.is_rate() {
@@ -189,7 +196,10 @@ impl Stake {
         let back = back.saturating_sub_unsigned(debt);
         let news = match self.is_rate() {
             true => back != 0,
-            false => self.told != Some(self.state()) || self.base.is_some(),
+            false => {
+                let may_be_lost = self.held > 0 && self.unheard >= TOLD_TURNS;
+                self.told != Some(self.state()) || self.base.is_some() || may_be_lost
+            }
         };
         let is_idle = !news && self.held == 0 && self.drawn_before == 0;
         self.idle = if is_idle { self.idle + 1 } else { 0 };
@@ -271,6 +281,7 @@ impl Stake {
         let (settled, held, used) = self.telling;
         let granted = i64::try_from(told.granted).unwrap_or(i64::MAX);
         self.told = Some((settled, held.saturating_add(granted), used));
+        self.unheard = 0;
         // Taken, or too old for what the server has found out meanwhile.
         self.base = None;
         if !told.lacks_base {

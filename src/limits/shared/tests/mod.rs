@@ -5,6 +5,7 @@ mod flows;
 mod money;
 mod nodes;
 mod proxy;
+mod stakes;
 mod stocks;
 
 use super::{
