@@ -166,6 +166,8 @@ impl Stake {
     /// What is to be told when calls ask for more.
     pub(super) fn ask(&mut self) -> Meter {
         self.collect();
+        // Also where it is only refused, it is of use to somebody.
+        self.idle = 0;
         self.meter(0, false)
     }
 

@@ -84,13 +84,22 @@ impl Stakes {
                 due.extend(stake.turn(false));
             }
         }
+        self.forget_idle_rates();
         due
     }
 
     /// Everything that there is to tell; with all that is held, for the last time.
     pub(super) fn all(&mut self, is_last: bool) -> Vec<Meter> {
         let stakes = self.by_key.values_mut();
-        stakes.filter_map(|stake| stake.turn(is_last)).collect()
+        let all = stakes.filter_map(|stake| stake.turn(is_last)).collect();
+        self.forget_idle_rates();
+        all
+    }
+
+    /// Of a rate there is nothing to tell at its end.
+    fn forget_idle_rates(&mut self) {
+        self.by_key
+            .retain(|_, stake| !(stake.is_rate() && stake.is_idle()));
     }
 
     /// The server's answer to a round that was on its way.
@@ -107,8 +116,6 @@ impl Stakes {
                 self.by_key.remove(&meter.key);
             }
         }
-        self.by_key
-            .retain(|_, stake| !(stake.is_rate() && stake.is_idle()));
         lacking
     }
 

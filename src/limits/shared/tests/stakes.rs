@@ -1,9 +1,12 @@
 //! What a node tells, turn by turn, to a server that is played here.
 
-use super::super::{
-    answer::{Drawn, Question},
-    round::{Meter, Of, Reply, Round, Told, Verdict},
-    stakes::Stakes,
+use super::{
+    super::{
+        answer::{Drawn, Question},
+        round::{Meter, Of, Reply, Round, Told, Verdict},
+        stakes::Stakes,
+    },
+    nodes::REQUESTS,
 };
 use crate::{
     domain::{Kind, Level, Rule, Rules},
@@ -81,6 +84,23 @@ impl Node {
             self.hear(&round, Told::default(), Vec::new());
         }
         round.meters
+    }
+}
+
+#[test]
+fn a_rate_that_only_refuses_goes_on_to_refuse() {
+    let mut node = Node::new(Rule::new(REQUESTS, 1));
+    let refused = Verdict::Refused {
+        by: 0,
+        wait_micros: Some(1),
+    };
+    for number in 0..1000 {
+        node.turn();
+        let said = node.draw(Told::default(), refused);
+        assert!(
+            matches!(said, Some(Drawn::Refused(_))),
+            "{said:?} to {number}"
+        );
     }
 }
 
