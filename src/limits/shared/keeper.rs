@@ -217,6 +217,7 @@ impl Keeper {
 
     /// Tells what is new, or that this node lives.
     async fn turn(&mut self) {
+        self.parked.retain(|question| !question.answer.is_closed());
         if let Some(since) = self.away_since {
             if !self.has_let_go && since.elapsed() > LET_GO {
                 self.has_let_go = true;

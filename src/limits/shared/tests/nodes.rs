@@ -1,6 +1,9 @@
 //! Whole nodes against one Redis.
 
-use super::{forget, redis};
+use super::{
+    away::{cents, until},
+    forget, redis,
+};
 use crate::{
     config::WithoutRedis,
     domain::{Coin, Flow, Kind, Level, Pace, Redis, Rule, Rules, Span},
@@ -13,7 +16,7 @@ use crate::{
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -22,15 +25,32 @@ use tokio::{net::TcpStream, time::timeout};
 
 /// What all nodes write to.
 #[derive(Clone, Default)]
-pub(super) struct Ledger(Arc<AtomicU64>);
+pub(super) struct Ledger(Arc<Written>);
+
+#[derive(Default)]
+struct Written {
+    spent: AtomicU64,
+    /// How often it was asked for that.
+    asked: AtomicU64,
+    /// Whether it answers nobody.
+    hangs: AtomicBool,
+}
 
 impl Ledger {
     pub(super) fn add(&self, spent: u64) {
-        self.0.fetch_add(spent, Ordering::SeqCst);
+        self.0.spent.fetch_add(spent, Ordering::SeqCst);
     }
 
     pub(super) fn spent(&self) -> u64 {
-        self.0.load(Ordering::SeqCst)
+        self.0.spent.load(Ordering::SeqCst)
+    }
+
+    pub(super) fn asked(&self) -> u64 {
+        self.0.asked.load(Ordering::SeqCst)
+    }
+
+    pub(super) fn hang(&self) {
+        self.0.hangs.store(true, Ordering::SeqCst);
     }
 }
 
@@ -40,14 +60,18 @@ impl Books for Ledger {
     }
 
     fn spent(&self, _: &Holder, _: Kind, _: Period) -> Later<Result<u64, BooksError>> {
-        Box::pin(std::future::ready(Ok(self.spent())))
+        self.0.asked.fetch_add(1, Ordering::SeqCst);
+        match self.0.hangs.load(Ordering::SeqCst) {
+            true => Box::pin(std::future::pending()),
+            false => Box::pin(std::future::ready(Ok(self.spent()))),
+        }
     }
 }
 
 /// One node: an engine, and what it shares.
 pub(super) struct Node {
     engine: Engine,
-    holders: Holders,
+    pub(super) holders: Holders,
     pub(super) shared: Shared,
     data: Arc<TempDir>,
 }
@@ -102,9 +126,14 @@ impl Node {
         }
     }
 
+    /// What the engine says to a call.
+    pub(super) fn ask(&self, ask: &Ask) -> Admitted {
+        self.engine.admit(&self.holders, ask, self.shared.now())
+    }
+
     pub(super) async fn admit(&self, ask: &Ask) -> Said {
         loop {
-            let short = match self.engine.admit(&self.holders, ask, self.shared.now()) {
+            let short = match self.ask(ask) {
                 Admitted::Granted(lease, _) => return Said::Yes(lease),
                 Admitted::Refused(refusal) => return Said::No(refusal),
                 Admitted::Unready => panic!("a store knows what was spent"),
@@ -161,6 +190,29 @@ pub(super) async fn server() -> Option<Redis> {
             None
         }
     }
+}
+
+#[tokio::test]
+async fn nobody_is_kept_who_gave_up_while_the_ledger_hangs() {
+    let Some(at) = server().await else { return };
+    let ledger = Ledger::default();
+    ledger.hang();
+    let limits = [Rule::new(DOLLARS, 1000)];
+    let node = Node::start(&at, &ledger, policy(WithoutRedis::Closed), &limits);
+    let holder = node.holders.iter().next().unwrap();
+    let Admitted::Short(shortage) = node.ask(&cents(1)) else {
+        panic!("nothing is drawn")
+    };
+    let mut call = Box::pin(node.shared.draw(shortage));
+    tokio::select! {
+        drawn = &mut call => panic!("{drawn:?}"),
+        () = until(async || ledger.asked() == 1) => {}
+    }
+    // What it waits with is as much as it keeps.
+    let kept = Arc::strong_count(holder);
+    drop(call);
+    until(async || Arc::strong_count(holder) < kept).await;
+    forget(&at, &at.prefix).await;
 }
 
 #[tokio::test]
