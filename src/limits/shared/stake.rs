@@ -175,9 +175,9 @@ impl Stake {
     /// drawn a moment ago.
     pub(super) fn turn(&mut self, all: bool) -> Option<Meter> {
         self.turns = self.turns.wrapping_add(1);
+        self.unheard = self.unheard.saturating_add(1);
         self.collect();
         // Somebody was granted it and may not have come for it yet; but not for ever.
-        self.unheard = self.unheard.saturating_add(1);
         let may_wait = self.drawn > 0 && !self.turns.is_multiple_of(4) && !all;
         let back = if may_wait { 0 } else { self.take_back() };
         let debt = match self.is_rate() {
@@ -185,8 +185,9 @@ impl Stake {
             false => 0,
         };
         self.drawn_before = std::mem::take(&mut self.drawn);
-        self.rule = self.holder.rule(self.kind).unwrap_or(self.rule);
-        let is_gone = match (self.holder.rule(self.kind), self.period) {
+        let rule = self.holder.rule(self.kind);
+        self.rule = rule.unwrap_or(self.rule);
+        let is_gone = match (rule, self.period) {
             (None, _) => true,
             (Some(_), Some(period)) => self.holder.held(self.kind, period).is_none(),
             (Some(_), None) => false,
@@ -280,10 +281,10 @@ impl Stake {
 
     /// The server has heard what it was told, and answered.
     pub(super) fn hear(&mut self, told: &Told) {
+        self.unheard = 0;
         let (settled, held, used) = self.telling;
         let granted = i64::try_from(told.granted).unwrap_or(i64::MAX);
         self.told = Some((settled, held.saturating_add(granted), used));
-        self.unheard = 0;
         // Taken, or too old for what the server has found out meanwhile.
         self.base = None;
         if !told.lacks_base {
