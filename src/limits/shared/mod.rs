@@ -8,6 +8,7 @@ mod answer;
 mod away;
 mod clock;
 mod keeper;
+mod key;
 mod link;
 mod name;
 mod round;

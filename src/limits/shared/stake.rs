@@ -2,10 +2,11 @@
 
 use super::{
     away::Share,
+    key::key,
     round::{Base, Flow, Meter, Of, Stock, Told},
 };
 use crate::{
-    domain::{Coin, Flow as Flowing, Kind, Pace, Rule, Span},
+    domain::{Kind, Rule},
     limits::engine::{Holder, Period, Short},
 };
 use std::sync::Arc;
@@ -55,42 +56,6 @@ pub(super) struct Stake {
     pub(super) is_asking: bool,
     /// What stands in for the server while it is away.
     pub(super) share: Option<Share>,
-}
-
-/// Names the shared meter: the same on all nodes.
-pub(super) fn key(holder: &Holder, kind: Kind, period: Option<Period>) -> String {
-    let kind = match kind {
-        Kind::Rate(flow, pace) => {
-            let flow = match flow {
-                Flowing::Requests => "requests",
-                Flowing::Tokens => "tokens",
-                Flowing::Input => "input",
-                Flowing::Output => "output",
-            };
-            let pace = match pace {
-                Pace::Minute => "minute",
-                Pace::Day => "day",
-            };
-            format!("{flow}-{pace}")
-        }
-        Kind::InFlight => "in-flight".to_owned(),
-        Kind::Budget(coin, span) => {
-            let coin = match coin {
-                Coin::Dollars => "dollars",
-                Coin::Tokens => "tokens",
-            };
-            let span = match span {
-                Span::Hour => "hour",
-                Span::Day => "day",
-                Span::Month => "month",
-                Span::Life => "total",
-            };
-            let start = period.map_or(0, |period| period.start());
-            format!("{coin}-{span}-{start}")
-        }
-    };
-    let level = holder.level().as_str().replace(' ', "-");
-    format!("{level}:{kind}:{}", holder.name())
 }
 
 impl Stake {

@@ -3,8 +3,9 @@
 use super::{
     answer::{Drawn, Question, Stand},
     away::{Part, Share},
+    key::key,
     round::{Base, Meter, Need, Reply, Round, Verdict},
-    stake::{Stake, key},
+    stake::Stake,
 };
 use crate::{
     domain::Kind,
