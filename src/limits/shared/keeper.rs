@@ -236,7 +236,11 @@ impl Keeper {
         if !has_former && self.last_round.elapsed() < HEARTBEAT {
             return;
         }
-        let is_told = self.tell_all(Vec::new(), way).await;
+        let mut beat = Round {
+            way,
+            ..Round::default()
+        };
+        let is_told = self.run_round(&mut beat).await.is_some();
         if is_told
             && has_former
             && let Err(error) = self.names.forget_former()
@@ -245,11 +249,10 @@ impl Keeper {
         }
     }
 
-    /// Rounds in which nothing is asked. False if the server went away.
+    /// Rounds in which nothing is asked; none where there is nothing to tell. False if the server went away.
     async fn tell_all(&mut self, mut due: Vec<Meter>, way: Way) -> bool {
-        let is_for_itself = !matches!(way, Way::Stay) || due.is_empty();
-        let mut way = Some(way);
-        while self.link.is_some() && (!due.is_empty() || (is_for_itself && way.is_some())) {
+        let mut way = Some(way).filter(|way| !matches!(way, Way::Stay));
+        while self.link.is_some() && (!due.is_empty() || way.is_some()) {
             let meters = due.split_off(due.len().saturating_sub(METERS_MAX));
             // What is said of the node as a whole is said last.
             let way = if due.is_empty() { way.take() } else { None };

@@ -2,7 +2,9 @@
 
 use super::{
     away::{cents, until},
-    forget, redis,
+    forget,
+    proxy::Proxy,
+    redis,
 };
 use crate::{
     config::WithoutRedis,
@@ -21,7 +23,10 @@ use std::{
     time::Duration,
 };
 use tempfile::TempDir;
-use tokio::{net::TcpStream, time::timeout};
+use tokio::{
+    net::TcpStream,
+    time::{Instant, timeout},
+};
 
 /// What all nodes write to.
 #[derive(Clone, Default)]
@@ -190,6 +195,19 @@ pub(super) async fn server() -> Option<Redis> {
             None
         }
     }
+}
+
+#[tokio::test]
+async fn a_node_that_does_nothing_says_once_a_second_that_it_lives() {
+    let Some(at) = server().await else { return };
+    let (ledger, proxy) = (Ledger::default(), Proxy::to(&at).await);
+    let node = Node::start(&proxy.at, &ledger, policy(WithoutRedis::Closed), &[]);
+    until(async || node.shared.is_there()).await;
+    let (since, rounds) = (Instant::now(), proxy.rounds());
+    until(async || proxy.rounds() >= rounds + 3).await;
+    let elapsed = since.elapsed();
+    assert!(elapsed >= Duration::from_secs(2), "{elapsed:?}");
+    forget(&at, &at.prefix).await;
 }
 
 #[tokio::test]
