@@ -393,7 +393,7 @@ fn take_up(app: &App, outcome: Result<Loaded, Problems>) {
             app.queues
                 .take_up(&loaded.config.upstreams, &loaded.config.queue);
             if let Some(shared) = app.gate.shared() {
-                shared.set_policy(sharing::policy(&loaded.config));
+                shared.set_fallback(sharing::fallback(&loaded.config));
             }
             app.snapshot.store(Arc::new(Snapshot::new(loaded.config)));
             tracing::info!("took up the changed configuration");

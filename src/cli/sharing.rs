@@ -6,7 +6,7 @@ use crate::{
     domain::Kind,
     limits::{
         Holder, Period,
-        shared::{Books, BooksError, Error, Later, Policy, Shared},
+        shared::{Error, Fallback, Later, Past, PastError, Shared},
         spent,
     },
 };
@@ -16,17 +16,17 @@ use std::sync::{Arc, Weak};
 pub(super) fn start(app: &Arc<App>) -> Result<(), Error> {
     let config = &app.snapshot.load().config;
     if let Some(server) = &config.store.redis {
-        let books = Arc::new(Written(Arc::downgrade(app)));
+        let past = Arc::new(Written(Arc::downgrade(app)));
         let data_dir = &config.server.data_dir;
-        let shared = Shared::start(server.clone(), policy(config), data_dir, books)?;
+        let shared = Shared::start(server.clone(), fallback(config), data_dir, past)?;
         app.gate.share(shared);
     }
     Ok(())
 }
 
 /// What the config says of the time without Redis.
-pub(super) fn policy(config: &Config) -> Policy {
-    Policy {
+pub(super) fn fallback(config: &Config) -> Fallback {
+    Fallback {
         without: config.limits.without_redis,
         nodes: config.limits.nodes,
     }
@@ -35,7 +35,7 @@ pub(super) fn policy(config: &Config) -> Policy {
 /// What the gateway has written down.
 struct Written(Weak<App>);
 
-impl Books for Written {
+impl Past for Written {
     fn settled(&self) -> Later<()> {
         let settled = self.0.upgrade().map(|app| app.ledger.settled());
         Box::pin(async move {
@@ -45,7 +45,7 @@ impl Books for Written {
         })
     }
 
-    fn spent(&self, holder: &Holder, kind: Kind, period: Period) -> Later<Result<u64, BooksError>> {
+    fn spent(&self, holder: &Holder, kind: Kind, period: Period) -> Later<Result<u64, PastError>> {
         let (level, name) = (holder.level(), holder.name().to_owned());
         let known = self.0.upgrade();
         let known = known.map(|app| (app.reports.clone(), app.snapshot.load_full()));

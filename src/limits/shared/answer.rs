@@ -15,11 +15,8 @@ pub enum Drawn {
     Granted,
     /// A limit is in the way.
     Refused(Refusal),
-    /// What the nodes share cannot be had, and by the policy nothing goes on without it.
-    Away {
-        /// When it may be tried again.
-        retry_after: Duration,
-    },
+    /// What the nodes share cannot be had, and nothing is to go on without it.
+    Away,
 }
 
 /// Somebody who waits for more.

@@ -4,7 +4,7 @@
 mod tie;
 
 use super::{
-    Books, Policy,
+    Fallback, Past,
     answer::{Drawn, Question},
     clock::Clock,
     link::Link,
@@ -43,7 +43,7 @@ const METERS_MAX: usize = 128;
 pub(super) enum Note {
     Question(Question),
     /// What the ledger says was spent, if it says anything.
-    Base(String, Result<Base, super::BooksError>),
+    Base(String, Result<Base, super::PastError>),
     /// All that former starts left is on the ledger.
     Settled,
     /// This node ends.
@@ -53,9 +53,9 @@ pub(super) enum Note {
 pub(super) struct Keeper {
     names: Names,
     clock: Arc<Clock>,
-    policy: Arc<ArcSwap<Policy>>,
+    fallback: Arc<ArcSwap<Fallback>>,
     is_there: Arc<AtomicBool>,
-    books: Arc<dyn Books>,
+    past: Arc<dyn Past>,
     /// To tell itself; it ends when all others are gone.
     notes: mpsc::WeakSender<Note>,
     server: String,
@@ -79,18 +79,18 @@ impl Keeper {
     pub(super) fn new(
         names: Names,
         clock: Arc<Clock>,
-        policy: Arc<ArcSwap<Policy>>,
+        fallback: Arc<ArcSwap<Fallback>>,
         is_there: Arc<AtomicBool>,
-        books: Arc<dyn Books>,
+        past: Arc<dyn Past>,
         notes: mpsc::WeakSender<Note>,
         link: Link,
     ) -> Self {
         Self {
             names,
             clock,
-            policy,
+            fallback,
             is_there,
-            books,
+            past,
             notes,
             server: link.to_string(),
             stakes: Stakes::default(),
@@ -110,9 +110,9 @@ impl Keeper {
     /// Goes on until it is told to leave, or nobody is left to tell it anything.
     pub(super) async fn run(mut self, mut notes: mpsc::Receiver<Note>) {
         metrics::limits_shared(false);
-        let (books, own) = (Arc::clone(&self.books), self.notes.clone());
+        let (past, own) = (Arc::clone(&self.past), self.notes.clone());
         tasks::spawn(async move {
-            books.settled().await;
+            past.settled().await;
             tell(&own, Note::Settled).await;
         });
         let mut turns = interval(TURN);
@@ -189,20 +189,18 @@ impl Keeper {
         }
     }
 
-    /// The same while the server is away, by the policy.
+    /// The same while the server is away.
     fn serve_alone(&mut self, questions: Vec<Question>) {
         if self.away_since.is_none() {
             // Nothing was tried yet.
             self.parked.extend(questions);
             return;
         }
-        let policy = self.policy.load();
-        let (nodes, now) = (policy.nodes.max(self.nodes), self.clock.now());
+        let fallback = self.fallback.load();
+        let (nodes, now) = (fallback.nodes.max(self.nodes), self.clock.now());
         for question in questions {
-            if policy.without == WithoutRedis::Closed {
-                question.tell(Drawn::Away {
-                    retry_after: super::RETRY_AFTER,
-                });
+            if fallback.without == WithoutRedis::Closed {
+                question.tell(Drawn::Away);
                 continue;
             }
             match self.stakes.alone(&question, nodes, now) {
@@ -272,13 +270,13 @@ impl Keeper {
     /// Asks the ledger, beside all else.
     fn look_up(&self, lacking: Vec<Lacking>) {
         for lacking in lacking {
-            let (books, own) = (Arc::clone(&self.books), self.notes.clone());
+            let (past, own) = (Arc::clone(&self.past), self.notes.clone());
             tasks::spawn(async move {
                 if lacking.over >= 0 {
                     // What the server was told so far has to be on the ledger, whichever node told it.
                     sleep(COMMITTED).await;
                 }
-                books.settled().await;
+                past.settled().await;
                 let Lacking {
                     key,
                     holder,
@@ -287,7 +285,7 @@ impl Keeper {
                     settled,
                     over,
                 } = lacking;
-                let spent = books.spent(&holder, kind, period).await;
+                let spent = past.spent(&holder, kind, period).await;
                 let base = spent.map(|spent| Base {
                     spent,
                     settled,
@@ -298,16 +296,14 @@ impl Keeper {
         }
     }
 
-    fn learn(&mut self, key: &str, base: Result<Base, super::BooksError>) {
+    fn learn(&mut self, key: &str, base: Result<Base, super::PastError>) {
         match base {
             Ok(base) => self.stakes.learn(key, Some(base)),
             Err(error) => {
                 tracing::warn!(%error, "what was spent cannot be had from the ledger");
                 self.stakes.learn(key, None);
                 for question in mem::take(&mut self.parked) {
-                    question.tell(Drawn::Away {
-                        retry_after: super::RETRY_AFTER,
-                    });
+                    question.tell(Drawn::Away);
                 }
             }
         }

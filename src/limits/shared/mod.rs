@@ -51,29 +51,27 @@ use tokio::{
 const PATIENCE: Duration = Duration::from_secs(5);
 /// How long the end of a node waits for its last round.
 const LAST_ROUND: Duration = Duration::from_millis(500);
-/// When a call that found nothing should come again.
-const RETRY_AFTER: Duration = Duration::from_secs(1);
 /// Calls that may wait at one time.
 const NOTES_MAX: usize = 16_384;
 
 /// What the ledger knows, for budgets that Redis knows nothing of.
-pub trait Books: Send + Sync + 'static {
+pub trait Past: Send + Sync + 'static {
     /// Is ready once all that was settled before it was asked for is committed, and what former starts left, too.
     fn settled(&self) -> Later<()>;
 
     /// What a holder's budget has spent in a period, as far as it is committed.
-    fn spent(&self, holder: &Holder, kind: Kind, period: Period) -> Later<Result<u64, BooksError>>;
+    fn spent(&self, holder: &Holder, kind: Kind, period: Period) -> Later<Result<u64, PastError>>;
 }
 
 /// Something that takes its time.
 pub type Later<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 /// Why the ledger does not answer.
-pub type BooksError = Box<dyn std::error::Error + Send + Sync>;
+pub type PastError = Box<dyn std::error::Error + Send + Sync>;
 
-/// What an operator decides about it.
+/// What an operator decides for the time without Redis.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Policy {
-    /// What happens without Redis.
+pub struct Fallback {
+    /// What calls get then.
     pub without: WithoutRedis,
     /// How many nodes share, at least; as many as are seen count if they are more.
     pub nodes: u64,
@@ -94,7 +92,7 @@ pub enum Error {
 pub struct Shared {
     notes: mpsc::Sender<Note>,
     clock: Arc<Clock>,
-    policy: Arc<ArcSwap<Policy>>,
+    fallback: Arc<ArcSwap<Fallback>>,
     is_there: Arc<AtomicBool>,
 }
 
@@ -102,26 +100,26 @@ impl Shared {
     /// Begins to share, and to connect. It does not matter whether the server can be reached yet.
     pub fn start(
         server: Redis,
-        policy: Policy,
+        fallback: Fallback,
         data_dir: &Path,
-        books: Arc<dyn Books>,
+        past: Arc<dyn Past>,
     ) -> Result<Self, Error> {
         let names = Names::open(data_dir).map_err(Error::Names)?;
         let (notes, told) = mpsc::channel(NOTES_MAX);
         let shared = Self {
             notes,
             clock: Arc::new(Clock::new()),
-            policy: Arc::new(ArcSwap::from_pointee(policy)),
+            fallback: Arc::new(ArcSwap::from_pointee(fallback)),
             is_there: Arc::default(),
         };
         let runtime = Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(Error::Thread)?;
-        let (clock, policy) = (Arc::clone(&shared.clock), Arc::clone(&shared.policy));
+        let (clock, fallback) = (Arc::clone(&shared.clock), Arc::clone(&shared.fallback));
         let (is_there, weak) = (Arc::clone(&shared.is_there), shared.notes.downgrade());
         let work = move || {
             runtime.block_on(async {
                 let link = Link::new(server);
-                let keeper = Keeper::new(names, clock, policy, is_there, books, weak, link);
+                let keeper = Keeper::new(names, clock, fallback, is_there, past, weak, link);
                 keeper.run(told).await;
             });
         };
@@ -140,21 +138,18 @@ impl Shared {
     pub async fn draw(&self, shortage: Shortage) -> Drawn {
         let (answer, answered) = oneshot::channel();
         let question = Note::Question(Question { shortage, answer });
-        let away = Drawn::Away {
-            retry_after: RETRY_AFTER,
-        };
         if self.notes.try_send(question).is_err() {
-            return away;
+            return Drawn::Away;
         }
         match timeout(PATIENCE, answered).await {
             Ok(Ok(drawn)) => drawn,
-            Ok(Err(_)) | Err(_) => away,
+            Ok(Err(_)) | Err(_) => Drawn::Away,
         }
     }
 
-    /// Puts another policy in force.
-    pub fn set_policy(&self, policy: Policy) {
-        self.policy.store(Arc::new(policy));
+    /// Puts what was decided anew in force.
+    pub fn set_fallback(&self, fallback: Fallback) {
+        self.fallback.store(Arc::new(fallback));
     }
 
     /// Whether the limits are those of all nodes at the moment.

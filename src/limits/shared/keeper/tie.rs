@@ -48,7 +48,7 @@ impl Keeper {
             (self.pause, self.has_let_go) = (PAUSES.0, false);
             self.is_there.store(false, Ordering::Relaxed);
             metrics::limits_shared(false);
-            let without = match self.policy.load().without {
+            let without = match self.fallback.load().without {
                 WithoutRedis::Share => "share",
                 WithoutRedis::Closed => "closed",
             };

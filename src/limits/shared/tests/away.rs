@@ -2,13 +2,13 @@
 
 use super::{
     forget,
-    nodes::{DOLLARS, Ledger, Node, REQUESTS, Said, policy, server},
+    nodes::{DOLLARS, Ledger, Node, REQUESTS, Said, fallback, server},
     proxy::{Proxy, Way},
 };
 use crate::{
     config::WithoutRedis,
     domain::{Kind, Rule},
-    limits::{Ask, Charge, shared::Policy},
+    limits::{Ask, Charge, shared::Fallback},
 };
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
@@ -42,7 +42,7 @@ async fn closed_is_closed_and_opens_by_itself() {
     for cut in [Way::Cut, Way::Silent] {
         let (ledger, proxy) = (Ledger::default(), Proxy::to(&at).await);
         let limits = [Rule::new(REQUESTS, 1000)];
-        let node = Node::start(&proxy.at, &ledger, policy(WithoutRedis::Closed), &limits);
+        let node = Node::start(&proxy.at, &ledger, fallback(WithoutRedis::Closed), &limits);
         assert!(matches!(node.admit(&Ask::default()).await, Said::Yes(_)));
         until(async || node.shared.is_there()).await;
         proxy.set(cut);
@@ -69,7 +69,7 @@ async fn a_node_without_redis_has_its_share() {
         Rule::new(REQUESTS, 1000),
         Rule::new(Kind::InFlight, 100),
     ];
-    let shares = Policy {
+    let shares = Fallback {
         without: WithoutRedis::Share,
         nodes: 3,
     };
@@ -113,7 +113,7 @@ async fn a_server_that_lets_in_and_refuses_every_round_gives_no_second_share() {
     let Some(at) = server().await else { return };
     let (ledger, proxy) = (Ledger::default(), Proxy::to(&at).await);
     let limits = [Rule::new(DOLLARS, 1000)];
-    let shares = Policy {
+    let shares = Fallback {
         without: WithoutRedis::Share,
         nodes: 3,
     };
@@ -151,7 +151,7 @@ async fn a_node_that_starts_without_redis_asks_the_ledger_for_its_share() {
     ledger.add(400);
     proxy.set(Way::Cut);
     let limits = [Rule::new(DOLLARS, 1000), Rule::new(REQUESTS, 2)];
-    let shares = Policy {
+    let shares = Fallback {
         without: WithoutRedis::Share,
         nodes: 2,
     };
@@ -178,7 +178,7 @@ async fn a_place_in_the_air_is_free_for_others_at_once() {
     let Some(at) = server().await else { return };
     let ledger = Ledger::default();
     let limits = [Rule::new(Kind::InFlight, 1)];
-    let start = || Node::start(&at, &ledger, policy(WithoutRedis::Closed), &limits);
+    let start = || Node::start(&at, &ledger, fallback(WithoutRedis::Closed), &limits);
     let nodes = [start(), start(), start()];
     for at in 0..9 {
         let mut lease = None;

@@ -3,7 +3,7 @@
 use super::{
     away::until,
     forget,
-    nodes::{DOLLARS, Ledger, Node, Said, policy, server},
+    nodes::{DOLLARS, Ledger, Node, Said, fallback, server},
     proxy::{Proxy, Way},
 };
 use crate::{
@@ -89,7 +89,7 @@ async fn a_thousand_answers_at_once_spend_nearly_all_of_a_dollar_and_no_more() {
     let limits = [Rule::new(DOLLARS, DOLLAR)];
     let nodes = [(); 3].map(|()| {
         Arc::new(Mortal {
-            node: Node::start(&at, &ledger, policy(WithoutRedis::Closed), &limits),
+            node: Node::start(&at, &ledger, fallback(WithoutRedis::Closed), &limits),
             is_dead: AtomicBool::new(false),
             in_the_air: AtomicU64::new(0),
         })
@@ -117,7 +117,7 @@ async fn three_nodes_spend_a_dollar_and_no_more_though_one_dies() {
     let limits = [Rule::new(DOLLARS, DOLLAR)];
     let start = |at| {
         Arc::new(Mortal {
-            node: Node::start(at, &ledger, policy(WithoutRedis::Closed), &limits),
+            node: Node::start(at, &ledger, fallback(WithoutRedis::Closed), &limits),
             is_dead: AtomicBool::new(false),
             in_the_air: AtomicU64::new(0),
         })
@@ -143,7 +143,7 @@ async fn three_nodes_spend_a_dollar_and_no_more_though_one_dies() {
     let again = Arc::new(Mortal {
         node: dead
             .node
-            .again(&at, &ledger, policy(WithoutRedis::Closed), &limits),
+            .again(&at, &ledger, fallback(WithoutRedis::Closed), &limits),
         is_dead: AtomicBool::new(false),
         in_the_air: AtomicU64::new(0),
     });

@@ -12,7 +12,7 @@ use crate::{
     limits::{
         Admitted, Ask, Denied, Engine, Holder, Holders, Lease, Origin, Period, Refusal, Source,
         Used,
-        shared::{Books, BooksError, Drawn, Later, Policy, Shared},
+        shared::{Drawn, Fallback, Later, Past, PastError, Shared},
     },
 };
 use std::{
@@ -59,12 +59,12 @@ impl Ledger {
     }
 }
 
-impl Books for Ledger {
+impl Past for Ledger {
     fn settled(&self) -> Later<()> {
         Box::pin(std::future::ready(()))
     }
 
-    fn spent(&self, _: &Holder, _: Kind, _: Period) -> Later<Result<u64, BooksError>> {
+    fn spent(&self, _: &Holder, _: Kind, _: Period) -> Later<Result<u64, PastError>> {
         self.0.asked.fetch_add(1, Ordering::SeqCst);
         match self.0.hangs.load(Ordering::SeqCst) {
             true => Box::pin(std::future::pending()),
@@ -92,9 +92,9 @@ pub(super) const REQUESTS: Kind = Kind::Rate(Flow::Requests, Pace::Minute);
 pub(super) const DOLLARS: Kind = Kind::Budget(Coin::Dollars, Span::Month);
 
 impl Node {
-    pub(super) fn start(at: &Redis, ledger: &Ledger, policy: Policy, limits: &[Rule]) -> Self {
+    pub(super) fn start(at: &Redis, ledger: &Ledger, fallback: Fallback, limits: &[Rule]) -> Self {
         let data = Arc::new(tempfile::tempdir().unwrap());
-        Self::start_in(data, at, ledger, policy, limits)
+        Self::start_in(data, at, ledger, fallback, limits)
     }
 
     /// The same node, after it has died.
@@ -102,21 +102,21 @@ impl Node {
         &self,
         at: &Redis,
         ledger: &Ledger,
-        policy: Policy,
+        fallback: Fallback,
         limits: &[Rule],
     ) -> Self {
-        Self::start_in(Arc::clone(&self.data), at, ledger, policy, limits)
+        Self::start_in(Arc::clone(&self.data), at, ledger, fallback, limits)
     }
 
     fn start_in(
         data: Arc<TempDir>,
         at: &Redis,
         ledger: &Ledger,
-        policy: Policy,
+        fallback: Fallback,
         limits: &[Rule],
     ) -> Self {
-        let books = Arc::new(ledger.clone());
-        let shared = Shared::start(at.clone(), policy, data.path(), books).unwrap();
+        let past = Arc::new(ledger.clone());
+        let shared = Shared::start(at.clone(), fallback, data.path(), past).unwrap();
         let engine = Engine::new(Source::Drawn);
         let mut rules = Rules::default();
         limits.iter().for_each(|rule| rules.add(*rule));
@@ -147,7 +147,7 @@ impl Node {
             match self.shared.draw(short).await {
                 Drawn::Granted => {}
                 Drawn::Refused(refusal) => return Said::No(refusal),
-                Drawn::Away { .. } => return Said::Away,
+                Drawn::Away => return Said::Away,
             }
         }
     }
@@ -162,7 +162,7 @@ impl Node {
             };
             match self.shared.draw(short).await {
                 Drawn::Granted => {}
-                Drawn::Refused(_) | Drawn::Away { .. } => return false,
+                Drawn::Refused(_) | Drawn::Away => return false,
             }
         }
     }
@@ -177,8 +177,8 @@ impl Node {
     }
 }
 
-pub(super) fn policy(without: WithoutRedis) -> Policy {
-    Policy { without, nodes: 1 }
+pub(super) fn fallback(without: WithoutRedis) -> Fallback {
+    Fallback { without, nodes: 1 }
 }
 
 /// A prefix of its own on the server of the tests; none, loudly, where there is no server.
@@ -201,7 +201,7 @@ pub(super) async fn server() -> Option<Redis> {
 async fn a_node_that_does_nothing_says_once_a_second_that_it_lives() {
     let Some(at) = server().await else { return };
     let (ledger, proxy) = (Ledger::default(), Proxy::to(&at).await);
-    let node = Node::start(&proxy.at, &ledger, policy(WithoutRedis::Closed), &[]);
+    let node = Node::start(&proxy.at, &ledger, fallback(WithoutRedis::Closed), &[]);
     until(async || node.shared.is_there()).await;
     let (since, rounds) = (Instant::now(), proxy.rounds());
     until(async || proxy.rounds() >= rounds + 3).await;
@@ -216,7 +216,7 @@ async fn nobody_is_kept_who_gave_up_while_the_ledger_hangs() {
     let ledger = Ledger::default();
     ledger.hang();
     let limits = [Rule::new(DOLLARS, 1000)];
-    let node = Node::start(&at, &ledger, policy(WithoutRedis::Closed), &limits);
+    let node = Node::start(&at, &ledger, fallback(WithoutRedis::Closed), &limits);
     let holder = node.holders.iter().next().unwrap();
     let Admitted::Short(shortage) = node.ask(&cents(1)) else {
         panic!("nothing is drawn")
@@ -242,7 +242,7 @@ async fn exactly_a_hundred_of_ten_thousand_pass() {
         Arc::new(Node::start(
             &at,
             &ledger,
-            policy(WithoutRedis::Closed),
+            fallback(WithoutRedis::Closed),
             &limits,
         ))
     };
