@@ -1,30 +1,24 @@
 //! Keeps this node in step with the others: one round at a time, in which it tells what is new and draws what calls
 //! wait for.
 
+mod ledger;
 mod tie;
 
+pub(super) use ledger::Ledger;
+
 use super::{
-    Fallback, Past,
+    Common, PastError,
     answer::{Drawn, Question},
-    clock::Clock,
     link::Link,
     name::Names,
     round::{Base, Meter, Round, Way},
-    stakes::{Lacking, Stakes},
+    stakes::Stakes,
 };
-use crate::{config::WithoutRedis, tasks, telemetry::metrics};
-use arc_swap::ArcSwap;
-use std::{
-    mem,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Duration,
-};
+use crate::config::WithoutRedis;
+use std::{mem, sync::Arc, time::Duration};
 use tokio::{
     sync::{mpsc, oneshot},
-    time::{Instant, MissedTickBehavior, interval, sleep},
+    time::{Instant, MissedTickBehavior, interval},
 };
 
 /// How often there is a turn: so long a place in the air may wait for its next call on another node.
@@ -33,8 +27,6 @@ const TURN: Duration = Duration::from_millis(50);
 const HEARTBEAT: Duration = Duration::from_secs(1);
 /// Away for longer, and what was drawn and not used is let go: after 30 seconds of silence others may have it.
 const LET_GO: Duration = Duration::from_secs(20);
-/// By then, any node has committed what it has told: it waits a quarter of a second for entries that share a commit.
-const COMMITTED: Duration = Duration::from_secs(1);
 /// What one round may be about, so that it holds nobody else up for long.
 const ASKS_MAX: usize = 512;
 const METERS_MAX: usize = 128;
@@ -43,7 +35,7 @@ const METERS_MAX: usize = 128;
 pub(super) enum Note {
     Question(Question),
     /// What the ledger says was spent, if it says anything.
-    Base(String, Result<Base, super::PastError>),
+    Base(String, Result<Base, PastError>),
     /// All that former starts left is on the ledger.
     Settled,
     /// This node ends.
@@ -52,12 +44,8 @@ pub(super) enum Note {
 
 pub(super) struct Keeper {
     names: Names,
-    clock: Arc<Clock>,
-    fallback: Arc<ArcSwap<Fallback>>,
-    is_there: Arc<AtomicBool>,
-    past: Arc<dyn Past>,
-    /// To tell itself; it ends when all others are gone.
-    notes: mpsc::WeakSender<Note>,
+    common: Arc<Common>,
+    ledger: Ledger,
     server: String,
     stakes: Stakes,
     number: u64,
@@ -76,22 +64,11 @@ pub(super) struct Keeper {
 }
 
 impl Keeper {
-    pub(super) fn new(
-        names: Names,
-        clock: Arc<Clock>,
-        fallback: Arc<ArcSwap<Fallback>>,
-        is_there: Arc<AtomicBool>,
-        past: Arc<dyn Past>,
-        notes: mpsc::WeakSender<Note>,
-        link: Link,
-    ) -> Self {
+    pub(super) fn new(names: Names, common: Arc<Common>, ledger: Ledger, link: Link) -> Self {
         Self {
             names,
-            clock,
-            fallback,
-            is_there,
-            past,
-            notes,
+            common,
+            ledger,
             server: link.to_string(),
             stakes: Stakes::default(),
             number: 0,
@@ -109,12 +86,8 @@ impl Keeper {
 
     /// Goes on until it is told to leave, or nobody is left to tell it anything.
     pub(super) async fn run(mut self, mut notes: mpsc::Receiver<Note>) {
-        metrics::limits_shared(false);
-        let (past, own) = (Arc::clone(&self.past), self.notes.clone());
-        tasks::spawn(async move {
-            past.settled().await;
-            tell(&own, Note::Settled).await;
-        });
+        self.common.set_there(false);
+        self.ledger.say_when_settled();
         let mut turns = interval(TURN);
         turns.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut told = Vec::new();
@@ -177,8 +150,8 @@ impl Keeper {
             None => self.serve_alone(questions),
             Some(reply) => {
                 let lacking = self.stakes.hear(&round, &reply);
-                self.look_up(lacking);
-                let now = self.clock.now();
+                self.ledger.look_up(lacking);
+                let now = self.common.clock.now();
                 for (at, question) in questions.into_iter().enumerate() {
                     match self.stakes.verdict(at, &question, (&round, &reply), now) {
                         Some(drawn) => question.tell(drawn),
@@ -196,8 +169,8 @@ impl Keeper {
             self.parked.extend(questions);
             return;
         }
-        let fallback = self.fallback.load();
-        let (nodes, now) = (fallback.nodes.max(self.nodes), self.clock.now());
+        let fallback = self.common.fallback.load();
+        let (nodes, now) = (fallback.nodes.max(self.nodes), self.common.clock.now());
         for question in questions {
             if fallback.without == WithoutRedis::Closed {
                 question.tell(Drawn::Away);
@@ -206,7 +179,7 @@ impl Keeper {
             match self.stakes.alone(&question, nodes, now) {
                 Ok(drawn) => question.tell(drawn),
                 Err(lacking) => {
-                    self.look_up(lacking);
+                    self.ledger.look_up(lacking);
                     self.parked.push(question);
                 }
             }
@@ -261,52 +234,10 @@ impl Keeper {
             };
             if let Some(reply) = self.run_round(&mut round).await {
                 let lacking = self.stakes.hear(&round, &reply);
-                self.look_up(lacking);
+                self.ledger.look_up(lacking);
             }
         }
         self.link.is_some()
-    }
-
-    /// Asks the ledger, beside all else.
-    fn look_up(&self, lacking: Vec<Lacking>) {
-        for lacking in lacking {
-            let (past, own) = (Arc::clone(&self.past), self.notes.clone());
-            tasks::spawn(async move {
-                if lacking.over >= 0 {
-                    // What the server was told so far has to be on the ledger, whichever node told it.
-                    sleep(COMMITTED).await;
-                }
-                past.settled().await;
-                let Lacking {
-                    key,
-                    holder,
-                    kind,
-                    period,
-                    settled,
-                    over,
-                } = lacking;
-                let spent = past.spent(&holder, kind, period).await;
-                let base = spent.map(|spent| Base {
-                    spent,
-                    settled,
-                    over,
-                });
-                tell(&own, Note::Base(key, base)).await;
-            });
-        }
-    }
-
-    fn learn(&mut self, key: &str, base: Result<Base, super::PastError>) {
-        match base {
-            Ok(base) => self.stakes.learn(key, Some(base)),
-            Err(error) => {
-                tracing::warn!(%error, "what was spent cannot be had from the ledger");
-                self.stakes.learn(key, None);
-                for question in mem::take(&mut self.parked) {
-                    question.tell(Drawn::Away);
-                }
-            }
-        }
     }
 
     /// The last round: everything is given back, so that nobody has to wait for it.
@@ -315,13 +246,6 @@ impl Keeper {
             let due = self.stakes.all(true);
             self.tell_all(due, Way::Leave).await;
         }
-        self.is_there.store(false, Ordering::Relaxed);
-    }
-}
-
-async fn tell(own: &mpsc::WeakSender<Note>, note: Note) {
-    if let Some(own) = own.upgrade() {
-        // Nobody listens any more when the node ends.
-        let _ = own.send(note).await;
+        self.common.set_there(false);
     }
 }

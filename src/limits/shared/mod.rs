@@ -23,11 +23,12 @@ use super::engine::{Holder, Now, Period, Shortage};
 use crate::{
     config::WithoutRedis,
     domain::{Kind, Redis},
+    telemetry::metrics,
 };
 use answer::Question;
 use arc_swap::ArcSwap;
 use clock::Clock;
-use keeper::{Keeper, Note};
+use keeper::{Keeper, Ledger, Note};
 use link::Link;
 use name::Names;
 use std::{
@@ -91,9 +92,14 @@ pub enum Error {
 /// What this node shares with others. It has a thread and a connection of its own.
 pub struct Shared {
     notes: mpsc::Sender<Note>,
-    clock: Arc<Clock>,
-    fallback: Arc<ArcSwap<Fallback>>,
-    is_there: Arc<AtomicBool>,
+    common: Arc<Common>,
+}
+
+/// What calls and the thread have in common.
+struct Common {
+    clock: Clock,
+    fallback: ArcSwap<Fallback>,
+    is_there: AtomicBool,
 }
 
 impl Shared {
@@ -106,31 +112,29 @@ impl Shared {
     ) -> Result<Self, Error> {
         let names = Names::open(data_dir).map_err(Error::Names)?;
         let (notes, told) = mpsc::channel(NOTES_MAX);
-        let shared = Self {
-            notes,
-            clock: Arc::new(Clock::new()),
-            fallback: Arc::new(ArcSwap::from_pointee(fallback)),
-            is_there: Arc::default(),
-        };
+        let common = Arc::new(Common {
+            clock: Clock::new(),
+            fallback: ArcSwap::from_pointee(fallback),
+            is_there: AtomicBool::new(false),
+        });
         let runtime = Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(Error::Thread)?;
-        let (clock, fallback) = (Arc::clone(&shared.clock), Arc::clone(&shared.fallback));
-        let (is_there, weak) = (Arc::clone(&shared.is_there), shared.notes.downgrade());
+        let (known, own) = (Arc::clone(&common), notes.downgrade());
         let work = move || {
             runtime.block_on(async {
                 let link = Link::new(server);
-                let keeper = Keeper::new(names, clock, fallback, is_there, past, weak, link);
-                keeper.run(told).await;
+                let ledger = Ledger::new(past, own);
+                Keeper::new(names, known, ledger, link).run(told).await;
             });
         };
         let thread = thread::Builder::new().name("weir-limits".to_owned());
         thread.spawn(work).map_err(Error::Thread)?;
-        Ok(shared)
+        Ok(Self { notes, common })
     }
 
     /// The time by which the engine is to be asked: the same on all nodes, as far as the server can be reached.
     pub fn now(&self) -> Now {
-        self.clock.now()
+        self.common.clock.now()
     }
 
     /// Draws what is lacking, for all of its meters or for none. What was granted is in the engine, where others may be
@@ -149,12 +153,13 @@ impl Shared {
 
     /// Puts what was decided anew in force.
     pub fn set_fallback(&self, fallback: Fallback) {
-        self.fallback.store(Arc::new(fallback));
+        self.common.fallback.store(Arc::new(fallback));
     }
 
     /// Whether the limits are those of all nodes at the moment.
-    pub fn is_there(&self) -> bool {
-        self.is_there.load(Ordering::Relaxed)
+    #[cfg(test)]
+    fn is_there(&self) -> bool {
+        self.common.is_there.load(Ordering::Relaxed)
     }
 
     /// The node ends: gives back what it holds. What calls still hold comes free when others take it for dead.
@@ -164,5 +169,13 @@ impl Shared {
             // It is as good to be taken for dead a little later.
             let _ = timeout(LAST_ROUND, left).await;
         }
+    }
+}
+
+impl Common {
+    /// From here on the limits are those of all nodes, or no longer.
+    fn set_there(&self, is_there: bool) {
+        self.is_there.store(is_there, Ordering::Relaxed);
+        metrics::limits_shared(is_there);
     }
 }

@@ -8,7 +8,7 @@ use super::{
     Keeper,
 };
 use crate::{config::WithoutRedis, telemetry::metrics};
-use std::{pin::Pin, sync::atomic::Ordering, time::Duration};
+use std::{pin::Pin, time::Duration};
 use tokio::time::{Instant, sleep};
 
 /// Between attempts to connect, from the first to the longest.
@@ -30,7 +30,7 @@ impl Keeper {
                 self.link = Some(link);
                 self.last_round = Instant::now();
                 self.nodes = reply.nodes;
-                self.clock.heard(reply.micros);
+                self.common.clock.heard(reply.micros);
                 Some(reply)
             }
             Err(error) => {
@@ -46,9 +46,8 @@ impl Keeper {
         if self.away_since.is_none() {
             self.away_since = Some(Instant::now());
             (self.pause, self.has_let_go) = (PAUSES.0, false);
-            self.is_there.store(false, Ordering::Relaxed);
-            metrics::limits_shared(false);
-            let without = match self.fallback.load().without {
+            self.common.set_there(false);
+            let without = match self.common.fallback.load().without {
                 WithoutRedis::Share => "share",
                 WithoutRedis::Closed => "closed",
             };
@@ -71,8 +70,7 @@ impl Keeper {
             return;
         }
         let away = self.away_since.take();
-        self.is_there.store(true, Ordering::Relaxed);
-        metrics::limits_shared(true);
+        self.common.set_there(true);
         let away_ms = away.map_or(0, |since| since.elapsed().as_millis());
         tracing::info!(
             server = self.server,
