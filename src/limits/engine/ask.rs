@@ -138,6 +138,8 @@ pub struct Unknown {
 pub struct Shortage {
     /// From each meter that has too little.
     pub meters: Vec<Short>,
+    /// Whether the call has begun: it goes before those who wait to begin.
+    pub has_begun: bool,
 }
 
 /// A meter that holds too little.

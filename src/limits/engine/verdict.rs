@@ -33,7 +33,7 @@ impl Locked<'_> {
             return Ok(());
         };
         if self.source() == Source::Drawn && reason == Reason::Short {
-            return Err(Denied::Short(self.shortage(load, &want.most)));
+            return Err(Denied::Short(self.shortage(load, want)));
         }
         let standing = self.standing();
         let (level, leases, wall) = (place.0, self.leases(place.0), self.wall());
@@ -109,7 +109,7 @@ impl Locked<'_> {
     }
 
     /// What each meter lacks that this node has drawn too little for.
-    fn shortage(&self, load: &Load, wanted: &Load) -> Shortage {
+    fn shortage(&self, load: &Load, want: &Want) -> Shortage {
         let lacks = |((level, _), leases, meter): (Place, u32, &Meter)| {
             let kind = meter.kind();
             if meter.fits(load.of(kind), leases, self.wall()) {
@@ -124,11 +124,12 @@ impl Locked<'_> {
                 kind,
                 period,
                 needed: meter.lacks(load.of(kind), leases, self.wall()),
-                wanted: meter.lacks(wanted.of(kind), leases, self.wall()),
+                wanted: meter.lacks(want.most.of(kind), leases, self.wall()),
             })
         };
         Shortage {
             meters: self.meters().filter_map(lacks).collect(),
+            has_begun: want.own.is_some(),
         }
     }
 }

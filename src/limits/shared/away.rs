@@ -61,10 +61,10 @@ impl Share {
         Some(Self::Stock(left.max(0) / nodes))
     }
 
-    /// Whether there is as much as `least`.
-    pub(super) fn look(&mut self, least: u64, mono: u64) -> Part {
+    /// Whether there is as much as `least`. Who `has_begun` waits for nobody who was promised something.
+    pub(super) fn look(&mut self, least: u64, has_begun: bool, mono: u64) -> Part {
         match self {
-            Self::Flow(bucket) => bucket.look(least, mono),
+            Self::Flow(bucket) => bucket.look(least, has_begun, mono),
             Self::Stock(left) if u64::try_from(*left).is_ok_and(|left| left >= least) => {
                 Part::Enough
             }
@@ -133,7 +133,7 @@ impl Bucket {
         self.span.min(60 * NANOS)
     }
 
-    fn look(&mut self, least: u64, mono: u64) -> Part {
+    fn look(&mut self, least: u64, has_begun: bool, mono: u64) -> Part {
         let flowed = self.amount * i128::from(mono.saturating_sub(self.at));
         self.at = self.at.max(mono);
         self.level = self.burst.min(self.level + flowed);
@@ -145,7 +145,8 @@ impl Bucket {
         if self.amount == 0 {
             return Part::Short(None);
         }
-        let missing = needed + self.promised - self.level;
+        let promised = if has_begun { 0 } else { self.promised };
+        let missing = needed + promised - self.level;
         let wait = (missing + self.amount - 1) / self.amount;
         Part::Short(u64::try_from(wait).ok())
     }
@@ -166,21 +167,22 @@ mod tests {
     #[test]
     fn a_share_of_a_rate_is_a_rate() {
         let mut share = share(120, 2);
-        assert_eq!(share.look(60, 0), Part::Enough);
+        assert_eq!(share.look(60, false, 0), Part::Enough);
         assert_eq!(share.take(60, 60, 16), 60);
         for seconds in 1..=3 {
-            assert_eq!(share.look(1, 0), Part::Short(Some(seconds * SECOND)));
+            assert_eq!(share.look(1, false, 0), Part::Short(Some(seconds * SECOND)));
             share.promise(1);
         }
-        assert_eq!(share.look(2, 2 * SECOND), Part::Enough);
+        assert_eq!(share.look(1, true, 0), Part::Short(Some(SECOND)));
+        assert_eq!(share.look(2, false, 2 * SECOND), Part::Enough);
         assert_eq!(share.left(), 2);
     }
 
     #[test]
     fn nodes_have_one_each_of_what_is_smaller_than_they_are_many() {
         let mut share = share(1, 3);
-        assert_eq!(share.look(1, 0), Part::Enough);
+        assert_eq!(share.look(1, false, 0), Part::Enough);
         assert_eq!(share.take(1, 1, 16), 1);
-        assert_eq!(share.look(1, 0), Part::Short(Some(60 * SECOND)));
+        assert_eq!(share.look(1, false, 0), Part::Short(Some(60 * SECOND)));
     }
 }

@@ -21,7 +21,7 @@ pub(super) struct Round {
     pub(super) way: Way,
     pub(super) meters: Vec<Meter>,
     /// Each is granted as a whole or not at all, in turn.
-    pub(super) asks: Vec<Vec<Need>>,
+    pub(super) asks: Vec<Ask>,
 }
 
 /// What a round does for its node as a whole.
@@ -89,6 +89,14 @@ pub(super) struct Base {
     pub(super) settled: u64,
     /// What the server knew to be spent when it was asked; less than nothing if it knew nothing.
     pub(super) over: i64,
+}
+
+/// What one call lacks.
+#[derive(Clone, Debug)]
+pub(super) struct Ask {
+    pub(super) needs: Vec<Need>,
+    /// Who has begun waits for nobody who was told to come back, and is promised nothing.
+    pub(super) has_begun: bool,
 }
 
 /// What an ask needs from one meter.
@@ -159,8 +167,9 @@ impl Round {
             .iter()
             .for_each(|meter| meter.add_to(&mut command));
         for ask in &self.asks {
-            command.arg(ask.len());
-            for need in ask {
+            command.arg(ask.needs.len());
+            command.arg(if ask.has_begun { "begun" } else { "" });
+            for need in &ask.needs {
                 let least = need.least.min(EXACT_MAX);
                 let want = need.want.clamp(least, EXACT_MAX);
                 command.arg(need.meter + 1).arg(least).arg(want);

@@ -3,8 +3,8 @@
 --
 -- KEYS   nodes, ended nodes, then a key for each meter.
 -- ARGV   node, number of the round, time in microseconds ('' for the server's), 'leave' or a former name or '',
---        count of meters, count of asks; then the meters, each WIDTH long, and the asks: how many meters, and for
---        each of them its place, the least that is needed and what is wanted.
+--        count of meters, count of asks; then the meters, each WIDTH long, and the asks: how many meters, 'begun'
+--        or '', and for each of them its place, the least that is needed and what is wanted.
 -- flow   'f', amount, ahead, parts, burst, span in microseconds, given back
 -- stock  's', amount, ahead, parts, milliseconds to live, 'base' or '', settled, held, used of that, 'forget' or '',
 --        base or '', what was settled, and what was known to be spent, when it was asked for; in `parts` what is left is cut among those who want more
@@ -232,7 +232,9 @@ end
 local answers = {}
 for _ = 1, tonumber(ARGV[6]) do
   local parts, verdict, decides, wait = {}, 0, 0, 0
-  for _ = 1, tonumber(ARGV[arg]) do
+  local count, has_begun = tonumber(ARGV[arg]), ARGV[arg + 1] == 'begun'
+  arg = arg + 1
+  for _ = 1, count do
     local part = { at = tonumber(ARGV[arg + 1]), least = tonumber(ARGV[arg + 2]), want = tonumber(ARGV[arg + 3]) }
     parts[#parts + 1] = part
     local meter = meters[part.at]
@@ -259,8 +261,11 @@ for _ = 1, tonumber(ARGV[6]) do
         meter.lacks, verdict, decides = true, 2, part.at
       end
       if meter.is_flow then
-        time = wait_for(meter, math.min(part.least, meter.burst) + meter.promised)
-        meter.promised = math.min(meter.promised + part.least, meter.amount * math.min(1, HORIZON / meter.span))
+        -- Who has begun goes before those who were told to come back: they would cut the answers of all who were let in.
+        time = wait_for(meter, math.min(part.least, meter.burst) + (has_begun and 0 or meter.promised))
+        if not has_begun then
+          meter.promised = math.min(meter.promised + part.least, meter.amount * math.min(1, HORIZON / meter.span))
+        end
       end
       local weight = meter.has_base and 2 or meter.is_flow and 1 or 0
       if verdict ~= 2 and (weight > heaviest or (weight == heaviest and time > wait)) then

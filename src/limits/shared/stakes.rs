@@ -4,7 +4,7 @@ use super::{
     answer::{Drawn, Question, Stand},
     away::{Part, Share},
     key::key,
-    round::{Base, Meter, Need, Reply, Round, Verdict},
+    round::{Ask, Base, Meter, Need, Reply, Round, Verdict},
     stake::Stake,
 };
 use crate::{
@@ -59,14 +59,15 @@ impl Stakes {
             }
             match needs.len() == question.shortage.meters.len() {
                 true => {
-                    round.asks.push(needs);
+                    let has_begun = question.shortage.has_begun;
+                    round.asks.push(Ask { needs, has_begun });
                     asking.push(question);
                 }
                 false => question.tell(Drawn::Granted),
             }
         }
         let mut asks = vec![0; round.meters.len()];
-        for need in round.asks.iter().flatten() {
+        for need in round.asks.iter().flat_map(|ask| &ask.needs) {
             asks[need.meter] += 1;
         }
         for (meter, asking) in round.meters.iter_mut().zip(asks) {
@@ -128,7 +129,7 @@ impl Stakes {
         (round, reply): (&Round, &Reply),
         now: Now,
     ) -> Option<Drawn> {
-        let needs = &round.asks[at];
+        let needs = &round.asks[at].needs;
         let (by, wait) = match reply.verdicts[at] {
             Verdict::Granted => return Some(Drawn::Granted),
             Verdict::Unready => return None,
@@ -152,7 +153,7 @@ impl Stakes {
         nodes: u64,
         now: Now,
     ) -> Result<Drawn, Vec<Lacking>> {
-        let shorts = &question.shortage.meters;
+        let (shorts, has_begun) = (&question.shortage.meters, question.shortage.has_begun);
         let keys: Vec<_> = (shorts.iter())
             .map(|short| key(&short.holder, short.kind, short.period))
             .collect();
@@ -166,7 +167,7 @@ impl Stakes {
                 stake.share = Share::new(stake, nodes, now.mono);
             }
             match &mut stake.share {
-                Some(share) => parts.push(share.look(short.needed, now.mono)),
+                Some(share) => parts.push(share.look(short.needed, has_begun, now.mono)),
                 None => lacking.extend(lacks(key, stake, -1)),
             }
         }
@@ -194,8 +195,8 @@ impl Stakes {
                 (None, _) => {
                     stake.receive(share.take(short.needed, short.wanted, stake.parts(1, 1)))
                 }
-                (Some(_), Part::Short(_)) => share.promise(short.needed),
-                (Some(_), Part::Enough) => {}
+                (Some(_), Part::Short(_)) if !has_begun => share.promise(short.needed),
+                (Some(_), _) => {}
             }
             stands.push(Stand::new(stake, share.left(), share.full_in()));
             stake.share = Some(share);

@@ -1,5 +1,5 @@
 use super::{
-    super::round::{Flow, Meter, Need, Of, Round, Verdict},
+    super::round::{Ask, Flow, Meter, Need, Of, Round, Verdict},
     Server,
 };
 use proptest::prelude::*;
@@ -21,15 +21,24 @@ fn meter(key: &str, amount: u64, burst: u64, span_micros: u64, back: i64) -> Met
     }
 }
 
-fn asks(costs: &[u64]) -> Vec<Vec<Need>> {
-    let need = |least: &u64| {
-        vec![Need {
-            meter: 0,
-            least: *least,
-            want: *least,
-        }]
-    };
-    costs.iter().map(need).collect()
+fn asks(costs: &[u64]) -> Vec<Ask> {
+    let ask = |least: &u64| ask(vec![need(0, *least)]);
+    costs.iter().map(ask).collect()
+}
+
+fn ask(needs: Vec<Need>) -> Ask {
+    Ask {
+        needs,
+        has_begun: false,
+    }
+}
+
+fn need(meter: usize, least: u64) -> Need {
+    Need {
+        meter,
+        least,
+        want: least,
+    }
 }
 
 fn passed(verdicts: &[Verdict]) -> usize {
@@ -175,14 +184,40 @@ fn whoever_waits_as_long_as_told_passes() {
 }
 
 #[test]
-fn all_meters_of_an_ask_give_or_none_does() {
+fn who_has_begun_waits_for_nobody_who_was_refused() {
     let Some(mut server) = Server::find() else {
         return;
     };
-    let need = |meter, least| Need {
-        meter,
-        least,
-        want: least,
+    let round = |number, asks| Round {
+        node: "one".to_owned(),
+        number,
+        at: Some(server.micros),
+        meters: vec![meter("f", 6000, 6000, MINUTE, 0)],
+        asks,
+        ..Round::default()
+    };
+    let begun = Ask {
+        has_begun: true,
+        ..ask(vec![need(0, 1)])
+    };
+    let late = [begun.clone(), begun].into_iter().chain(asks(&[1]));
+    let (full, late) = (round(1, asks(&[6000, 3000])), round(2, late.collect()));
+    assert_eq!(passed(&server.run(&full).verdicts), 1);
+    let reply = server.run(&late);
+    // One flows in in a hundredth of a second. The last one comes after three thousand that were promised.
+    let refused = |micros| Verdict::Refused {
+        by: 0,
+        wait_micros: Some(micros),
+    };
+    let one = MINUTE / 6000;
+    let expected = [one + 1, one + 1, 3001 * one + 1].map(refused);
+    assert_eq!(reply.verdicts, expected);
+}
+
+#[test]
+fn all_meters_of_an_ask_give_or_none_does() {
+    let Some(mut server) = Server::find() else {
+        return;
     };
     let reply = server.run(&Round {
         node: "one".to_owned(),
@@ -193,9 +228,9 @@ fn all_meters_of_an_ask_give_or_none_does() {
             meter("tokens", 100, 100, MINUTE, 0),
         ],
         asks: vec![
-            vec![need(0, 1), need(1, 60)],
-            vec![need(0, 1), need(1, 60)],
-            vec![need(0, 1), need(1, 40)],
+            ask(vec![need(0, 1), need(1, 60)]),
+            ask(vec![need(0, 1), need(1, 60)]),
+            ask(vec![need(0, 1), need(1, 40)]),
         ],
         ..Round::default()
     });

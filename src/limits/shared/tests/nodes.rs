@@ -234,6 +234,35 @@ async fn nobody_is_kept_who_gave_up_while_the_ledger_hangs() {
 }
 
 #[tokio::test]
+async fn an_answer_that_has_begun_waits_for_nobody_who_was_refused() {
+    let Some(at) = server().await else { return };
+    let ledger = Ledger::default();
+    let limits = [Rule::new(Kind::Rate(Flow::Tokens, Pace::Minute), 60)];
+    let node = Node::start(&at, &ledger, fallback(WithoutRedis::Closed), &limits);
+    let all = Ask {
+        output: 60,
+        output_least: 60,
+        ..Ask::default()
+    };
+    let Said::Yes(mut lease) = node.admit(&all).await else {
+        panic!("the bucket is full")
+    };
+    assert!(matches!(node.admit(&all).await, Said::No(_)));
+    let Err(Denied::Short(shortage)) = lease.extend(70, 0, node.shared.now()) else {
+        panic!("nothing is drawn")
+    };
+    let Drawn::Refused(refusal) = node.shared.draw(shortage).await else {
+        panic!("ten take ten seconds")
+    };
+    // A minute later is promised to the one that was refused.
+    assert!(
+        refusal.wait.unwrap() <= Duration::from_secs(10),
+        "{refusal:?}"
+    );
+    forget(&at, &at.prefix).await;
+}
+
+#[tokio::test]
 async fn exactly_a_hundred_of_ten_thousand_pass() {
     let Some(at) = server().await else { return };
     let ledger = Ledger::default();

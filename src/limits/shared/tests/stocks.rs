@@ -1,5 +1,5 @@
 use super::{
-    super::round::{Base, Meter, Need, Of, Round, Stock, Told, Verdict, Way},
+    super::round::{Ask, Base, Meter, Need, Of, Round, Stock, Told, Verdict, Way},
     Server,
 };
 use proptest::prelude::*;
@@ -57,12 +57,13 @@ impl Node {
     /// A round at a time of the tests' own.
     fn round(&mut self, at: u64, base: Option<Base>, costs: &[u64]) -> Round {
         self.number += 1;
-        let need = |least: &u64| {
-            vec![Need {
+        let ask = |least: &u64| Ask {
+            needs: vec![Need {
                 meter: 0,
                 least: *least,
                 want: *least,
-            }]
+            }],
+            has_begun: false,
         };
         Round {
             node: self.name.clone(),
@@ -70,7 +71,7 @@ impl Node {
             at: Some(at),
             way: Way::Stay,
             meters: vec![self.meter(base)],
-            asks: costs.iter().map(need).collect(),
+            asks: costs.iter().map(ask).collect(),
         }
     }
 
