@@ -7,8 +7,13 @@ use std::time::Duration;
 /// A share of one limit.
 pub(super) enum Share {
     Flow(Bucket),
-    /// What may still be spent, or be in the air, here.
-    Stock(i64),
+    /// What may still be spent here.
+    Budget(i64),
+    /// How many more may be in the air here, and how many of this share are.
+    Places {
+        left: i64,
+        taken: u64,
+    },
 }
 
 /// What comes of asking it.
@@ -49,26 +54,27 @@ impl Share {
             )));
         }
         if !stake.is_budget() {
-            return Some(Self::Stock(
-                (stake.left.unwrap_or(amount) / nodes).max(least_of_all),
-            ));
+            let left = (stake.left.unwrap_or(amount) / nodes).max(least_of_all);
+            return Some(Self::Places { left, taken: 0 });
         }
         let by_ledger = || {
             let spent = stake.base?.spent;
             Some(amount.saturating_sub_unsigned(spent))
         };
         let left = stake.left.or_else(by_ledger)?;
-        Some(Self::Stock(left.max(0) / nodes))
+        Some(Self::Budget(left.max(0) / nodes))
     }
 
     /// Whether there is as much as `least`. Who `has_begun` waits for nobody who was promised something.
     pub(super) fn look(&mut self, least: u64, has_begun: bool, mono: u64) -> Part {
         match self {
             Self::Flow(bucket) => bucket.look(least, has_begun, mono),
-            Self::Stock(left) if u64::try_from(*left).is_ok_and(|left| left >= least) => {
-                Part::Enough
+            Self::Budget(left) | Self::Places { left, .. } => {
+                match u64::try_from(*left).is_ok_and(|left| left >= least) {
+                    true => Part::Enough,
+                    false => Part::Short(None),
+                }
             }
-            Self::Stock(_) => Part::Short(None),
         }
     }
 
@@ -78,9 +84,20 @@ impl Share {
         let taken = least.max(want.min(plenty));
         match self {
             Self::Flow(bucket) => bucket.level -= i128::from(taken) * bucket.span,
-            Self::Stock(left) => *left = left.saturating_sub_unsigned(taken),
+            Self::Budget(left) => *left = left.saturating_sub_unsigned(taken),
+            Self::Places { left, taken: all } => {
+                (*left, *all) = (left.saturating_sub_unsigned(taken), *all + taken);
+            }
         }
         taken
+    }
+
+    /// Nobody is on these places any more; as many of them as came from here may be taken again.
+    pub(super) fn free(&mut self, places: u64) {
+        if let Self::Places { left, taken } = self {
+            let back = places.min(*taken);
+            (*left, *taken) = (left.saturating_add_unsigned(back), *taken - back);
+        }
     }
 
     /// Whoever is refused is told a later time than those before.
@@ -98,7 +115,7 @@ impl Share {
                 let nanos = (bucket.burst - bucket.level) / bucket.amount;
                 Duration::from_nanos(u64::try_from(nanos).unwrap_or(0))
             }
-            Self::Flow(_) | Self::Stock(_) => Duration::ZERO,
+            Self::Flow(_) | Self::Budget(_) | Self::Places { .. } => Duration::ZERO,
         }
     }
 
@@ -107,7 +124,7 @@ impl Share {
             Self::Flow(bucket) => {
                 i64::try_from(bucket.level.div_euclid(bucket.span)).unwrap_or(i64::MAX)
             }
-            Self::Stock(left) => *left,
+            Self::Budget(left) | Self::Places { left, .. } => *left,
         }
     }
 }

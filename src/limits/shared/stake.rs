@@ -125,6 +125,9 @@ impl Stake {
         if !self.is_rate() {
             self.held = self.held.saturating_sub_unsigned(back);
         }
+        if let Some(share) = &mut self.share {
+            share.free(back);
+        }
         back
     }
 

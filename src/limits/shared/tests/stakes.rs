@@ -63,6 +63,15 @@ impl Node {
         (self.stakes).verdict(0, &questions[0], (&round, &reply), NOW)
     }
 
+    /// The same while the server is away, and there are so many nodes.
+    fn draw_alone(&mut self, nodes: u64) -> Drawn {
+        let (answer, _waiting) = oneshot::channel();
+        let shortage = self.short();
+        let question = Question { shortage, answer };
+        let drawn = self.stakes.alone(&question, nodes, NOW);
+        drawn.unwrap_or_else(|_| panic!("it is no budget"))
+    }
+
     fn hear(&mut self, round: &Round, told: Told, verdicts: Vec<Verdict>) -> Reply {
         let reply = Reply {
             micros: 0,
@@ -101,6 +110,23 @@ fn a_rate_that_only_refuses_goes_on_to_refuse() {
             matches!(said, Some(Drawn::Refused(_))),
             "{said:?} to {number}"
         );
+    }
+}
+
+#[test]
+fn places_of_a_share_that_are_let_go_may_be_taken_again() {
+    let mut node = Node::new(Rule::new(Kind::InFlight, 4));
+    for _ in 0..3 {
+        let leases = [(); 2].map(|()| {
+            assert!(matches!(node.draw_alone(2), Drawn::Granted));
+            node.lease()
+        });
+        let Drawn::Refused(refusal) = node.draw_alone(2) else {
+            panic!("a half of four is two")
+        };
+        assert_eq!(refusal.left, 0);
+        leases.into_iter().for_each(Lease::cancel);
+        node.stakes.let_go();
     }
 }
 
