@@ -186,7 +186,7 @@ impl Gate {
         match shared.draw(shortage).await {
             Drawn::Granted => Ok(()),
             Drawn::Refused(refusal) => Err(refusal.into()),
-            Drawn::Away { .. } => Err(Denial::Unavailable),
+            Drawn::Away => Err(Denial::Unavailable),
         }
     }
 

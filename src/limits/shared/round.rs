@@ -128,7 +128,7 @@ pub(super) struct Told {
     pub(super) full_micros: u64,
     /// Whether it has to be told first what was spent.
     pub(super) lacks_base: bool,
-    /// What is known to be spent; less than nothing if nothing is known.
+    /// What is known to be spent and is or will be on the ledger; less than nothing if nothing is known.
     pub(super) spent: i64,
 }
 

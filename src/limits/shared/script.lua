@@ -9,14 +9,14 @@
 -- stock  's', amount, ahead, parts, milliseconds to live, 'base' or '', settled, held, used of that, 'forget' or '',
 --        base or '', what was settled, and what was known to be spent, when it was asked for; in `parts` what is left is cut among those who want more
 -- Reply  time, nodes that are alive; for each meter: granted, left, microseconds until full, whether it lacks a base,
---        what is known to be spent or -1; for each ask: 0 granted, 1 refused, 2 lacks a base; the place of the meter that decides; microseconds to wait.
+--        what of its sum is or will be on the ledger or -1; for each ask: 0 granted, 1 refused, 2 lacks a base; the place of the meter that decides; microseconds to wait.
 
 local DEAD = 30e6 -- silent for so long, a node is taken for dead
 local QUIET = 10e6 -- nobody speaks for so long while a node lives: Redis was away, or its clock was set
 local FORGET = 3600e6 -- and is no longer listed
 local ENDED_MS = 40 * 86400e3 -- longer than a month's budgets
 local LIMB = 32768 -- with spans below 2^37, products stay below 2^52
-local HORIZON = 60e6 -- promises reach no further
+local HORIZON = 59.9e6 -- promises reach no further: callers are told a tenth of a second more, and a minute at most
 local STILL = 2e6 -- by then, all that was spent has been told and is on the ledger
 local WIDTH = 13
 
@@ -139,9 +139,9 @@ local function open_stock(key, arg)
   local has_base, base, base_settled = ARGV[arg + 5] == 'base', tonumber(ARGV[arg + 10]), tonumber(ARGV[arg + 11])
   local base_over = tonumber(ARGV[arg + 12])
   local kept = redis.call('HGETALL', key)
-  -- `more` is what comes to `spent`; `doubt` says that the ledger knows better, and `moved` when a figure that was
-  -- put right while others went on spending moved last.
-  local spent, doubt, mine, more, others, has_ended = nil, nil, nil, 0, 0, false
+  -- `more` is what comes to `spent`, `dead` what of both the ledger has not, of nodes that are dead; `doubt` says that
+  -- the ledger knows better, and `moved` when a figure that was put right while others went on spending moved last.
+  local spent, doubt, mine, more, others, dead, has_ended = nil, nil, nil, 0, 0, 0, false
   for i = 1, #kept, 2 do
     local name, value = kept[i], kept[i + 1]
     if name == 'spent' then
@@ -163,8 +163,10 @@ local function open_stock(key, arg)
         has_ended = has_base
         redis.call('HDEL', key, name)
       elseif gone == '-' then
-        more = more + tonumber(used)
+        more, dead = more + tonumber(used), dead + tonumber(used)
         redis.call('HSET', key, name, '0 0 ' .. settled .. ' ' .. used)
+      else
+        dead = dead + tonumber(gone)
       end
     end
   end
@@ -180,9 +182,9 @@ local function open_stock(key, arg)
     spent, known, more = 0, meter.settled, 0
   elseif base and (not spent or (base_over >= 0 and (doubt or not known))) then
     if not spent then
-      spent, more = 0, base
+      spent, more = 0, base + dead
     elseif doubt == 'still' and others == 0 and meter.held == 0 then
-      more, meter.moved = base - spent, nil
+      more, meter.moved = base + dead - spent, nil
       redis.call('HDEL', key, 'moved')
     else
       -- What others spent while the ledger was asked counts twice, rather than not at all, until all is still.
@@ -204,7 +206,7 @@ local function open_stock(key, arg)
   end
   -- Nothing can be added to what is not known.
   if has_base and spent then redis.call('HINCRBY', key, 'spent', text(more)) end
-  meter.spent, meter.more = spent and spent + more or -1, more
+  meter.spent, meter.more = spent and spent + more - dead or -1, more
   meter.is_still = others == 0 and meter.held == 0
   meter.left = meter.amount - (spent or 0) - more - others - meter.held
   return meter

@@ -1,7 +1,8 @@
-//! What limits cost: to ask for all of a call's, while two threads do, and in memory for a million keys.
+//! What limits cost: to ask for all of a call's, while two threads do, over Redis, and in memory for a million keys.
 //!
-//! `cargo bench --bench limits`; `WEIR_KEYS` sets how many keys. It prints, and asserts that nothing is allocated for a
-//! key that is known, and that a sweep gives the memory back.
+//! `cargo bench --bench limits`; `WEIR_KEYS` sets how many keys, `WEIR_BENCH_REDIS_URL` which Redis, by default
+//! redis://127.0.0.1:6379/0. It prints, and asserts that nothing is allocated for a key that is known, and that a sweep
+//! gives the memory back.
 
 #![expect(
     clippy::disallowed_methods,
@@ -9,6 +10,8 @@
     unsafe_code,
     reason = "it measures, prints, counts what is allocated, and is no gateway"
 )]
+
+mod shared;
 
 use mimalloc::MiMalloc;
 use std::{
@@ -172,6 +175,7 @@ fn main() {
     let clock = Clock(Instant::now());
     alone(&clock);
     together(&clock);
+    shared::beside_alone();
     memory(keys);
 }
 
