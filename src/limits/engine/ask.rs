@@ -56,7 +56,8 @@ pub enum Admitted {
     Granted(Lease, Standing),
     /// None was taken, and this is the limit that is in the way.
     Refused(Refusal),
-    /// None was taken: nobody has told yet what was spent before the engine was there. [`unready`](super::Engine::unready) says of what.
+    /// None was taken: nobody has told yet what was spent before the engine was there.
+    /// [`unready`](super::Engine::unready) says of what.
     Unready,
     /// None was taken: this node holds too little, and has to draw more. Only where the source is [`Source::Drawn`].
     Short(Shortage),

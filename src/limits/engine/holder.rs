@@ -197,7 +197,8 @@ impl State {
         self.meters = meters.into();
     }
 
-    /// Ends a call whose lease was `given` and that began at `wall`: what it held is given back, and what it has used is taken.
+    /// Ends a call whose lease was `given` and that began at `wall`: what it held is given back, and what it has used is
+    /// taken.
     pub(super) fn end(
         &mut self,
         given: Given,
