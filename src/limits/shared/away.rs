@@ -1,7 +1,10 @@
 //! What stands in for Redis while it is away: to each node its share of every limit.
 
 use super::stake::Stake;
-use crate::domain::{Kind, Rule};
+use crate::{
+    domain::{Kind, Rule},
+    limits::EASE,
+};
 use std::time::Duration;
 
 /// A share of one limit.
@@ -147,7 +150,9 @@ impl Bucket {
     }
 
     fn horizon(&self) -> i128 {
-        self.span.min(60 * NANOS)
+        // Callers are told a little more, and a minute at most.
+        let ease = i128::try_from(EASE.as_nanos()).unwrap_or(0);
+        self.span.min(60 * NANOS - ease)
     }
 
     fn look(&mut self, least: u64, has_begun: bool, mono: u64) -> Part {

@@ -16,7 +16,7 @@ local QUIET = 10e6 -- nobody speaks for so long while a node lives: Redis was aw
 local FORGET = 3600e6 -- and is no longer listed
 local ENDED_MS = 40 * 86400e3 -- longer than a month's budgets
 local LIMB = 32768 -- with spans below 2^37, products stay below 2^52
-local HORIZON = 60e6 -- promises reach no further
+local HORIZON = 59.9e6 -- promises reach no further: callers are told a tenth of a second more, and a minute at most
 local STILL = 2e6 -- by then, all that was spent has been told and is on the ledger
 local WIDTH = 13
 
