@@ -128,8 +128,6 @@ pub(crate) fn beside_alone() {
         };
         let shared = Shared::start(server, fallback, dir.path(), Arc::new(Nothing));
         let node = Arc::new(Node::new(Some(shared.expect("it starts"))));
-        let shortage = node.short().expect("nothing is drawn");
-        report("a draw, one at a time", draws(&node, &shortage).await);
         report("over Redis, one caller", measure(&node, 1).await);
         report("over Redis, 64 callers", measure(&node, CALLERS).await);
         forget(&url, &prefix).await.expect("Redis is there");
@@ -158,30 +156,15 @@ async fn measure(node: &Arc<Node>, callers: usize) -> Vec<Duration> {
     all.join_all().await.into_iter().flatten().collect()
 }
 
-/// How long it took each time to draw what one call lacks.
-async fn draws(node: &Node, shortage: &Shortage) -> Vec<Duration> {
-    let mut times = Vec::new();
-    let end = Instant::now() + PER_MEASURE;
-    while Instant::now() < end {
-        let again = Shortage {
-            meters: shortage.meters.clone(),
-            ..*shortage
-        };
-        let began = Instant::now();
-        node.draw(again).await;
-        times.push(began.elapsed());
-    }
-    times
-}
-
 fn report(what: &str, mut times: Vec<Duration>) {
     times.sort_unstable();
     let at = |hundredth: usize| times[(times.len() - 1) * hundredth / 100];
     println!(
-        "one rate and one budget, {what}: {} a second, p50 {:.1?}, p99 {:.1?}",
+        "one rate and one budget, {what}: {} a second, p50 {:.1?}, p99 {:.1?}, longest {:.1?}",
         times.len() as u64 / PER_MEASURE.as_secs(),
         at(50),
-        at(99)
+        at(99),
+        at(100)
     );
 }
 

@@ -129,6 +129,13 @@ impl Budget {
         };
     }
 
+    /// What is spent may not all be counted here: somebody has to tell.
+    pub(super) fn doubt(&mut self) {
+        self.accounts
+            .iter_mut()
+            .for_each(|account| account.is_known = false);
+    }
+
     /// The drawn account of a period that somebody knows more about, unless calls have moved on to others.
     pub(super) fn of_period(&mut self, period: Period, born: &mut u32) -> Option<&mut Account> {
         let is_new = self.accounts.iter().all(|account| account.end == 0);

@@ -19,6 +19,9 @@ use std::{
 
 /// How long nobody asks about a holder whose budgets are then forgotten until somebody does.
 const IDLE: Duration = Duration::from_secs(600);
+/// For how long a holder whose rules have changed may have been asked about by nobody, and still have seen all calls.
+/// Not less: with two sets of rules in turn, its budgets would be read with every call.
+const UNNOTICED: Duration = Duration::from_secs(1);
 
 /// What rules were made of. Two are equal if they are of one generation and of the very same object, which it keeps
 /// alive so that no other can take its place in memory.
@@ -165,6 +168,16 @@ impl State {
         match span == period.span() {
             true => budget.of_period(period, &mut self.epoch),
             false => None,
+        }
+    }
+
+    /// Has budgets read again that nobody asked about of late: for all that is known here, they were not in force, and
+    /// what was spent passed them by.
+    pub(super) fn doubt(&mut self, now: Now) {
+        let silence = now.mono.saturating_sub(self.used_at);
+        if silence > UNNOTICED.as_nanos() as u64 {
+            let budgets = self.meters.iter_mut().filter_map(Meter::budget);
+            budgets.for_each(|(_, budget)| budget.doubt());
         }
     }
 

@@ -90,7 +90,12 @@ impl Engine {
             }
             Some((holder, _)) => {
                 let known = Arc::clone(&holder.0);
-                known.state().change(rules, self.source, now);
+                let mut state = known.state();
+                if self.source == Source::Own {
+                    state.doubt(now);
+                }
+                state.change(rules, self.source, now);
+                drop(state);
                 known
             }
             None => {

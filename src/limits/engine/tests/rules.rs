@@ -119,3 +119,41 @@ fn the_rules_of_a_config_that_is_past_change_nothing() {
     assert!(Arc::ptr_eq(&known, &late));
     assert_eq!(view(&engine, Level::Key, 0), [(0, 100)]);
 }
+
+#[test]
+fn a_budget_that_comes_back_is_told_what_passed_it_by() {
+    const SECOND: u64 = MINUTE / 60;
+    let engine = Engine::new(Source::Own);
+    let tokens = Rule::new(Kind::Budget(Coin::Tokens, Span::Month), 100);
+    let holders = holder(&engine, Level::Key, &[tokens]);
+    let told = |spent, mono| {
+        let unready = engine.unready(&holders, clock(mono)).unwrap();
+        unready.budgets.iter().for_each(|budget| budget.tell(spent));
+    };
+    told(0, 0);
+    let again = |generation, mono| {
+        let origin = Origin {
+            generation,
+            ..Origin::default()
+        };
+        engine.set(Level::Key, "one", origin, &rules(&[tokens]), clock(mono));
+    };
+    let ask = Ask {
+        input: 10,
+        ..Ask::default()
+    };
+    start(&engine, &holders, &ask, 0).settle(used(10, 0), clock(0));
+    let in_the_air = start(&engine, &holders, &ask, 0);
+    // At once: nothing can have passed it by.
+    again(1, SECOND);
+    start(&engine, &holders, &ask, SECOND).settle(used(10, 0), clock(SECOND));
+    again(2, 3 * SECOND);
+    assert!(matches!(
+        engine.admit(&holders, &ask, clock(3 * SECOND)),
+        Admitted::Unready
+    ));
+    told(75, 3 * SECOND);
+    assert_eq!(view(&engine, Level::Key, 3 * SECOND), [(85, 15)]);
+    in_the_air.settle(used(20, 0), clock(3 * SECOND));
+    assert_eq!(view(&engine, Level::Key, 3 * SECOND), [(95, 5)]);
+}
