@@ -8,7 +8,7 @@ mod promises;
 mod rates;
 mod rules;
 
-use super::{Admitted, Ask, Engine, Holders, Lease, Now, Origin};
+use super::{Admitted, Ask, Engine, Holders, Lease, Now, Origin, Used};
 use crate::domain::{Flow, Kind, Level, Pace, Rule, Rules};
 
 const MINUTE: u64 = 60_000_000_000;
@@ -46,6 +46,21 @@ fn holder(engine: &Engine, level: Level, limits: &[Rule]) -> Holders {
     let holder = engine.set(level, "one", Origin::default(), &rules(limits), clock(0));
     holders.push(holder);
     holders
+}
+
+/// What an answer of tokens without a price has used.
+fn used(input: u64, output: u64) -> Used {
+    Used {
+        input,
+        output,
+        cost: None,
+    }
+}
+
+/// What is used and left of each limit of the holder.
+fn view(engine: &Engine, level: Level, mono: u64) -> Vec<(u64, u64)> {
+    let views = engine.view(level, "one", clock(mono)).unwrap();
+    views.iter().map(|view| (view.used, view.left)).collect()
 }
 
 /// A call that passes.

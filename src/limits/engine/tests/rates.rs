@@ -1,22 +1,9 @@
 //! Rates, places, and who holds them.
 
 use super::super::*;
-use super::{MINUTE, clock, granted, holder, rate, refused, rules, start};
+use super::{MINUTE, clock, granted, holder, rate, refused, rules, start, used, view};
 use crate::domain::{Flow, Kind, Pace, Rule};
 use std::time::Duration;
-
-fn used(input: u64, output: u64) -> Used {
-    Used {
-        input,
-        output,
-        cost: None,
-    }
-}
-
-fn view(engine: &Engine, level: Level, mono: u64) -> Vec<(u64, u64)> {
-    let views = engine.view(level, "one", clock(mono)).unwrap();
-    views.iter().map(|view| (view.used, view.left)).collect()
-}
 
 #[test]
 fn of_many_at_once_exactly_as_many_pass_as_there_are() {

@@ -1,21 +1,8 @@
 //! Rules that change, and come back.
 
 use super::super::*;
-use super::{MINUTE, clock, holder, rate, refused, rules, start};
+use super::{MINUTE, clock, holder, rate, refused, rules, start, used, view};
 use crate::domain::{Coin, Flow, Kind, Rule, Span};
-
-fn used(input: u64, output: u64) -> Used {
-    Used {
-        input,
-        output,
-        cost: None,
-    }
-}
-
-fn view(engine: &Engine, level: Level, mono: u64) -> Vec<(u64, u64)> {
-    let views = engine.view(level, "one", clock(mono)).unwrap();
-    views.iter().map(|view| (view.used, view.left)).collect()
-}
 
 #[test]
 fn other_rules_are_in_force_at_once_and_what_was_used_stays_used() {
