@@ -8,10 +8,11 @@ mod members;
 
 use super::{Model, image};
 use members::Members;
-use memchr::memmem;
+use memchr::memmem::Finder;
+use std::sync::LazyLock;
 
 /// What an image that is only named looks like.
-const IMAGE: &[u8] = b"\"image_url\"";
+static IMAGE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\"image_url\""));
 /// Tokens that begin the answer, and such.
 const FRAME: u64 = 8;
 
@@ -27,7 +28,7 @@ pub struct Bound {
 impl Bound {
     /// That of a body, which is read once for all models that may get it.
     pub fn of(body: &[u8]) -> Self {
-        let images = memmem::find_iter(body, IMAGE).count() as u64;
+        let images = IMAGE.find_iter(body).count() as u64;
         let (mut halves, mut data, mut from) = (0, 0, 0);
         for found in Members::of(body) {
             halves += text(&body[from..found.start]);

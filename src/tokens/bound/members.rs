@@ -1,11 +1,30 @@
 //! Finds what of a prompt is data and no text: images, sounds and files in base64.
 
-use memchr::{memchr, memchr_iter, memmem};
+use memchr::{
+    memchr, memchr_iter,
+    memmem::{self, Finder},
+};
+use std::sync::LazyLock;
 
 /// What is shorter than this is counted as the text that it may be.
 const WORD_MAX_BYTES: usize = 4 << 10;
 /// How far apart a member's name and its value may be, and a sound and its data: each is looked for no farther.
 const NEAR_BYTES: usize = 128;
+
+/// What looks for the names: made once, and not for every prompt.
+static FINDERS: LazyLock<Finders> = LazyLock::new(|| Finders {
+    urls: Finder::new(b"\"url\""),
+    files: Finder::new(b"\"file_data\""),
+    sounds: Finder::new(b"\"input_audio\""),
+    sound_data: Finder::new(b"\"data\""),
+});
+
+struct Finders {
+    urls: Finder<'static>,
+    files: Finder<'static>,
+    sounds: Finder<'static>,
+    sound_data: Finder<'static>,
+}
 
 /// The members of a body that hold data, in one pass: no byte is searched twice for the same name.
 ///
@@ -24,10 +43,10 @@ impl<'a> Members<'a> {
         Self {
             body,
             at: 0,
-            urls: Name::new(body, b"\"url\""),
-            files: Name::new(body, b"\"file_data\""),
-            sounds: Name::new(body, b"\"input_audio\""),
-            sound_data: Name::new(body, b"\"data\""),
+            urls: Name::new(body, &FINDERS.urls),
+            files: Name::new(body, &FINDERS.files),
+            sounds: Name::new(body, &FINDERS.sounds),
+            sound_data: Name::new(body, &FINDERS.sound_data),
         }
     }
 
@@ -107,7 +126,7 @@ pub(super) struct Data {
 /// The next place of a name, remembered until it is passed.
 struct Name<'a> {
     body: &'a [u8],
-    finder: memmem::Finder<'static>,
+    finder: &'static Finder<'static>,
     /// Where it is, or the body's length if it is nowhere any more. None until somebody asks.
     place: Option<usize>,
     #[cfg(test)]
@@ -115,10 +134,10 @@ struct Name<'a> {
 }
 
 impl<'a> Name<'a> {
-    fn new(body: &'a [u8], name: &'static [u8]) -> Self {
+    fn new(body: &'a [u8], finder: &'static Finder<'static>) -> Self {
         Self {
             body,
-            finder: memmem::Finder::new(name),
+            finder,
             place: None,
             #[cfg(test)]
             searched: 0,
