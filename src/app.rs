@@ -8,7 +8,7 @@ use crate::{
     domain::{Caller, Standing},
     events::Bus,
     ledger::{Ledger, Reports},
-    limits::{Gate, Holders, Policy, Subject},
+    limits::{Gate, Holders, Lookout, Policy, Subject},
     people::People,
     prices::Prices,
     queue::Queues,
@@ -83,6 +83,16 @@ impl App {
             user: user.as_ref(),
         };
         self.gate.holders(policy, &subject)
+    }
+
+    /// From where it is seen how limits stand.
+    pub fn lookout<'a>(&'a self, policy: &'a Policy) -> Lookout<'a> {
+        Lookout {
+            policy,
+            reports: &self.reports,
+            engine: Some(self.gate.engine()),
+            now: self.gate.now(),
+        }
     }
 
     /// How the rates of a caller stand.

@@ -7,7 +7,7 @@ use crate::{
     domain::{Arrival, Caller, Day},
     error::Error,
     ledger::{Line, Sums},
-    limits::{self, LINE, Limited, Lookout},
+    limits::{self, LINE, Limited},
     wire::{
         about::{About, Content, Credential},
         amount::{self, Amount},
@@ -172,14 +172,8 @@ async fn limits_of(worker: &Worker, caller: &Caller) -> Result<Vec<limits::Line>
     let snapshot = app.snapshot.load_full();
     let policy = &snapshot.policy;
     let claim = policy.key(caller.key.as_str(), caller.terms.as_ref());
-    let lookout = Lookout {
-        policy,
-        reports: &app.reports,
-        engine: Some(app.gate.engine()),
-        now: app.gate.now(),
-    };
     let limited: Vec<Limited> = claim.iter().map(Into::into).collect();
-    Ok(lookout.lines(&limited).await?)
+    Ok(app.lookout(policy).lines(&limited).await?)
 }
 
 fn span(first: Day, last: Day, sums: Sums) -> Span {

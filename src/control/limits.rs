@@ -12,7 +12,7 @@ use crate::{
     directory::Side,
     domain::{KeyId, Owner},
     error::Error,
-    limits::{LINE, Limited, Line, Lookout, Part, Policy, Roster},
+    limits::{LINE, Limited, Line, Part, Policy, Roster},
     wire::{
         about::{About, Content, Parameter},
         query::{Mistake, Query},
@@ -107,15 +107,9 @@ async fn show(request: Request) -> Result<Response<Body>, Error> {
         }
         Whose::Ones(kind, id) => Part::whole(one(app, policy, &actor, kind, id).await?),
     };
-    let lookout = Lookout {
-        policy,
-        reports: &app.reports,
-        engine: Some(app.gate.engine()),
-        now: app.gate.now(),
-    };
     json_text(&Limits {
         object: "list",
-        data: lookout.lines(&found.all).await?,
+        data: app.lookout(policy).lines(&found.all).await?,
         has_more: found.next.is_some(),
         next: found.next,
     })
