@@ -35,7 +35,7 @@ pub use people::{Issuer, People, may_fetch};
 pub use queue::Queue;
 pub use report::{Problem, Problems};
 
-use crate::domain::{Authorities, Day, OnHangup, Place, Price, PriceList, Redis, Secret, Tier};
+use crate::domain::{Authorities, Day, OnHangup, Place, PriceList, PriceTag, Redis, Secret, Tier};
 use std::{net::SocketAddr, num::NonZeroU32, path::PathBuf, sync::Arc, time::Duration};
 
 /// Everything that an operator can set.
@@ -288,5 +288,5 @@ pub struct OwnPrice {
     /// The first day that it holds; the next one of the same model ends it.
     pub valid_from: Day,
     /// The price.
-    pub price: Price,
+    pub price: PriceTag,
 }
