@@ -4,9 +4,9 @@ use crate::{
     config::Upstream,
     domain::{Endpoint, RequestId},
     providers,
-    upstream::{Outgoing, Pool},
+    upstream::{Outgoing, Path, Pool, Request},
 };
-use http::{Request, Uri};
+use http::Method;
 use http_body_util::{BodyExt, Limited};
 use serde::Deserialize;
 use std::{
@@ -86,9 +86,12 @@ impl Catalog {
 async fn ask(pool: &Pool, upstream: &Arc<Upstream>) -> Result<Vec<Entry>, &'static str> {
     let id = RequestId::new(0, 0);
     let headers = providers::openai::headers(upstream, &[], &id).ok_or("bad key")?;
-    let mut request = Box::new(Request::new(Outgoing::held([])));
-    *request.uri_mut() = Uri::from_static("/models");
-    *request.headers_mut() = headers;
+    let request = Box::new(Request {
+        method: Method::GET,
+        path: Path::known("/models"),
+        headers,
+        body: Outgoing::held([]),
+    });
     let answer = pool.send(upstream, Endpoint::Forward, &upstream.timeouts, request);
     let answer = answer.await.map_err(|_| "no answer")?;
     if !answer.status().is_success() {
