@@ -3,6 +3,7 @@
 use crate::{
     cli::{
         Ending,
+        key::was_shown,
         office::{Office, ending, seconds},
         say,
     },
@@ -67,7 +68,7 @@ pub(super) async fn act(office: &Office, action: Action) -> Result<(), Ending> {
                 (Some(made), false) => made.key.expose().to_owned(),
                 (None, false) => account.id,
             });
-            Ok(())
+            key.map_or(Ok(()), |made| was_shown(made.record.id))
         }
         Action::List { project, json } => list(office, &project, json).await,
         Action::Delete {

@@ -391,6 +391,18 @@ impl Drop for Gateway {
 pub async fn weir(dir: &Path, arguments: &[&str], environment: &[(&str, &str)]) -> Exit {
     let mut command = command(dir);
     command.args(arguments).envs(environment.iter().copied());
+    end(command).await
+}
+
+/// The same where what it prints finds no room.
+pub async fn weir_unheard(dir: &Path, arguments: &[&str]) -> Exit {
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full");
+    let mut command = command(dir);
+    command.args(arguments).stdout(full.unwrap());
+    end(command).await
+}
+
+async fn end(mut command: Command) -> Exit {
     let run = tokio::task::spawn_blocking(move || command.output().unwrap());
     let output = within("the end of the command", run).await.unwrap();
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
