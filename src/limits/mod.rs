@@ -4,6 +4,7 @@
 //! no config, no store and no network: it is told who is asked about and by which rules, and what was spent before it
 //! was there. The [`Gate`] is the way to both.
 
+mod bucket;
 mod engine;
 mod gate;
 mod overview;
@@ -12,9 +13,10 @@ pub mod roster;
 pub mod shared;
 mod spent;
 
+pub use bucket::EASE;
 pub use engine::{
-    Admitted, Ask, Charge, Denied, EASE, Engine, Holder, Holders, Lease, MeterView, Now, Origin,
-    Period, Reason, Refusal, Short, Shortage, Source, Swept, Unknown, Unready, Used,
+    Admitted, Ask, Charge, Denied, Engine, Holder, Holders, Lease, MeterView, Now, Origin, Period,
+    Reason, Refusal, Short, Shortage, Source, Swept, Unknown, Unready, Used,
 };
 pub use gate::{Books, Denial, Gate};
 pub use overview::{Figure, LINE, Limited, Line, Lookout};
