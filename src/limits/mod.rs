@@ -7,6 +7,7 @@
 mod bucket;
 mod engine;
 mod gate;
+mod limited;
 mod overview;
 pub mod policy;
 pub mod roster;
@@ -19,7 +20,8 @@ pub use engine::{
     Reason, Refusal, Short, Shortage, Source, Swept, Unknown, Unready, Used,
 };
 pub use gate::{Books, Denial, Gate};
-pub use overview::{Figure, LINE, Limited, Line, Lookout};
+pub use limited::Limited;
+pub use overview::{Figure, LINE, Line, Lookout};
 pub use policy::{Policy, Subject};
 pub use roster::{Part, Roster};
 pub use spent::spent;

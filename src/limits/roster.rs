@@ -6,10 +6,7 @@
 
 mod place;
 
-use super::{
-    overview::Limited,
-    policy::{Claim, Policy},
-};
+use super::{limited::Limited, policy::Policy};
 use crate::auth::{self, Keys, Search};
 use crate::directory::{self, Account, Cursor, Directory, Page, Project, Side};
 use crate::domain::{KeyId, Owner, Terms};
@@ -111,15 +108,13 @@ impl Roster<'_> {
     fn named(&self, all: &mut Vec<Limited>) {
         let policy = self.policy;
         let organization = self.directory.allowances().organization();
-        let claim = policy.organization(&organization);
-        all.extend(claim.as_ref().map(Limited::from));
-        all.extend(policy.models().map(|claim| Limited::from(&claim)));
+        all.extend(Limited::organization(policy, &organization));
         // Others are found with those of their kind.
         let is_unknown =
             |name: &&str| UserId::parse(name).is_none() && !name.starts_with(Owner::ACCOUNT_PREFIX);
         let names: BTreeSet<&str> = policy.users_by_name().filter(is_unknown).collect();
-        let users = names.into_iter().filter_map(|name| policy.user(name, None));
-        all.extend(users.map(|claim| Limited::from(&claim)));
+        let names = names.into_iter();
+        all.extend(names.filter_map(|name| Limited::user(policy, name, None)));
     }
 
     async fn read(&self, place: &Place, room: usize) -> Result<Stretch, Error> {
@@ -151,11 +146,8 @@ impl Roster<'_> {
     fn project(&self, project: &Project, all: &mut Vec<Limited>) -> String {
         let allowance = self.directory.allowances().of(&project.id);
         let allowance = allowance.unwrap_or_default();
-        let claim = self.policy.project(&project.id, Some(&allowance));
-        let called = |claim: &Claim<'_>| Limited::from(claim).called(&project.name);
-        all.extend(claim.as_ref().map(called));
-        self.policy
-            .rates(&project.id, &allowance, |claim| all.push(called(claim)));
+        let limited = Limited::project(self.policy, &project.id, &allowance).into_iter();
+        all.extend(limited.map(|one| one.called(&project.name)));
         project.id.clone()
     }
 
@@ -165,8 +157,8 @@ impl Roster<'_> {
         terms: Option<&Arc<Terms>>,
         all: &mut Vec<Limited>,
     ) -> String {
-        let claim = self.policy.user(&id, terms);
-        all.extend(claim.map(|claim| Limited::from(&claim).called(name)));
+        let limited = Limited::user(self.policy, &id, terms);
+        all.extend(limited.map(|one| one.called(name)));
         id
     }
 
@@ -194,8 +186,8 @@ impl Roster<'_> {
         let stretch = self.keys.live(after, search).await?;
         let limited = stretch.found.into_iter().filter_map(|key| {
             let terms = Arc::new(key.terms);
-            let claim = self.policy.key(key.id.as_str(), Some(&terms))?;
-            Some(Limited::from(&claim).called(&key.name))
+            let limited = Limited::key(self.policy, key.id, Some(&terms))?;
+            Some(limited.called(&key.name))
         });
         Ok(Stretch {
             found: limited.collect(),
