@@ -12,7 +12,6 @@ use crate::directory::{self, Account, Cursor, Directory, Page, Project, Side};
 use crate::domain::{KeyId, Owner, Terms};
 use crate::people::{self, UserId, Users};
 use place::{Place, Section};
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// How many projects, users or service accounts are read at a time.
@@ -112,8 +111,7 @@ impl Roster<'_> {
         // Others are found with those of their kind.
         let is_unknown =
             |name: &&str| UserId::parse(name).is_none() && !name.starts_with(Owner::ACCOUNT_PREFIX);
-        let names: BTreeSet<&str> = policy.users_by_name().filter(is_unknown).collect();
-        let names = names.into_iter();
+        let names = policy.users_by_name().filter(is_unknown);
         all.extend(names.filter_map(|name| Limited::user(policy, name, None)));
     }
 
