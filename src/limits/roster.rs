@@ -8,7 +8,7 @@ mod place;
 
 use super::{limited::Limited, policy::Policy};
 use crate::auth::{self, Keys, Search};
-use crate::directory::{self, Account, Cursor, Directory, Page, Project, Side};
+use crate::directory::{self, Account, Cursor, Directory, Page, Project};
 use crate::domain::{KeyId, Owner, Terms};
 use crate::people::{self, UserId, Users};
 use place::{Place, Section};
@@ -165,10 +165,7 @@ impl Roster<'_> {
             Some(id) => Some(UserId::parse(id).ok_or(Error::NoSuchPlace)?),
             None => None,
         };
-        let mut items = self.users.list(after, Vec::new(), ITEMS + 1).await?;
-        let has_more = items.len() > ITEMS;
-        items.truncate(ITEMS);
-        Ok(Page { items, has_more })
+        Ok(self.users.list(after, Vec::new(), ITEMS).await?)
     }
 
     async fn keys(&self, after: Option<&str>, room: usize) -> Result<Stretch, Error> {
@@ -215,11 +212,7 @@ impl Stretch {
 }
 
 fn cursor(after: Option<&str>) -> Cursor {
-    Cursor {
-        side: after.map(|id| Side::After(id.to_owned())),
-        is_newest_first: false,
-        limit: ITEMS,
-    }
+    Cursor::after(after.map(str::to_owned), ITEMS)
 }
 
 impl From<directory::Error> for Error {
