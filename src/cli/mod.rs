@@ -13,7 +13,6 @@ mod limit;
 mod office;
 mod project;
 mod serve;
-mod sharing;
 mod usage;
 mod user;
 

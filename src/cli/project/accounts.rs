@@ -7,7 +7,7 @@ use crate::{
         office::{Office, ending, seconds},
         say,
     },
-    directory::{Account, Cursor, Made, NewAccount, NewProjectKey, Side},
+    directory::{Account, Cursor, Made, NewAccount, NewProjectKey},
 };
 use clap::Subcommand;
 use serde_json::{Value, json};
@@ -91,13 +91,9 @@ async fn list(office: &Office, project: &str, as_json: bool) -> Result<(), Endin
     if !as_json {
         say(&format!("{:<33}  {:<6}  NAME", "ID", "ROLE"));
     }
-    let mut side = None;
+    let mut after = None;
     loop {
-        let cursor = Cursor {
-            side,
-            limit: PAGE,
-            ..Cursor::default()
-        };
+        let cursor = Cursor::after(after, PAGE);
         let page = office.directory.accounts(project.to_owned(), cursor).await;
         let page = page.map_err(ending)?;
         for account in &page.items {
@@ -107,10 +103,10 @@ async fn list(office: &Office, project: &str, as_json: bool) -> Result<(), Endin
                 false => format!("{id:<33}  {:<6}  {name}", role.as_str()),
             });
         }
-        match page.items.into_iter().next_back() {
-            Some(last) if page.has_more => side = Some(Side::After(last.id)),
-            _ => return Ok(()),
-        }
+        let Some(last) = page.into_last() else {
+            return Ok(());
+        };
+        after = Some(last.id);
     }
 }
 

@@ -360,6 +360,19 @@ impl Gateway {
             .await;
         Key::of(&exit)
     }
+
+    /// Makes a key, and waits until the gateway knows it, which costs the key nothing.
+    pub async fn make_known_key(&self, arguments: &[&str]) -> Key {
+        let key = self.make_key(arguments).await;
+        let authorization = format!("Bearer {}", key.key);
+        let headers = [("authorization", authorization.as_str())];
+        until("the key", async || {
+            let response = self.bare("GET", "/v1/models", &headers).await;
+            (response.status() == 200).then_some(())
+        })
+        .await;
+        key
+    }
 }
 
 impl Key {
