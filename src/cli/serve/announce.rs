@@ -4,7 +4,7 @@ use super::door::Door;
 use crate::{
     app::App,
     auth::FirstKeys,
-    cli::{Ending, say},
+    cli::{Ending, say, was_said},
     config::Provider,
 };
 
@@ -51,5 +51,8 @@ pub(super) fn announce(
         "\n  curl -N {data}/v1/chat/completions -H \"Authorization: Bearer {key}\" -H \"Content-Type: application/json\" \
          -d '{{\"model\":\"{model}\",\"stream\":true,\"messages\":[{{\"role\":\"user\",\"content\":\"Hello\"}}]}}'\n"
     ));
+    if let Err(error) = was_said() {
+        tracing::warn!(%error, "the greeting found no reader");
+    }
     Ok(())
 }
