@@ -146,6 +146,7 @@ mod tests {
             timeouts: upstream.timeouts,
             upstream,
             model: None,
+            tokenizer: None,
             weight,
         }
     }
