@@ -1,7 +1,8 @@
 //! The texts of one answer, held until they are counted.
 //!
 //! Pushing copies the piece and no more. A short answer is held to its end and then counted in one go; of a long one
-//! the counting thread takes what has come, counts the words that are complete and forgets them.
+//! the counting thread takes what has come, counts the words that are complete and forgets them; or holds it to the end
+//! too, where a `tokenizer.json` says what a word is.
 
 use super::{
     Count, Counter, Model, Running, Why,

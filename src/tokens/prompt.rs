@@ -179,7 +179,7 @@ impl Reader<'_> {
     /// A text that is a prompt by itself.
     fn framed(&self, text: Value<'_>) -> Count {
         let mut count = self.string(text);
-        if text.text().is_some() {
+        if text.is_string() {
             count.tokens += self.model.cutter.framing();
         }
         count

@@ -2,11 +2,15 @@
 
 use crate::{
     ledger::{row, rows, says},
-    support::{Conn, FakeUpstream, Gateway, Reply, Setup, chat_stream, event, until},
+    support::{Conn, FakeUpstream, Gateway, Reply, Setup, chat_stream, event, until, weir},
 };
 use rustix::process::Signal;
 use serde_json::{Value, json};
-use std::{fs, path::PathBuf, sync::Arc};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 use weir::{tokenizer::Tokenizer, tokens::Encoding};
 
 const MODEL: &str = "house";
@@ -35,8 +39,11 @@ fn prompt() -> u64 {
 
 /// A gateway whose model is counted by a file.
 fn setup(upstream: &FakeUpstream, to: &str) -> Setup {
-    let (url, file) = (upstream.url(), fixture("llama-3"));
-    let file = file.display();
+    counted_by(&fixture("llama-3"), upstream, to)
+}
+
+fn counted_by(file: &Path, upstream: &FakeUpstream, to: &str) -> Setup {
+    let (url, file) = (upstream.url(), file.display());
     Gateway::setup().config(&format!(
         "[[upstream]]\nname = \"up\"\nprovider = \"openai\"\nbase_url = \"{url}\"\nretries = 0\n\
          [[model]]\nname = \"{MODEL}\"\ntokenizer = \"{file}\"\nto = {to}"
@@ -187,16 +194,8 @@ async fn a_changed_file_is_taken_up_with_the_configuration_and_a_bad_one_is_not(
         rows.await.pop().unwrap()["output"].as_u64().unwrap()
     };
     fs::copy(fixture("gpt-oss"), &file).unwrap();
-    let config = setup(&upstream, r#"["up"]"#).text();
-    let config = config.replace(
-        &fixture("llama-3").display().to_string(),
-        &file.display().to_string(),
-    );
-    let config = config.split_once("[[upstream]]").unwrap().1;
-    let gateway = Gateway::setup()
-        .config(&format!("[[upstream]]{config}"))
-        .start()
-        .await;
+    let setup = counted_by(&file, &upstream, r#"["up"]"#);
+    let gateway = setup.start().await;
     let of = |name: &str| tokenizer(name).count("e\u{301}").tokens;
     assert!(of("gpt-oss") != of("qwen"));
     assert_eq!(outputs(&gateway, 1).await, of("gpt-oss"));
@@ -218,4 +217,19 @@ async fn a_changed_file_is_taken_up_with_the_configuration_and_a_bad_one_is_not(
         .log_line(|line| line.contains("took up the changed configuration"))
         .await;
     assert_eq!(outputs(&gateway, 3).await, of("qwen"));
+}
+
+#[tokio::test]
+async fn a_bad_file_stops_the_start_and_no_command_that_needs_none() {
+    let upstream = FakeUpstream::with([]).await;
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("none.json");
+    let text = counted_by(&file, &upstream, r#"["up"]"#).text();
+    fs::write(dir.path().join("config.toml"), text).unwrap();
+    let check = weir(dir.path(), &["check"], &[]).await;
+    assert_eq!(check.code, Some(2), "{check:?}");
+    let wanted = "model.house.tokenizer";
+    assert!(check.stderr.contains(wanted), "{check:?}");
+    let keys = weir(dir.path(), &["key", "list"], &[]).await;
+    assert_eq!(keys.code, Some(0), "{keys:?}");
 }
