@@ -16,7 +16,7 @@ use std::{
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 use weir::{
-    domain::{Endpoint, KeyId, Outcome, Place, Postgres, Price, Secret, Usage},
+    domain::{Endpoint, KeyId, Outcome, Place, Postgres, PriceTag, Secret, Usage},
     ledger::{Admission, Answer, Ledger, Options, Settlement},
     store::Mode,
 };
@@ -134,7 +134,7 @@ fn call(ledger: &Ledger, number: u64, chunks: u64) -> bool {
     let Ok(flight) = ledger.admit(&admission(number)) else {
         return false;
     };
-    let price: Price = "i1.25 c0.125 o10".parse().expect("a price");
+    let price: PriceTag = "i1.25 c0.125 o10".parse().expect("a price");
     flight.answered(&Answer {
         status: 200,
         stream: true,

@@ -10,9 +10,9 @@ use crate::{
     error::Error,
     pipeline::{self, Call, Payload},
     providers,
-    upstream::Upload,
+    upstream::{Path, Upload},
 };
-use http::{Response, Uri};
+use http::Response;
 use std::sync::Arc;
 
 /// The resources that OpenAI serves below `/v1` and that Weir passes on without being told to.
@@ -71,8 +71,7 @@ pub async fn pass(
         return Err(Error::TooLarge(bounds.upload_max_bytes));
     }
     let (upload, fault) = Upload::new(body, bounds.upload_max_bytes, bounds.body_timeout);
-    let below = head.uri.path_and_query().map_or("", |path| path.as_str());
-    let below = Uri::try_from(below.strip_prefix("/v1").unwrap_or(below));
+    let path = Path::below("/v1", &head.uri);
     let headers = providers::openai::of_client(&head.headers);
     drop((head.headers, head.uri)); // see generate.rs
     let call = Call {
@@ -80,7 +79,7 @@ pub async fn pass(
         caller,
         endpoint,
         method: head.method,
-        path: below.map_err(|_| Error::NoSuchPath)?,
+        path,
         headers,
         label: "other".into(),
         model: "other".into(),

@@ -10,13 +10,15 @@ use crate::{
     error::Error,
     pipeline::{self, Call, Payload},
     providers, route,
+    upstream::Path,
     wire::{
         media_type,
         request::{Facts, Reader},
     },
 };
 use bytes::{Bytes, BytesMut};
-use http::{HeaderMap, Response, Uri, header::CONTENT_TYPE};
+use futures_util::FutureExt;
+use http::{HeaderMap, Response, header::CONTENT_TYPE};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use std::{sync::Arc, time::Duration};
@@ -24,7 +26,7 @@ use std::{sync::Arc, time::Duration};
 /// Bodies up to this size leave the buffer that they came in.
 const COPIED_MAX_BYTES: usize = 16 << 10;
 
-/// A body that came with its head is no reason to ask again who sends it.
+/// A body that comes right behind its head is no reason to ask again who sends it.
 const DOUBT: Duration = Duration::from_millis(1);
 
 /// Answers a request for tokens.
@@ -39,10 +41,15 @@ pub async fn create(
     let mut caller = authenticate(worker, &head.headers, arrival)?;
     require_json(&head.headers)?;
     let reserved = worker.app.body_memory.reserve();
-    let (body, facts, reserved) = read(body, endpoint, &snapshot.config.server, reserved).await?;
+    let Held {
+        body,
+        facts,
+        reserved,
+        came_later,
+    } = read(body, endpoint, &snapshot.config.server, reserved).await?;
     arrival.is_read = true;
-    if arrival.started.elapsed() > DOUBT {
-        // Over a body that took its time the key may have ended.
+    if came_later && arrival.started.elapsed() > DOUBT {
+        // Meanwhile the key may have ended.
         caller = authenticate(worker, &head.headers, arrival)?;
     }
     let Some(entry) = snapshot.routes.model(&facts.model) else {
@@ -59,12 +66,7 @@ pub async fn create(
         return Err(Error::ModelForbidden(facts.model));
     }
     let targets = route::plan(&entry.to, arrival.id.dice());
-    let path = match head.uri.query() {
-        None => Uri::from_static(endpoint.path()),
-        Some(query) => {
-            Uri::try_from(format!("{}?{query}", endpoint.path())).map_err(|_| Error::NoSuchPath)?
-        }
-    };
+    let path = Path::known(endpoint.path()).with_query_of(&head.uri);
     let headers = providers::openai::of_client(&head.headers);
     // The rest of the head lies in the buffer of the connection, which is read into again as soon as nobody holds it.
     drop((head.headers, head.uri));
@@ -98,13 +100,22 @@ fn require_json(headers: &HeaderMap) -> Result<(), Error> {
     if is_json { Ok(()) } else { Err(Error::NotJson) }
 }
 
+/// A body that was read.
+struct Held {
+    body: Bytes,
+    facts: Facts,
+    reserved: Reserved,
+    /// Not all of it came with its head.
+    came_later: bool,
+}
+
 /// Reads and checks a body piece by piece, so that a long one neither stalls its thread nor exceeds its bounds.
 async fn read(
     mut body: Incoming,
     endpoint: Endpoint,
     bounds: &Server,
     mut reserved: Reserved,
-) -> Result<(Bytes, Facts, Reserved), Error> {
+) -> Result<Held, Error> {
     let max = bounds.body_max_bytes;
     let too_large = || Error::TooLarge(max as u64);
     if http_body::Body::size_hint(&body).lower() > max as u64 {
@@ -113,12 +124,20 @@ async fn read(
     let mut reader = Reader::new(bounds.json_depth_max);
     let mut first = Bytes::new();
     let mut whole = BytesMut::new();
+    let mut came_later = false;
     // One that says its length is over with its last byte, and need not be asked again.
-    while !http_body::Body::is_end_stream(&body)
-        && let Some(frame) = tokio::time::timeout(bounds.body_timeout, body.frame())
-            .await
-            .map_err(|_| Error::TooSlow)?
-    {
+    while !http_body::Body::is_end_stream(&body) {
+        let frame = match body.frame().now_or_never() {
+            Some(frame) => frame,
+            None => {
+                came_later = true;
+                let frame = tokio::time::timeout(bounds.body_timeout, body.frame()).await;
+                frame.map_err(|_| Error::TooSlow)?
+            }
+        };
+        let Some(frame) = frame else {
+            break;
+        };
         let frame = frame.map_err(|_| Error::BadRequest("The request body broke off."))?;
         let Ok(piece) = frame.into_data() else {
             continue;
@@ -150,5 +169,10 @@ async fn read(
     } else {
         body
     };
-    Ok((body, facts, reserved))
+    Ok(Held {
+        body,
+        facts,
+        reserved,
+        came_later,
+    })
 }

@@ -3,11 +3,11 @@
 use crate::{
     config::{Provider, Timeouts, Upstream},
     domain::{Endpoint, Secret},
-    upstream::{Outgoing, Pool, Source},
+    upstream::{Outgoing, Path, Pool, Request, Source},
 };
 use anyhow::Context;
 use http::{
-    HeaderValue, Method, Request, Response, Uri,
+    HeaderValue, Method, Response, Uri,
     header::{AUTHORIZATION, CONTENT_TYPE},
 };
 use http_body_util::BodyExt;
@@ -77,12 +77,17 @@ impl Gateway {
         body: Option<Value>,
     ) -> anyhow::Result<Response<Source>> {
         let body = body.map(|body| body.to_string().into());
-        let mut request = Request::new(Outgoing::held(body));
-        *request.method_mut() = method;
-        *request.uri_mut() = path.parse::<Uri>().context("no path")?;
-        let headers = request.headers_mut();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        headers.insert(AUTHORIZATION, self.authorization.clone());
+        let path = path.parse().context("no path")?;
+        let json = HeaderValue::from_static("application/json");
+        let request = Request {
+            method,
+            path: Path::below("", &path),
+            headers: vec![
+                (CONTENT_TYPE, json),
+                (AUTHORIZATION, self.authorization.clone()),
+            ],
+            body: Outgoing::held(body),
+        };
         self.pool
             .send(&self.place, Endpoint::Chat, &TIMEOUTS, Box::new(request))
             .await

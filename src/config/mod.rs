@@ -37,7 +37,7 @@ pub use queue::Queue;
 pub use report::{Problem, Problems};
 
 use crate::{
-    domain::{Authorities, Day, OnHangup, Place, Price, PriceList, Redis, Secret, Tier},
+    domain::{Authorities, Day, OnHangup, Place, PriceList, PriceTag, Redis, Secret, Tier},
     tokenizer::Tokenizer,
 };
 use std::{net::SocketAddr, num::NonZeroU32, path::PathBuf, sync::Arc, time::Duration};
@@ -294,5 +294,5 @@ pub struct OwnPrice {
     /// The first day that it holds; the next one of the same model ends it.
     pub valid_from: Day,
     /// The price.
-    pub price: Price,
+    pub price: PriceTag,
 }

@@ -40,7 +40,7 @@ pub(super) fn prices(written: Vec<Section<'_>>, upstreams: &Upstreams) -> Vec<Ow
             upstream,
             tier,
             valid_from,
-            price,
+            price: price.into(),
         });
     }
     prices

@@ -40,7 +40,7 @@ pub use money::NanoDollars;
 pub(crate) use nearest::nearest;
 pub use network::{Network, NotANetwork, host_of};
 pub use place::{Place, Postgres, Redis};
-pub use price::{Long, NotAPrice, Price, Rate, Rates, parse_image};
+pub use price::{Long, NotAPrice, Price, PriceTag, Rate, Rates, parse_image};
 pub use price_list::PriceList;
 pub use priority::Priority;
 pub use secret::Secret;

@@ -7,7 +7,7 @@ use super::{
     Usage,
     money::{NanoDollars, parse_billionths, write_billionths},
 };
-use std::{fmt, str::FromStr};
+use std::{fmt, ops::Deref, str::FromStr};
 
 /// Rates are for so many tokens.
 const PER_TOKENS: u128 = 1_000_000;
@@ -158,6 +158,45 @@ fn share(whole: u64, rate: Rate, parts: &[(Option<u64>, Option<Rate>)]) -> u128 
         sum += product(count, own.unwrap_or(rate));
     }
     sum + product(left, rate)
+}
+
+/// A price and its text: every call writes that down twice, so it is made once, where the price becomes known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PriceTag {
+    price: Price,
+    text: Box<str>,
+}
+
+impl PriceTag {
+    /// The price's text.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+}
+
+impl From<Price> for PriceTag {
+    fn from(price: Price) -> Self {
+        Self {
+            price,
+            text: price.to_string().into(),
+        }
+    }
+}
+
+impl FromStr for PriceTag {
+    type Err = NotAPrice;
+
+    fn from_str(text: &str) -> Result<Self, NotAPrice> {
+        text.parse().map(|price: Price| price.into())
+    }
+}
+
+impl Deref for PriceTag {
+    type Target = Price;
+
+    fn deref(&self) -> &Price {
+        &self.price
+    }
 }
 
 /// A text that no price wrote.

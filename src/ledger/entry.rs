@@ -1,7 +1,7 @@
 //! What is written down of a call, and when: as it begins, when an upstream answers, when it is over.
 
 use crate::{
-    domain::{Endpoint, KeyId, NanoDollars, Outcome, Price, Usage},
+    domain::{Endpoint, KeyId, NanoDollars, Outcome, Price, PriceTag, Usage},
     tokens::estimate_stream,
 };
 
@@ -55,7 +55,7 @@ pub struct Answer<'a> {
     /// Its id of the request.
     pub upstream_request: Option<&'a str>,
     /// What a call costs that breaks off from here on.
-    pub price: Option<&'a Price>,
+    pub price: Option<&'a PriceTag>,
 }
 
 /// A call that is over.
@@ -82,7 +82,7 @@ pub struct Settlement<'a> {
     /// Why the answer ended, in its own words.
     pub finish_reason: Option<&'a str>,
     /// What it costs.
-    pub price: Option<&'a Price>,
+    pub price: Option<&'a PriceTag>,
     /// Images that the answer holds, or seconds of what it transcribes.
     pub quantity: Option<u64>,
 }

@@ -2,7 +2,7 @@
 
 use super::{Admission, Answer, Flight, Ledger, Options, Settlement, Threads};
 use crate::{
-    domain::{Endpoint, KeyId, Outcome, Price, Usage},
+    domain::{Endpoint, KeyId, Outcome, PriceTag, Usage},
     store::fixture::Fixture,
 };
 use std::time::Duration;
@@ -50,7 +50,7 @@ pub(crate) fn admit(ledger: &Ledger, call: &Call) -> Flight {
 
 /// A call from its beginning to its end.
 pub(crate) fn settle(ledger: &Ledger, call: &Call) {
-    let price: Price = "i1 o1".parse().unwrap();
+    let price: PriceTag = "i1 o1".parse().unwrap();
     let flight = admit(ledger, call);
     flight.answered(&Answer {
         status: 200,

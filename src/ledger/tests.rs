@@ -2,7 +2,7 @@
 
 use super::{Admission, Answer, Settlement, doctor, entry::Entry, flight::Table, rows};
 use crate::{
-    domain::{Endpoint, KeyId, Outcome, Price, Usage},
+    domain::{Endpoint, KeyId, Outcome, PriceTag, Usage},
     store::{
         self, Connection, Mode, Row,
         fixture::{Fixture, fixture},
@@ -191,7 +191,7 @@ impl World {
             Act::Answer(which) => {
                 if let Some(call) = pick(&mut self.air, which).filter(|call| !call.answered) {
                     call.answered = true;
-                    let price: Price = PRICE.parse().unwrap();
+                    let price: PriceTag = PRICE.parse().unwrap();
                     let answer = Answer {
                         status: 200,
                         stream: true,
@@ -233,7 +233,7 @@ impl World {
             Outcome::ClientGone
         };
         let said = said.filter(|_| call.answered);
-        let price: Price = PRICE.parse().unwrap();
+        let price: PriceTag = PRICE.parse().unwrap();
         let settlement = Settlement {
             outcome,
             status: 200,

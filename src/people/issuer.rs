@@ -8,10 +8,10 @@ use crate::{
     domain::Endpoint,
     jwt::{Algorithm, Look, VerifyKey},
     telemetry::metrics,
-    upstream::{Outgoing, Pool},
+    upstream::{Outgoing, Path, Pool, Request},
 };
 use arc_swap::ArcSwap;
-use http::{Request, Uri};
+use http::{Method, Uri};
 use http_body_util::{BodyExt, Limited};
 use serde::Deserialize;
 use serde_json::Value;
@@ -254,9 +254,12 @@ async fn get<T: serde::de::DeserializeOwned>(
         price_list: None,
         words_per_second: 0,
     });
-    let mut request = Box::new(Request::new(Outgoing::held([])));
-    let path = uri.path_and_query().cloned().ok_or("its URL is none")?;
-    *request.uri_mut() = path.into();
+    let request = Box::new(Request {
+        method: Method::GET,
+        path: Path::below("", &uri),
+        headers: Vec::new(),
+        body: Outgoing::held([]),
+    });
     let answer = pool.send(&place, Endpoint::Forward, &TIMEOUTS, request);
     let answer = answer.await.map_err(|_| "no answer")?;
     if answer.status() != http::StatusCode::OK {

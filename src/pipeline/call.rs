@@ -8,7 +8,7 @@ use crate::{
     ledger::{Flight, METADATA_MAX_BYTES},
     providers,
     telemetry::metrics,
-    upstream::{Outgoing, Upload, UploadFault},
+    upstream::{Outgoing, Path, Request, Upload, UploadFault},
     wire::{
         asked::AskedReader,
         request::{AskedUsage, Edit, Facts, is_metadata, splice},
@@ -16,7 +16,7 @@ use crate::{
 };
 use bytes::Bytes;
 use http::{
-    HeaderName, HeaderValue, Method, Request, Uri,
+    HeaderName, HeaderValue, Method,
     header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE},
 };
 use std::sync::Arc;
@@ -32,7 +32,7 @@ pub struct Call {
     /// Its method.
     pub method: Method,
     /// Path and query below the upstream's base URL.
-    pub path: Uri,
+    pub path: Path,
     /// The client's headers that are an upstream's business.
     pub headers: Vec<(HeaderName, HeaderValue)>,
     /// The config's name for the model, which bounds labels; `other` where no model is read.
@@ -62,14 +62,10 @@ pub enum Payload {
 
 impl Call {
     /// The request to `target`, and whether the usage in its stream is to be kept from the client.
-    pub fn request(&mut self, target: &Target) -> Result<(Box<Request<Outgoing>>, bool), Error> {
-        let upstream = &target.upstream;
-        let headers = providers::openai::headers(upstream, &self.headers, &self.id);
-        let mut head = Request::new(()).into_parts().0;
-        head.method = self.method.clone();
-        head.uri = self.path.clone();
-        head.headers = headers.ok_or(Error::Internal)?;
-        match &mut self.payload {
+    pub fn request(&mut self, target: &Target) -> Result<(Box<Request>, bool), Error> {
+        let headers = providers::openai::headers(&target.upstream, &self.headers, &self.id);
+        let mut headers = headers.ok_or(Error::Internal)?;
+        let (body, hide_usage) = match &mut self.payload {
             Payload::Held { body, facts, .. } => {
                 let (edits, hide_usage) = edits(facts, target);
                 let pieces = if edits.is_empty() {
@@ -77,27 +73,25 @@ impl Call {
                 } else {
                     splice(body, edits)
                 };
-                Ok((
-                    Box::new(Request::from_parts(head, Outgoing::held(pieces))),
-                    hide_usage,
-                ))
+                (Outgoing::held(pieces), hide_usage)
             }
             Payload::Streamed(upload, ..) => {
                 let mut upload = upload.take().ok_or(Error::Internal)?;
                 upload.begin();
                 // None for a body that is empty: a GET has no length.
                 if let Some(len) = upload.length().filter(|len| *len > 0) {
-                    head.headers.insert(CONTENT_LENGTH, len.into());
+                    headers.push((CONTENT_LENGTH, len.into()));
                 }
-                Ok((
-                    Box::new(Request::from_parts(
-                        head,
-                        Outgoing::Streamed(Box::new(upload)),
-                    )),
-                    false,
-                ))
+                (Outgoing::Streamed(Box::new(upload)), false)
             }
-        }
+        };
+        let request = Request {
+            method: self.method.clone(),
+            path: self.path.clone(),
+            headers,
+            body,
+        };
+        Ok((Box::new(request), hide_usage))
     }
 
     /// Whether there is something left to send again.

@@ -4,7 +4,7 @@ use super::Call;
 use crate::{
     app::Snapshot,
     config::Upstream,
-    domain::{Day, Price, Tier},
+    domain::{Day, PriceTag, Tier},
     ledger::Flight,
 };
 use std::{sync::Arc, time::SystemTime};
@@ -45,7 +45,7 @@ impl Pricing {
         flight: &Flight,
         served: Option<&str>,
         tier: Tier,
-    ) -> Option<&Price> {
+    ) -> Option<&PriceTag> {
         let find = |model: &str| self.snapshot.prices.find(upstream, model, tier, self.day);
         let asked = || match &self.asked {
             Some(model) => find(model),

@@ -8,7 +8,7 @@
 //! let day = Day::of(SystemTime::now());
 //! let price = prices.find(&target.upstream, "gpt-4o-2024-08-06", Tier::Standard, day);
 //! let cost = price.map(|price| price.cost(&usage)); // what goes into the row …
-//! let text = price.map(Price::to_string); // … and the price that made it
+//! let text = price.map(PriceTag::text); // … and the price that made it
 //! ```
 
 mod table;
@@ -18,7 +18,7 @@ mod tests;
 
 use crate::{
     config::{OwnPrice, Upstream},
-    domain::{Day, Price, Tier, matches},
+    domain::{Day, PriceTag, Tier, matches},
 };
 use std::{cmp::Reverse, sync::Arc};
 
@@ -49,7 +49,13 @@ impl Prices {
     }
 
     /// What `upstream` asks for `model`, by the name over there, on a day. None if nobody has said.
-    pub fn find(&self, upstream: &Upstream, model: &str, tier: Tier, day: Day) -> Option<&Price> {
+    pub fn find(
+        &self,
+        upstream: &Upstream,
+        model: &str,
+        tier: Tier,
+        day: Day,
+    ) -> Option<&PriceTag> {
         let holds = |price: &&OwnPrice| {
             let is_here = |name: &Arc<str>| *name == upstream.name;
             price.valid_from <= day

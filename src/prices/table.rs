@@ -1,7 +1,7 @@
 //! The lists that Weir comes with, read once from `prices.csv`.
 
 use crate::domain::{
-    Day, Long, NanoDollars, Price, PriceList, Rate, Rates, Tier, matches, parse_image,
+    Day, Long, NanoDollars, Price, PriceList, PriceTag, Rate, Rates, Tier, matches, parse_image,
 };
 use std::{cmp::Reverse, collections::HashMap, sync::LazyLock};
 
@@ -14,7 +14,7 @@ pub(super) fn shipped() -> &'static Table {
 }
 
 /// Prices of one model and the day from which each holds, the latest first.
-type Dated = Vec<(Day, Price)>;
+type Dated = Vec<(Day, PriceTag)>;
 
 /// Prices by list and tier, and then by the names of models.
 pub(super) struct Table(HashMap<(PriceList, Tier), Models>);
@@ -45,7 +45,7 @@ impl Table {
         model: &str,
         tier: Tier,
         day: Day,
-    ) -> Option<&Price> {
+    ) -> Option<&PriceTag> {
         let dated = self.0.get(&(list, tier))?.find(model)?;
         let held = dated.iter().find(|(from, _)| *from <= day);
         held.map(|(_, price)| price)
@@ -77,18 +77,19 @@ impl Models {
 fn add(dated: &mut Dated, row: &Row) {
     match (row.above, dated.last_mut()) {
         (Some(above), Some((_, price))) => {
-            price.long = Some(Long {
+            let long = Some(Long {
                 above,
                 rates: row.rates,
             });
+            *price = Price { long, ..**price }.into();
         }
         _ => dated.push((
             row.valid_from,
-            Price {
+            PriceTag::from(Price {
                 rates: row.rates,
                 long: None,
                 image: row.image,
-            },
+            }),
         )),
     }
 }

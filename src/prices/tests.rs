@@ -49,7 +49,7 @@ fn shipped(list: PriceList, model: &str, tier: Tier) -> Option<Price> {
     let prices = Prices::new(&[]);
     prices
         .find(&upstream, model, tier, day("2026-12-01"))
-        .copied()
+        .map(|price| **price)
 }
 
 fn text(list: PriceList, model: &str, tier: Tier) -> Option<String> {
@@ -217,7 +217,7 @@ fn a_price_holds_from_its_day_until_the_next() {
     let openai = upstream("a", Some(PriceList::OpenAi));
     let find = |on| {
         let price = prices.find(&openai, "gpt-4o", Tier::Standard, day(on));
-        price.map(ToString::to_string)
+        price.map(|price| price.text().to_owned())
     };
     let is = |on, text: &str| assert_eq!(find(on).as_deref(), Some(text), "{on}");
     assert_eq!(find("2025-12-31"), None);

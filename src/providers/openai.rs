@@ -9,9 +9,9 @@ use http::{
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const UPSTREAM_REQUEST_ID: HeaderName = HeaderName::from_static("x-weir-upstream-request-id");
-/// Headers that are added to a request: encoding, id, credential, host, length. A map that has to grow for them costs
-/// more than all of them.
-const ADDED: usize = 5;
+/// Headers that are added to a request: encoding, id, credential, length. What has to grow for them costs more than all
+/// of them.
+const ADDED: usize = 4;
 
 /// The client's headers that are an upstream's business.
 ///
@@ -42,22 +42,24 @@ pub fn headers(
     upstream: &Upstream,
     client: &[(HeaderName, HeaderValue)],
     id: &RequestId,
-) -> Option<HeaderMap> {
-    let mut headers = HeaderMap::with_capacity(client.len() + upstream.headers.len() + ADDED);
-    for (name, value) in client {
-        headers.append(name, value.clone());
-    }
+) -> Option<Vec<(HeaderName, HeaderValue)>> {
+    let mut headers = Vec::with_capacity(client.len() + upstream.headers.len() + ADDED);
+    headers.extend_from_slice(client);
+    let mut set = |name: HeaderName, value: HeaderValue| {
+        headers.retain(|(other, _)| *other != name);
+        headers.push((name, value));
+    };
     // The tap reads what comes back, and a client's library can read what was never encoded.
-    headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
-    headers.insert(X_REQUEST_ID, id.header());
+    set(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+    set(X_REQUEST_ID, id.header());
     if let Some(key) = &upstream.api_key {
         let bearer = ["Bearer ", key.expose()].concat();
         let mut value = HeaderValue::from_maybe_shared(Bytes::from(bearer)).ok()?;
         value.set_sensitive(true);
-        headers.insert(AUTHORIZATION, value);
+        set(AUTHORIZATION, value);
     }
     for (name, value) in &upstream.headers {
-        headers.insert(name, value.clone());
+        set(name.clone(), value.clone());
     }
     Some(headers)
 }

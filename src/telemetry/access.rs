@@ -3,10 +3,11 @@
 use super::Log;
 use crate::{
     config::LogFormat,
-    domain::{KeyId, RequestId, Usage, put_digits},
+    domain::{KeyId, RequestId, Usage, is_visible, put_digits},
 };
 use std::{
-    fmt::Write,
+    fmt,
+    io::Write,
     net::IpAddr,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
@@ -45,7 +46,7 @@ pub struct Access<'a> {
 impl Access<'_> {
     /// Writes the line.
     pub fn write(&self, log: &Log) {
-        let mut line = String::with_capacity(384);
+        let mut line = Vec::with_capacity(384);
         let mut fields = match log.format() {
             LogFormat::Text => Fields {
                 line: &mut line,
@@ -59,7 +60,7 @@ impl Access<'_> {
         fields.open(SystemTime::now());
         self.fields(&mut fields);
         fields.close();
-        log.line(line.as_bytes());
+        log.line(&line);
     }
 
     fn fields(&self, fields: &mut Fields<'_>) {
@@ -94,36 +95,42 @@ impl Access<'_> {
 
 /// Writes fields in the log's format.
 struct Fields<'a> {
-    line: &'a mut String,
+    line: &'a mut Vec<u8>,
     json: bool,
 }
 
 impl Fields<'_> {
     fn open(&mut self, now: SystemTime) {
         if self.json {
-            self.line.push_str("{\"timestamp\":\"");
+            self.put(b"{\"timestamp\":\"");
         }
         write_time(self.line, now);
-        self.line.push_str(if self.json {
-            "\",\"level\":\"INFO\",\"message\":\"request\""
-        } else {
-            "  INFO request"
-        });
+        match self.json {
+            true => self.put(b"\",\"level\":\"INFO\",\"message\":\"request\""),
+            false => self.put(b"  INFO request"),
+        }
     }
 
     fn close(&mut self) {
-        self.line.push_str(if self.json { "}\n" } else { "\n" });
+        match self.json {
+            true => self.put(b"}\n"),
+            false => self.put(b"\n"),
+        }
+    }
+
+    fn put(&mut self, bytes: &[u8]) {
+        self.line.extend_from_slice(bytes);
     }
 
     fn name(&mut self, name: &str) {
         if self.json {
-            self.line.push_str(",\"");
-            self.line.push_str(name);
-            self.line.push_str("\":");
+            self.put(b",\"");
+            self.put(name.as_bytes());
+            self.put(b"\":");
         } else {
-            self.line.push(' ');
-            self.line.push_str(name);
-            self.line.push('=');
+            self.line.push(b' ');
+            self.put(name.as_bytes());
+            self.line.push(b'=');
         }
     }
 
@@ -131,7 +138,7 @@ impl Fields<'_> {
         self.name(name);
         let plain = |b: u8| matches!(b, b'!'..=b'~') && b != b'"' && b != b'\\' && b != b'=';
         if !self.json && !value.is_empty() && value.bytes().all(plain) {
-            self.line.push_str(value);
+            self.put(value.as_bytes());
         } else {
             self.quoted(value);
         }
@@ -139,49 +146,53 @@ impl Fields<'_> {
 
     /// A JSON string, which is also how a text value with a space in it is written.
     fn quoted(&mut self, value: &str) {
-        self.line.push('"');
+        self.line.push(b'"');
         for c in value.chars() {
             match c {
-                '"' => self.line.push_str("\\\""),
-                '\\' => self.line.push_str("\\\\"),
-                c if c.is_control() => {
-                    // Writing to a string cannot fail.
-                    let _ = write!(self.line, "\\u{:04x}", c as u32);
+                '"' => self.put(b"\\\""),
+                '\\' => self.put(b"\\\\"),
+                c if !is_visible(c) => {
+                    for unit in c.encode_utf16(&mut [0; 2]) {
+                        self.show(format_args!("\\u{unit:04x}"));
+                    }
                 }
-                c => self.line.push(c),
+                c => self.put(c.encode_utf8(&mut [0; 4]).as_bytes()),
             }
         }
-        self.line.push('"');
+        self.line.push(b'"');
     }
 
     /// A text that is known to need no quoting: letters, digits and what joins them.
     fn word(&mut self, name: &str, value: &str) {
-        self.plain(name, |line| line.push_str(value));
+        self.plain(name, |fields| fields.put(value.as_bytes()));
     }
 
     fn address(&mut self, name: &str, address: IpAddr) {
-        self.plain(name, |line| match address {
+        self.plain(name, |fields| match address {
             IpAddr::V4(address) => {
                 for (i, part) in address.octets().into_iter().enumerate() {
                     if i > 0 {
-                        line.push('.');
+                        fields.line.push(b'.');
                     }
-                    push_number(line, part.into());
+                    push_number(fields.line, part.into());
                 }
             }
-            // Writing to a string cannot fail.
-            IpAddr::V6(address) => drop(write!(line, "{address}")),
+            IpAddr::V6(address) => fields.show(format_args!("{address}")),
         });
     }
 
-    fn plain(&mut self, name: &str, write: impl FnOnce(&mut String)) {
+    fn show(&mut self, what: fmt::Arguments<'_>) {
+        self.line.write_fmt(what).expect("memory takes all");
+    }
+
+    fn plain(&mut self, name: &str, write: impl FnOnce(&mut Self)) {
         self.name(name);
         if self.json {
-            self.line.push('"');
+            self.line.push(b'"');
         }
-        write(self.line);
+        write(self);
         if self.json {
-            self.line.push('"');
+            self.line.push(b'"');
         }
     }
 
@@ -192,7 +203,7 @@ impl Fields<'_> {
 }
 
 /// `2026-01-31T12:00:00.000000Z`, as the other lines of the log have it.
-fn write_time(line: &mut String, now: SystemTime) {
+fn write_time(line: &mut Vec<u8>, now: SystemTime) {
     let since = now.duration_since(UNIX_EPOCH).unwrap_or_default();
     let (days, second) = ((since.as_secs() / 86_400) as i64, since.as_secs() % 86_400);
     let (year, month, day) = civil(days);
@@ -204,11 +215,11 @@ fn write_time(line: &mut String, now: SystemTime) {
     put_digits(&mut text[14..16], second / 60 % 60);
     put_digits(&mut text[17..19], second % 60);
     put_digits(&mut text[20..26], since.subsec_micros().into());
-    line.push_str(std::str::from_utf8(&text).expect("digits are ASCII"));
+    line.extend_from_slice(&text);
 }
 
 /// Writes a number; the formatting machinery would cost more than all the rest.
-fn push_number(line: &mut String, number: u64) {
+fn push_number(line: &mut Vec<u8>, number: u64) {
     let mut text = [0; 20]; // as many as 64 bits can have
     let mut from = text.len();
     let mut rest = number;
@@ -220,7 +231,7 @@ fn push_number(line: &mut String, number: u64) {
             break;
         }
     }
-    line.push_str(std::str::from_utf8(&text[from..]).expect("digits are ASCII"));
+    line.extend_from_slice(&text[from..]);
 }
 
 /// The date that lies `days` after 1970-01-01, by counting in eras of 400 years that begin in March.
@@ -256,35 +267,36 @@ mod tests {
 
     #[test]
     fn numbers_and_times_are_written_digit_by_digit() {
-        let mut line = String::new();
+        let mut line = Vec::new();
         for number in [0, 7, 10, 409, u64::MAX] {
             push_number(&mut line, number);
-            line.push(' ');
+            line.push(b' ');
         }
-        assert_eq!(line, "0 7 10 409 18446744073709551615 ");
+        assert_eq!(line, b"0 7 10 409 18446744073709551615 ");
         line.clear();
         write_time(
             &mut line,
             UNIX_EPOCH + Duration::from_micros(951_868_799_000_042),
         );
-        assert_eq!(line, "2000-02-29T23:59:59.000042Z");
+        assert_eq!(line, b"2000-02-29T23:59:59.000042Z");
     }
 
     #[test]
     fn hostile_values_stay_inside_their_quotes() {
-        let mut line = String::new();
+        let mut line = Vec::new();
         Fields {
             line: &mut line,
             json: true,
         }
-        .text("model", "a\"b\\c\nd");
-        assert_eq!(line, ",\"model\":\"a\\\"b\\\\c\\u000ad\"");
+        .text("model", "a\"b\\c\nd\u{202e}\u{e0001}é");
+        let text = ",\"model\":\"a\\\"b\\\\c\\u000ad\\u202e\\udb40\\udc01é\"";
+        assert_eq!(line, text.as_bytes());
         line.clear();
         Fields {
             line: &mut line,
             json: false,
         }
         .text("path", "/v1 x=1");
-        assert_eq!(line, " path=\"/v1 x=1\"");
+        assert_eq!(line, b" path=\"/v1 x=1\"");
     }
 }

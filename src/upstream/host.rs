@@ -1,13 +1,14 @@
 //! The connections of one worker to one upstream, and the exchange of one request for one answer.
 
 use super::{
-    Failure, Outgoing,
+    Failure, Outgoing, Path, Request,
     connect::{Connector, Sender},
     http1::{self, Unsent},
+    request::Base,
 };
 use crate::{body, config::Upstream, tasks};
 use bytes::Bytes;
-use http::{HeaderValue, Request, Response, Uri, header::HOST, uri::PathAndQuery};
+use http::{HeaderValue, Response, Uri, uri::PathAndQuery};
 use http_body::{Body, Frame, SizeHint};
 use hyper::{
     body::Incoming,
@@ -30,9 +31,7 @@ pub(super) struct Host {
     connector: Connector,
     /// Scheme and authority.
     origin: Uri,
-    authority: HeaderValue,
-    /// What stands before a request's path.
-    prefix: String,
+    base: Base,
     kept: Mutex<Kept>,
 }
 
@@ -60,9 +59,11 @@ impl Host {
         Ok(Arc::new(Self {
             upstream: Arc::clone(upstream),
             connector: Connector::new(upstream.authorities.as_ref()),
-            authority: HeaderValue::try_from(authority).map_err(|error| bad(error.into()))?,
+            base: Base {
+                authority: HeaderValue::try_from(authority).map_err(|error| bad(error.into()))?,
+                prefix,
+            },
             origin,
-            prefix,
             kept: Mutex::default(),
         }))
     }
@@ -72,20 +73,12 @@ impl Host {
         Arc::ptr_eq(&self.upstream, upstream)
     }
 
-    /// Sends `request`, whose path is relative to the upstream's base URL, and waits for the head of the answer.
+    /// Sends `request` and waits for the head of the answer.
     pub(super) async fn exchange(
         self: &Arc<Self>,
-        mut request: Box<Request<Outgoing>>,
+        mut request: Box<Request>,
         connect: Duration,
     ) -> Result<Response<Answer>, Failure> {
-        let path = match request.uri().path_and_query() {
-            Some(path) => [&self.prefix, path.as_str()].concat(),
-            None => self.prefix.clone(),
-        };
-        let path = PathAndQuery::from_maybe_shared(Bytes::from(path));
-        *request.uri_mut() = path
-            .map_err(|error| Failure::Unreachable(error.into()))?
-            .into();
         loop {
             let kept = self.take_kept();
             let is_kept = kept.is_some();
@@ -119,34 +112,53 @@ impl Host {
     async fn send(
         self: &Arc<Self>,
         sender: Sender,
-        mut request: Box<Request<Outgoing>>,
+        request: Box<Request>,
     ) -> Result<Response<Answer>, Unsent> {
         match sender {
             Sender::Http1(connection) => {
-                // Here rather than once: a request that HTTP/2 hands back has none.
-                request.headers_mut().insert(HOST, self.authority.clone());
-                let response = http1::send(connection, request).await?;
+                let response = http1::send(connection, &self.base, request).await?;
                 let host = Arc::clone(self);
                 Ok(response.map(|body| Answer::http1(body, host)))
             }
             Sender::Http2(mut sender) => {
-                let request = self.absolute(*request);
-                let response = sender.try_send_request(request).await?;
+                let request = self.absolute(*request).map_err(Unsent::Broken)?;
+                let response = sender.try_send_request(request).await;
+                let response = response.map_err(|error| self.handed_back(error))?;
                 Ok(response.map(Answer::Http2))
             }
         }
     }
 
-    /// HTTP/2 names the server in the URI and not in a header.
-    fn absolute(&self, mut request: Request<Outgoing>) -> Request<Outgoing> {
-        let mut parts = self.origin.clone().into_parts();
-        parts.path_and_query = request.uri().path_and_query().cloned();
-        if let Ok(uri) = Uri::from_parts(parts) {
-            *request.uri_mut() = uri;
+    /// A request as HTTP/2 has it, which names the server in the URI and not in a header.
+    fn absolute(&self, request: Request) -> Result<http::Request<Outgoing>, body::Error> {
+        let path = self.base.target(&request.path).concat();
+        let mut uri = self.origin.clone().into_parts();
+        uri.path_and_query = Some(PathAndQuery::from_maybe_shared(Bytes::from(path))?);
+        let mut absolute = http::Request::new(request.body);
+        *absolute.method_mut() = request.method;
+        *absolute.uri_mut() = Uri::from_parts(uri)?;
+        *absolute.version_mut() = http::Version::HTTP_2;
+        for (name, value) in request.headers {
+            absolute.headers_mut().append(name, value);
         }
-        request.headers_mut().remove(HOST);
-        *request.version_mut() = http::Version::HTTP_2;
-        request
+        Ok(absolute)
+    }
+
+    /// What has become of a request that HTTP/2 has not sent to its end.
+    fn handed_back(&self, mut error: TrySendError<http::Request<Outgoing>>) -> Unsent {
+        let Some(absolute) = error.take_message() else {
+            return Unsent::Broken(error.into_error().into());
+        };
+        let (head, body) = absolute.into_parts();
+        let headers = head.headers.iter();
+        Unsent::NeverLeft(Box::new(Request {
+            path: Path::below(&self.base.prefix, &head.uri),
+            headers: headers
+                .map(|(name, value)| (name.clone(), value.clone()))
+                .collect(),
+            method: head.method,
+            body,
+        }))
     }
 
     fn take_kept(&self) -> Option<Sender> {
@@ -203,15 +215,6 @@ async fn sweep(host: Weak<Host>, mut next: Instant) {
         match host.close_old() {
             Some(later) => next = later,
             None => return,
-        }
-    }
-}
-
-impl From<TrySendError<Request<Outgoing>>> for Unsent {
-    fn from(mut error: TrySendError<Request<Outgoing>>) -> Self {
-        match error.take_message() {
-            Some(request) => Self::NeverLeft(Box::new(request)),
-            None => Self::Broken(error.into_error().into()),
         }
     }
 }

@@ -7,10 +7,12 @@ mod connect;
 mod host;
 pub mod http1;
 mod outgoing;
+mod request;
 mod simulated;
 
 pub use connect::reachable;
 pub use outgoing::{Broken, Observer, Outgoing, Upload, UploadFault};
+pub use request::{Path, Request};
 
 use crate::{
     body::{self, Body},
@@ -57,7 +59,7 @@ impl Pool {
         upstream: &Arc<Upstream>,
         endpoint: Endpoint,
         timeouts: &Timeouts,
-        request: Box<http::Request<Outgoing>>,
+        request: Box<Request>,
     ) -> Result<http::Response<Source>, Failure> {
         let answer = async {
             match upstream.provider {
@@ -94,9 +96,9 @@ impl Pool {
 async fn simulate(
     upstream: &Upstream,
     endpoint: Endpoint,
-    request: Box<http::Request<Outgoing>>,
+    request: Box<Request>,
 ) -> http::Response<Source> {
-    let body = match request.into_body() {
+    let body = match request.body {
         Outgoing::Held { pieces, .. } => Vec::from(pieces).concat(),
         // Paths that only pass through are not the simulator's; it says so itself.
         Outgoing::Streamed(_) => Vec::new(),

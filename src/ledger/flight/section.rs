@@ -1,9 +1,6 @@
 //! A part of a slot that is written once in a call's life: how it is put together, sealed with a checksum, and read.
 
-use std::{
-    fmt,
-    sync::atomic::{AtomicU64, Ordering},
-};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// A slot or a section whose content cannot be trusted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,13 +39,12 @@ impl<'a> Section<'a> {
         self.words[0].store(0, Ordering::Release);
         let label = self.sequence | content.len() as u64;
         self.words[1].store(label, Ordering::Relaxed);
-        for (word, bytes) in self.words[PREFIX..PREFIX + used]
-            .iter()
-            .zip(content.chunks(8))
-        {
-            let mut eight = [0; 8];
-            eight[..bytes.len()].copy_from_slice(bytes);
-            word.store(u64::from_le_bytes(eight), Ordering::Relaxed);
+        let (whole, rest) = content.as_chunks();
+        let mut last = [0; 8];
+        last[..rest.len()].copy_from_slice(rest);
+        let eights = whole.iter().chain([&last]);
+        for (word, eight) in self.words[PREFIX..PREFIX + used].iter().zip(eights) {
+            word.store(u64::from_le_bytes(*eight), Ordering::Relaxed);
         }
         self.words[0].store(self.checksum(used), Ordering::Release);
     }
@@ -143,35 +139,9 @@ impl Draft {
         self.bytes(text.as_bytes());
     }
 
-    /// What `value` shows, which must not be longer than `max` bytes.
-    pub(super) fn shown(&mut self, value: Option<impl fmt::Display>, max: usize) {
-        let at = self.len;
-        self.len_of(0);
-        let from = self.len;
-        if let Some(value) = value {
-            let mut tail = Tail(self);
-            fmt::Write::write_fmt(&mut tail, format_args!("{value}")).expect("there is room");
-        }
-        let end = self.len;
-        debug_assert!(end - from <= max, "the bound of this text is wrong");
-        self.len = at;
-        self.len_of(end - from);
-        self.len = end;
-    }
-
     fn len_of(&mut self, len: usize) {
         let len = u16::try_from(len).expect("texts are bounded far below this");
         self.bytes(&len.to_le_bytes());
-    }
-}
-
-/// Writes to the end of a draft.
-struct Tail<'a>(&'a mut Draft);
-
-impl fmt::Write for Tail<'_> {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        self.0.bytes(text.as_bytes());
-        Ok(())
     }
 }
 

@@ -9,7 +9,7 @@ use super::{
     section::{Draft, PREFIX, Section, Torn},
 };
 use crate::{
-    domain::{Asked, Endpoint, NanoDollars, Outcome, Owner, Price, Usage},
+    domain::{Asked, Endpoint, NanoDollars, Outcome, Owner, Price, PriceTag, Usage},
     ledger::entry::{
         Admission, Answer, Counts, EntryId, METADATA_MAX_BYTES, Settled, Settlement, Source,
         Tokens, charge, judge, sane_quantity,
@@ -148,7 +148,7 @@ impl<'a> Slot<'a> {
         draft.text(answer.provider, PROVIDER_MAX);
         let upstream_request = answer.upstream_request.unwrap_or_default();
         draft.text(upstream_request, UPSTREAM_REQUEST_MAX);
-        draft.shown(answer.price, Price::TEXT_BYTES_MAX);
+        draft.text(price_text(answer.price), Price::TEXT_BYTES_MAX);
         self.section(ANSWER).write(draft.content());
     }
 
@@ -214,7 +214,7 @@ impl<'a> Slot<'a> {
         let how = answer.as_ref().map(|answer| (answer.status, answer.stream));
         let (usage, source, _) = judge(None, None, admission.endpoint, how, counts);
         let price = answer.as_ref().and_then(|answer| answer.price.as_deref());
-        let price: Option<Price> = price.and_then(|text| text.parse().ok());
+        let price: Option<PriceTag> = price.and_then(|text| text.parse().ok());
         let settlement = Settlement {
             outcome: Outcome::Interrupted,
             status: 0,
@@ -251,7 +251,13 @@ impl<'a> Slot<'a> {
             source,
             quantity,
         } = figures;
-        let cost = charge(settlement.price, endpoint, &usage, source, quantity);
+        let cost = charge(
+            settlement.price.map(|price| &**price),
+            endpoint,
+            &usage,
+            source,
+            quantity,
+        );
         let mut draft = Draft::default();
         for figure in [
             usage.input,
@@ -274,10 +280,8 @@ impl<'a> Slot<'a> {
         draft.byte(source.map_or(NONE, |source| code(&Source::ALL, source)));
         draft.text(settlement.served_model.unwrap_or_default(), MODEL_MAX);
         draft.text(settlement.finish_reason.unwrap_or_default(), FINISH_MAX);
-        draft.shown(
-            settlement.price.filter(|_| cost.is_some()),
-            Price::TEXT_BYTES_MAX,
-        );
+        let price = settlement.price.filter(|_| cost.is_some());
+        draft.text(price_text(price), Price::TEXT_BYTES_MAX);
         self.section(SETTLEMENT).write(draft.content());
         self.set(State::Settled);
         cost
@@ -337,6 +341,10 @@ pub(super) const NONE: u8 = u8::MAX;
 fn code<T: PartialEq>(all: &[T], value: T) -> u8 {
     let place = all.iter().position(|other| *other == value);
     place.expect("`ALL` has all of them") as u8
+}
+
+fn price_text(price: Option<&PriceTag>) -> &str {
+    price.map_or("", PriceTag::text)
 }
 
 /// Characters of the text that is being spoken, by an answer that is no error.

@@ -1,6 +1,6 @@
 use super::*;
 use crate::{
-    domain::{Endpoint, KeyId, NanoDollars, Outcome, Price, Usage},
+    domain::{Endpoint, KeyId, NanoDollars, Outcome, PriceTag, Usage},
     ledger::entry::{METADATA_MAX_BYTES, Source},
 };
 use std::os::unix::fs::{FileExt, PermissionsExt};
@@ -141,7 +141,7 @@ fn the_longest_price_fits_and_makes_the_cost() {
     let rate = "999999.123456789";
     let rates = format!("i{rate} c{rate} w{rate} a{rate} o{rate} r{rate} s{rate}");
     let text = format!("{rates} p{rate} l{} {rates}", u64::MAX);
-    let price: Price = text.parse().unwrap();
+    let price: PriceTag = text.parse().unwrap();
     let slot = table.admit(&admission("r", "m")).unwrap();
     let price = Some(&price);
     table.answer(slot, &Answer { price, ..ANSWER });
@@ -165,7 +165,7 @@ fn a_cost_that_no_call_can_have_is_none() {
     let dir = tempfile::tempdir().unwrap();
     let (table, _) = open(&dir);
     let slot = table.admit(&admission("r", "m")).unwrap();
-    let price: Price = "i1000000 o0".parse().unwrap();
+    let price: PriceTag = "i1000000 o0".parse().unwrap();
     let usage = Usage {
         input: Some(1 << 40),
         output: Some(0),
@@ -267,7 +267,7 @@ fn a_call_that_nobody_settled_is_interrupted_with_its_last_counts() {
     let dir = tempfile::tempdir().unwrap();
     let (table, _) = open(&dir);
     let answered = table.admit(&admission("a", "m")).unwrap();
-    let price: Price = "i1 o10".parse().unwrap();
+    let price: PriceTag = "i1 o10".parse().unwrap();
     let price = Some(&price);
     table.answer(answered, &Answer { price, ..ANSWER });
     table.count(answered, 1, 20, 50);

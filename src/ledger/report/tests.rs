@@ -2,7 +2,7 @@
 
 use super::{Ask, Column, Format, Line, ReportError, Reports, Sum, Sums, Wanted, Width};
 use crate::{
-    domain::{Day, Endpoint, KeyId, Outcome, Place, Price, Usage},
+    domain::{Day, Endpoint, KeyId, Outcome, Place, PriceTag, Usage},
     ledger::{Admission, Answer, Ledger, Options, Settlement},
     store::Db,
 };
@@ -100,7 +100,7 @@ fn reports() -> &'static Reports {
 }
 
 fn settle(ledger: &Ledger, call: &Call) {
-    let price: Price = "i1 o2".parse().unwrap();
+    let price: PriceTag = "i1 o2".parse().unwrap();
     let admission = Admission {
         started: call.started,
         key: KeyId::parse(call.key.as_bytes()).unwrap(),

@@ -80,7 +80,12 @@ async fn a_request_that_http2_hands_back_goes_out_over_http1_with_its_host() {
     let handshake = http2::handshake(TokioExecutor::new(), TokioIo::new(near));
     let (sender, connection) = handshake.await.unwrap();
     host.kept().http2 = Some(sender);
-    let request = Box::new(Request::new(Outgoing::held(Vec::new())));
+    let request = Box::new(Request {
+        method: http::Method::GET,
+        path: Path::known("/"),
+        headers: Vec::new(),
+        body: Outgoing::held(Vec::new()),
+    });
     let exchange = host.exchange(request, Duration::from_secs(20));
     let server = async {
         // The request lies there by now; nobody has taken it when the connection is gone.

@@ -6,9 +6,12 @@ use super::{
     head::{self, Head, HeadReader},
     sending::{self, Sending, Unsendable},
 };
-use crate::{body, upstream::outgoing::Outgoing};
+use crate::{
+    body,
+    upstream::request::{Base, Request},
+};
 use bytes::Bytes;
-use http::{Request, Response};
+use http::Response;
 use http_body::{Body, Frame, SizeHint};
 use std::{
     cell::RefCell,
@@ -29,7 +32,7 @@ thread_local! {
 /// Why a request has no answer.
 pub(in crate::upstream) enum Unsent {
     /// Nothing of it was written, and here it is again.
-    NeverLeft(Box<Request<Outgoing>>),
+    NeverLeft(Box<Request>),
     /// It went out, if only in part.
     Broken(body::Error),
 }
@@ -37,19 +40,19 @@ pub(in crate::upstream) enum Unsent {
 /// Sends `request` over a connection that nothing else uses, and waits for the head of the answer.
 pub(in crate::upstream) async fn send(
     mut connection: Connection,
-    mut request: Box<Request<Outgoing>>,
+    base: &Base,
+    mut request: Box<Request>,
 ) -> Result<Response<Arriving>, Unsent> {
     let length = sending::length(&request);
-    let head = head::write(&request, length);
+    let head = head::write(&request, base, length);
     let begin =
-        poll_fn(|cx| sending::poll_begin(&mut connection, &head, request.body_mut(), cx)).await;
+        poll_fn(|cx| sending::poll_begin(&mut connection, &head, &mut request.body, cx)).await;
     let Ok(written) = begin else {
         return Err(Unsent::NeverLeft(request));
     };
-    let method = request.method().clone();
-    let sending = Sending::rest(head, request.into_body(), length, written);
+    let sending = Sending::rest(head, request.body, length, written);
     let mut awaiting = Awaiting {
-        reader: HeadReader::new(method),
+        reader: HeadReader::new(request.method),
         transfer: Some(Transfer {
             connection,
             sending: Some(Box::new(sending)),

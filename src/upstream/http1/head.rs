@@ -1,9 +1,10 @@
 //! The heads of requests, written, and those of answers, read from bytes that are cut anywhere. Does no I/O.
 
 use super::{Malformed, body::Framing};
+use crate::upstream::request::{Base, Request};
 use bytes::Bytes;
 use http::{
-    HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode,
+    HeaderMap, HeaderName, HeaderValue, Method, StatusCode,
     header::{CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING},
 };
 use httparse::{ParserConfig, Response, Status};
@@ -30,29 +31,37 @@ pub(super) enum Length {
 }
 
 /// Writes the head of a request. The framing is `length`'s alone, whatever the headers say.
-pub(super) fn write<B>(request: &Request<B>, length: Length) -> Vec<u8> {
-    let path = request.uri().path_and_query();
-    let path = path.map_or("/", |path| path.as_str());
+pub(super) fn write(request: &Request, base: &Base, length: Length) -> Vec<u8> {
+    let [prefix, path] = base.target(&request.path);
+    let start = [
+        request.method.as_str(),
+        " ",
+        prefix,
+        path,
+        " HTTP/1.1\r\nhost: ",
+    ];
     let framing = match length {
-        Length::NoBody if may_go_without(request.method()) => String::new(),
+        Length::NoBody if may_go_without(&request.method) => String::new(),
         // Many front ends answer 411 to one that does not say so.
         Length::NoBody => "content-length: 0\r\n".to_owned(),
         Length::Known(bytes) => format!("content-length: {bytes}\r\n"),
         Length::Chunked => "transfer-encoding: chunked\r\n".to_owned(),
     };
     let lines = || {
-        let headers = request.headers().iter();
-        headers.filter(|(name, _)| !matches!(**name, CONTENT_LENGTH | TRANSFER_ENCODING))
+        let headers = request.headers.iter();
+        headers.filter(|(name, _)| !matches!(*name, CONTENT_LENGTH | TRANSFER_ENCODING))
     };
-    let line_len = |(name, value): (&HeaderName, &HeaderValue)| name.as_str().len() + value.len();
+    let line_len = |(name, value): &(HeaderName, HeaderValue)| name.as_str().len() + value.len();
     let lines_len: usize = lines().map(|line| line_len(line) + ": \r\n".len()).sum();
-    let method = request.method().as_str();
-    let start_len = method.len() + path.len() + "  HTTP/1.1\r\n".len();
+    let start_len: usize = start.iter().map(|part| part.len()).sum();
+    let start_len = start_len + base.authority.len() + "\r\n".len();
     // To the byte, so that it becomes `Bytes` as it is.
     let mut head = Vec::with_capacity(start_len + lines_len + framing.len() + 2);
-    for part in [method, " ", path, " HTTP/1.1\r\n"] {
+    for part in start {
         head.extend_from_slice(part.as_bytes());
     }
+    head.extend_from_slice(base.authority.as_bytes());
+    head.extend_from_slice(b"\r\n");
     for (name, value) in lines() {
         head.extend_from_slice(name.as_str().as_bytes());
         head.extend_from_slice(b": ");

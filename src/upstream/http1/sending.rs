@@ -3,10 +3,10 @@
 use super::{connection::Connection, head::Length};
 use crate::{
     body,
-    upstream::outgoing::{Outgoing, Upload},
+    upstream::{Outgoing, Request, Upload},
 };
 use bytes::{Buf, Bytes};
-use http::{Method, Request};
+use http::Method;
 use http_body::Frame;
 use std::{
     collections::VecDeque,
@@ -33,12 +33,12 @@ pub(super) struct Sending {
 }
 
 /// What a request's head says of its body.
-pub(super) fn length(request: &Request<Outgoing>) -> Length {
-    match request.body() {
+pub(super) fn length(request: &Request) -> Length {
+    match &request.body {
         Outgoing::Held { pieces, .. } if pieces.is_empty() => Length::NoBody,
         Outgoing::Held { left, .. } => Length::Known(*left),
         Outgoing::Streamed(upload) if upload.is_over() => Length::NoBody,
-        Outgoing::Streamed(upload) => match (upload.length(), request.method()) {
+        Outgoing::Streamed(upload) => match (upload.length(), &request.method) {
             (Some(bytes), _) => Length::Known(bytes),
             // Servers take a body that comes with these for the next request, or refuse it.
             (None, &Method::GET | &Method::HEAD | &Method::CONNECT) => Length::NoBody,
