@@ -124,6 +124,7 @@ mod tests {
             upstream: Arc::new(Upstream::bare(name.into(), place, timeouts)),
             timeouts,
             model: None,
+            tokenizer: None,
             weight,
         }
     }
