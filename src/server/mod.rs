@@ -11,6 +11,7 @@ mod cors;
 mod data;
 mod document;
 mod edge;
+mod forwarded;
 mod io;
 mod path;
 mod stall;

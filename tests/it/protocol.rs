@@ -622,6 +622,14 @@ async fn a_clients_address_is_believed_only_from_a_trusted_proxy() {
             "2001:db8::1",
         ),
         (("x-forwarded-for", "nonsense"), "127.0.0.1"),
+        (
+            ("forwarded", "for=1.2.3.4;host=\"x,for=6.6.6.6\""),
+            "1.2.3.4",
+        ),
+        (
+            ("forwarded", "for=6.6.6.6;host=\"x, for=1.2.3.4"),
+            "127.0.0.1",
+        ),
     ] {
         assert_eq!(address(&proxied, header).await, wanted, "{header:?}");
     }
