@@ -12,7 +12,7 @@ use crate::{
     telemetry::{access::Access, metrics},
 };
 use bytes::Bytes;
-use http::{HeaderName, HeaderValue, Request, Response, Version, header};
+use http::{HeaderName, HeaderValue, Method, Request, Response, Version, header};
 use http_body::{Frame, SizeHint};
 use hyper::body::Incoming;
 use memchr::memmem;
@@ -38,6 +38,18 @@ const PROCESS_TIME: HeaderName = HeaderName::from_static("x-process-time");
 const OPENAI_VERSION: HeaderName = HeaderName::from_static("openai-version");
 /// The version of OpenAI's API, which has had only one.
 const VERSION: HeaderValue = HeaderValue::from_static("2020-10-01");
+
+/// The methods of OpenAI's API, and no others: an upstream would show Weir's own credential in its answer to a TRACE.
+/// In the order of how often they come.
+static METHODS: [Method; 7] = [
+    Method::POST,
+    Method::GET,
+    Method::DELETE,
+    Method::HEAD,
+    Method::OPTIONS,
+    Method::PUT,
+    Method::PATCH,
+];
 
 /// Answers one request.
 pub(super) fn handle(
@@ -101,6 +113,9 @@ async fn route(
     request: api::Request,
     arrival: &mut Arrival,
 ) -> Result<Response<Body>, Error> {
+    if !METHODS.contains(request.method()) {
+        return Err(Error::MethodNotAllowed(METHODS.to_vec()));
+    }
     match plane {
         Plane::Data => data::route(worker, request, arrival).await,
         Plane::Control => Box::pin(control::route(&worker.app, request, arrival)).await,

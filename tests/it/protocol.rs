@@ -300,6 +300,26 @@ async fn a_target_may_be_absolute_but_may_not_climb() {
 }
 
 #[tokio::test]
+async fn methods_that_openai_does_not_have_end_here() {
+    let upstream = FakeUpstream::with([Reply::json(200, "{}")]).await;
+    let gateway = Gateway::before(&upstream).await;
+    let allowed = "POST, GET, DELETE, HEAD, OPTIONS, PUT, PATCH";
+    for method in ["TRACE", "CONNECT", "PROPFIND", "FOO", "M-SEARCH", "get"] {
+        for path in ["/v1/files", "/v1/chat/completions", "/healthz"] {
+            let refused = gateway.send(method, path, &[]).await;
+            refused.refused(405, "method_not_allowed");
+            assert_eq!(refused.header("allow"), Some(allowed), "{method}");
+        }
+        let mut conn = Conn::open(gateway.control).await;
+        conn.send(format!("{method} /info HTTP/1.1\r\nhost: w\r\n\r\n"))
+            .await;
+        conn.response().await.refused(405, "method_not_allowed");
+    }
+    assert!(upstream.is_untouched().await);
+    assert_eq!(gateway.send("PATCH", "/v1/files", &[]).await.status(), 200);
+}
+
+#[tokio::test]
 async fn an_idle_connection_is_closed_in_the_end() {
     let gateway = Gateway::setup()
         .server("idle_timeout = \"100ms\"")
