@@ -19,6 +19,7 @@ async fn a_path_passes_with_its_method_query_and_body() {
         ("DELETE", "/v1/files/file-1"),
         ("GET", "/v1/batches/b_1"),
         ("DELETE", "/v1/models/ft:x"),
+        ("GET", "/v1/chat/completions?limit=2"),
         ("GET", "/v1/chat/completions/c_1/messages"),
         ("DELETE", "/v1/chat/completions/c_1"),
     ] {
