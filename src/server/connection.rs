@@ -2,6 +2,7 @@
 
 use super::{
     Counted, Plane, edge,
+    hangup::Heeding,
     io::{Activity, Doing, Watched, linger, time_out},
     stall::{Stall, Stalling},
     tls::Certificate,
@@ -46,7 +47,7 @@ pub(super) fn serve(served: Served, stream: TcpStream, certificate: Option<Arc<C
         tracing::debug!(%error, "a connection was lost at once");
         return;
     }
-    let stream = Stalling::new(stream);
+    let stream = Stalling::new(Heeding::new(stream));
     match certificate {
         None => {
             let stall = stream.stall();
@@ -56,7 +57,7 @@ pub(super) fn serve(served: Served, stream: TcpStream, certificate: Option<Arc<C
     }
 }
 
-async fn tls(served: Served, stream: Stalling<TcpStream>, certificate: Arc<Certificate>) {
+async fn tls(served: Served, stream: Stalling<Heeding>, certificate: Arc<Certificate>) {
     let stall = stream.stall();
     match tokio::time::timeout(HANDSHAKE, certificate.acceptor().accept(stream)).await {
         Ok(Ok(stream)) if stream.get_ref().1.alpn_protocol() == Some(b"h2") => {

@@ -12,6 +12,7 @@ mod data;
 mod document;
 mod edge;
 mod forwarded;
+mod hangup;
 mod io;
 mod path;
 mod stall;

@@ -23,6 +23,7 @@ mod document;
 mod errors;
 mod fairness;
 mod forward;
+mod hangup;
 mod keys;
 mod ledger;
 mod limits;
