@@ -39,4 +39,5 @@ mod streaming;
 mod support;
 mod tls;
 mod upstream_http1;
+mod upstream_http2;
 mod usage;
