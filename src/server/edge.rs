@@ -51,6 +51,9 @@ static METHODS: [Method; 7] = [
     Method::PATCH,
 ];
 
+/// As many as hyper takes over HTTP/1.
+const HEADERS_MAX: usize = 100;
+
 /// Answers one request.
 pub(super) fn handle(
     worker: Arc<Worker>,
@@ -70,7 +73,7 @@ pub(super) fn handle(
         let outcome = match is_preflight {
             true => Ok(cors::preflight()),
             false => {
-                let outcome = match open.may_sign_in() {
+                let outcome = match is_proper(&request).and_then(|()| open.may_sign_in()) {
                     Ok(()) => {
                         let routed = route(plane, &open.worker, request, &mut open.arrival);
                         Guarded(pin!(routed)).await
@@ -105,6 +108,31 @@ pub(super) fn handle(
             _answering: answering,
         }))
     })
+}
+
+/// Refuses what hyper lets pass: a request that names no server or several, and, over HTTP/2, one with more headers than
+/// it takes over HTTP/1.
+fn is_proper(request: &api::Request) -> Result<(), Error> {
+    let headers = request.headers();
+    if headers.len() > HEADERS_MAX {
+        return Err(Error::TooManyHeaders(HEADERS_MAX));
+    }
+    if request.version() != Version::HTTP_11 {
+        return Ok(());
+    }
+    let mut hosts = headers.get_all(header::HOST).iter();
+    match (hosts.next(), hosts.next()) {
+        (Some(host), None) if host.as_bytes().iter().all(may_be_in_host) => Ok(()),
+        (Some(_), None) => Err(Error::BadRequest("The `Host` header is not valid.")),
+        (None, _) => Err(Error::BadRequest("The request has no `Host` header.")),
+        (Some(_), Some(_)) => Err(Error::BadRequest("The request has several `Host` headers.")),
+    }
+}
+
+/// Whether a byte may be in a name, an address or a port, and in nothing else. The grammar has a comma too, but that is
+/// how a proxy joins two of them.
+fn may_be_in_host(byte: &u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"-._~:[]%!$&'()*+;=".contains(byte)
 }
 
 async fn route(

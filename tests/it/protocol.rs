@@ -320,6 +320,33 @@ async fn methods_that_openai_does_not_have_end_here() {
 }
 
 #[tokio::test]
+async fn a_request_names_one_server() {
+    let gateway = Gateway::setup().start().await;
+    for hosts in [
+        "",
+        "host: a\r\nhost: b\r\n",
+        "host: a\r\nhost: a\r\n",
+        "host: a b\r\n",
+        "host: a/b\r\n",
+        "host: user@a\r\n",
+        "host: a, b\r\n",
+        "host: \u{e9}\r\n",
+    ] {
+        let request = format!("GET /healthz HTTP/1.1\r\n{hosts}\r\n");
+        ask(&gateway, request).await.refused(400, "bad_request");
+    }
+    for request in [
+        "GET /healthz HTTP/1.0\r\n\r\n",
+        "GET /healthz HTTP/1.1\r\nhost:\r\n\r\n",
+        "GET /healthz HTTP/1.1\r\nhost: [::1]:8080\r\n\r\n",
+        "GET /healthz HTTP/1.1\r\nhost: my_gate-way.test.:80\r\n\r\n",
+        "GET http://elsewhere/healthz HTTP/1.1\r\nhost: w\r\n\r\n",
+    ] {
+        assert_eq!(ask(&gateway, request).await.status(), 200, "{request}");
+    }
+}
+
+#[tokio::test]
 async fn an_idle_connection_is_closed_in_the_end() {
     let gateway = Gateway::setup()
         .server("idle_timeout = \"100ms\"")
@@ -499,6 +526,16 @@ async fn tls_speaks_http_2_to_those_who_offer_it() {
         assert!(response.headers().get("connection").is_none());
         streams.push(response.into_body());
     }
+    let mut many = http::Request::get("https://weir.test/healthz");
+    for i in 0..101 {
+        many = many.header(format!("x-{i}"), "y");
+    }
+    let many = many.body(http_body_util::Full::default()).unwrap();
+    let refused = within("a refusal", sender.send_request(many))
+        .await
+        .unwrap();
+    assert_eq!(refused.status(), 431);
+    assert!(refused.headers().contains_key("x-request-id"));
     for (body, feed) in streams.iter_mut().zip([first.1, second.1]) {
         use http_body_util::BodyExt as _;
         let frame = within("an event", body.frame()).await.unwrap().unwrap();
