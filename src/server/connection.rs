@@ -2,7 +2,7 @@
 
 use super::{
     Counted, Plane, edge,
-    hangup::Heeding,
+    hangup::{Heeding, OnSocket},
     io::{Activity, Doing, Watched, linger, time_out},
     stall::{Stall, Stalling},
     tls::Certificate,
@@ -47,7 +47,7 @@ pub(super) fn serve(served: Served, stream: TcpStream, certificate: Option<Arc<C
         tracing::debug!(%error, "a connection was lost at once");
         return;
     }
-    let stream = Stalling::new(Heeding::new(stream));
+    let stream = Stalling::new(stream);
     match certificate {
         None => {
             let stall = stream.stall();
@@ -57,7 +57,7 @@ pub(super) fn serve(served: Served, stream: TcpStream, certificate: Option<Arc<C
     }
 }
 
-async fn tls(served: Served, stream: Stalling<Heeding>, certificate: Arc<Certificate>) {
+async fn tls(served: Served, stream: Stalling<TcpStream>, certificate: Arc<Certificate>) {
     let stall = stream.stall();
     match tokio::time::timeout(HANDSHAKE, certificate.acceptor().accept(stream)).await {
         Ok(Ok(stream)) if stream.get_ref().1.alpn_protocol() == Some(b"h2") => {
@@ -80,12 +80,12 @@ enum Lapse {
 /// for each connection, for as long as it is open.
 fn http1<I>(served: Served, stream: I, stall: Stall) -> impl Future<Output = ()> + Send
 where
-    I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    I: AsyncRead + AsyncWrite + OnSocket + Unpin + Send + 'static,
 {
     let snapshot = served.worker.app.snapshot.load_full();
     let bounds = &snapshot.config.server;
     let activity = Activity::new();
-    let io = TokioIo::new(Watched::new(stream, activity.clone()));
+    let io = TokioIo::new(Watched::new(Heeding::new(stream), activity.clone()));
     let service = service_fn(service(&served, &activity));
     let mut connection = http1::Builder::new()
         .max_header_size(bounds.header_max_bytes)

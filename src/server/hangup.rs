@@ -4,6 +4,7 @@
 //! behind the request, the next request, or an upload that the upstream is slow to take. So here it is noticed whether
 //! whoever has taken bytes comes back for more, and if not, the system is asked to tell of the end.
 
+use super::stall::Stalling;
 use std::{
     io::{ErrorKind, IoSlice, Result},
     os::fd::AsFd,
@@ -14,14 +15,40 @@ use tokio::{
     io::{AsyncRead, AsyncWrite, Interest, ReadBuf},
     net::TcpStream,
 };
+use tokio_rustls::server::TlsStream;
 
-/// A socket that fails to be flushed once its client is gone, even if nobody reads from it.
-pub(super) struct Heeding {
-    stream: TcpStream,
+/// A stream that fails to be flushed once its client is gone, even if nobody reads from it. Above TLS, which reads on
+/// for itself.
+pub(super) struct Heeding<I> {
+    stream: I,
     reader: Reader,
     /// A second descriptor of the socket, of which nothing is read: the end is seen there behind any number of bytes.
     /// Boxed: hardly any connection ever needs it.
     twin: Option<Box<TcpStream>>,
+}
+
+/// What stands on a socket.
+pub(super) trait OnSocket {
+    /// The socket.
+    fn socket(&self) -> &TcpStream;
+}
+
+impl OnSocket for TcpStream {
+    fn socket(&self) -> &TcpStream {
+        self
+    }
+}
+
+impl OnSocket for Stalling<TcpStream> {
+    fn socket(&self) -> &TcpStream {
+        self.get_ref()
+    }
+}
+
+impl<I: OnSocket> OnSocket for TlsStream<I> {
+    fn socket(&self) -> &TcpStream {
+        self.get_ref().0.socket()
+    }
 }
 
 /// What becomes of the bytes that come.
@@ -35,21 +62,23 @@ enum Reader {
     Left,
 }
 
-impl Heeding {
-    pub(super) fn new(stream: TcpStream) -> Self {
+impl<I> Heeding<I> {
+    pub(super) fn new(stream: I) -> Self {
         Self {
             stream,
             reader: Reader::Waits,
             twin: None,
         }
     }
+}
 
+impl<I: OnSocket> Heeding<I> {
     /// Fails if the client is gone; else it wakes whoever asks when it goes.
     fn look(&mut self, cx: &mut Context<'_>) -> Result<()> {
         let twin = match &self.twin {
             Some(twin) => twin,
             None => {
-                let twin = self.stream.as_fd().try_clone_to_owned()?;
+                let twin = self.stream.socket().as_fd().try_clone_to_owned()?;
                 self.twin
                     .insert(Box::new(TcpStream::from_std(twin.into())?))
             }
@@ -69,7 +98,7 @@ impl Heeding {
     }
 }
 
-impl AsyncRead for Heeding {
+impl<I: AsyncRead + Unpin> AsyncRead for Heeding<I> {
     fn poll_read(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -87,7 +116,7 @@ impl AsyncRead for Heeding {
     }
 }
 
-impl AsyncWrite for Heeding {
+impl<I: AsyncWrite + OnSocket + Unpin> AsyncWrite for Heeding<I> {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<Result<usize>> {
         Pin::new(&mut self.get_mut().stream).poll_write(cx, bytes)
     }
@@ -134,7 +163,7 @@ mod tests {
     };
 
     /// A client, and the socket that it has connected to.
-    async fn ends() -> (TcpStream, Heeding) {
+    async fn ends() -> (TcpStream, Heeding<TcpStream>) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let client = TcpSocket::new_v4().unwrap();
         let client = client.connect(listener.local_addr().unwrap());
@@ -143,7 +172,7 @@ mod tests {
     }
 
     /// Flushes, turn by turn, until that fails.
-    async fn gone(socket: &mut Heeding) {
+    async fn gone(socket: &mut Heeding<TcpStream>) {
         let failed = poll_fn(|cx| match Pin::new(&mut *socket).poll_flush(cx) {
             Poll::Ready(Err(error)) => Poll::Ready(error),
             _ => Poll::Pending,

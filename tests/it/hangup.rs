@@ -1,6 +1,9 @@
 //! Clients that hang up: the upstream is told at once, whatever else the client has sent.
 
-use crate::support::{Conn, FakeUpstream, Gateway, Reply, chat, chat_stream, event, within};
+use crate::{
+    protocol::{TLS, certify, tls},
+    support::{Conn, FakeUpstream, Gateway, Reply, chat, chat_stream, event, within},
+};
 use tokio::net::TcpStream;
 
 /// How a client leaves.
@@ -65,4 +68,26 @@ async fn a_hangup_is_heard_in_a_stream_that_stands_still() {
 async fn a_hangup_is_heard_behind_a_request_without_a_body() {
     let request = "GET /v1/files HTTP/1.1\r\nhost: w\r\nauthorization: Bearer KEY\r\n\r\n";
     is_heard(request, "\r\n", Reply::silence(), Leave::Close).await;
+}
+
+#[tokio::test]
+async fn a_hangup_is_heard_behind_tls() {
+    for extra in ["", "\r\n", "X"] {
+        let dir = tempfile::tempdir().unwrap();
+        let certificate = certify(dir.path(), "weir.test");
+        let upstream = FakeUpstream::with([Reply::silence()]).await;
+        let gateway = Gateway::setup()
+            .server(TLS)
+            .upstream("up", &upstream, "")
+            .start_in(dir)
+            .await;
+        let stream = tls(&gateway, &certificate, "weir.test", &[]).await.unwrap();
+        let mut conn = Conn::over(stream);
+        let request = post(&chat("up").to_string()).replace("KEY", &gateway.key);
+        conn.send(request + extra).await;
+        let mut received = upstream.request().await;
+        drop(conn);
+        let what = format!("the end of the call after {extra:?}");
+        within(&what, received.closed()).await;
+    }
 }

@@ -434,17 +434,17 @@ async fn ten_thousand_idle_connections_cost_little_and_disturb_nobody() {
 }
 
 /// A self-signed certificate in `dir`.
-fn certify(dir: &Path, name: &str) -> CertifiedKey<rcgen::KeyPair> {
+pub fn certify(dir: &Path, name: &str) -> CertifiedKey<rcgen::KeyPair> {
     let made = generate_simple_self_signed([name.to_owned()]).unwrap();
     std::fs::write(dir.join("key.pem"), made.signing_key.serialize_pem()).unwrap();
     std::fs::write(dir.join("cert.pem"), made.cert.pem()).unwrap();
     made
 }
 
-const TLS: &str = "tls_cert = \"cert.pem\"\ntls_key = \"key.pem\"";
+pub const TLS: &str = "tls_cert = \"cert.pem\"\ntls_key = \"key.pem\"";
 
 /// Opens a TLS connection to a gateway whose certificate is `trusted`.
-async fn tls(
+pub async fn tls(
     gateway: &Gateway,
     trusted: &CertifiedKey<rcgen::KeyPair>,
     name: &'static str,
