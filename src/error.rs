@@ -62,6 +62,8 @@ pub enum Error {
     Query(query::Mistake),
     /// The store does not answer.
     StoreUnavailable,
+    /// There are more headers than this.
+    TooManyHeaders(usize),
     /// The body is larger than this many bytes.
     TooLarge(u64),
     /// The client was too slow in sending.
@@ -181,6 +183,11 @@ impl Error {
                 SERVER,
                 Some("store_unavailable"),
             ),
+            Self::TooManyHeaders(_) => (
+                StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+                INVALID,
+                Some("headers_too_large"),
+            ),
             Self::TooLarge(_) => (
                 StatusCode::PAYLOAD_TOO_LARGE,
                 INVALID,
@@ -289,6 +296,7 @@ impl Error {
             Self::Invalid(mistake) => format!("Invalid request: {mistake}."),
             Self::Query(mistake) => format!("Invalid request: {mistake}."),
             Self::StoreUnavailable => "The gateway cannot read its store right now.".to_owned(),
+            Self::TooManyHeaders(max) => format!("The request has more than {max} headers."),
             Self::TooLarge(max) => format!("The request body is larger than {max} bytes."),
             Self::TooSlow => "The request body was not received in time.".to_owned(),
             Self::NotJson => "The request body must be JSON: send `Content-Type: application/json`.".to_owned(),

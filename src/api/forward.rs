@@ -11,6 +11,7 @@ use crate::{
     pipeline::{self, Call, Payload},
     providers,
     upstream::{Path, Upload},
+    wire::percent,
 };
 use http::Response;
 use std::sync::Arc;
@@ -54,7 +55,7 @@ pub async fn pass(
     let below = path.strip_prefix("/v1/").ok_or(Error::NoSuchPath)?;
     let resource = below.split('/').next().unwrap_or_default();
     let is_known = RESOURCES.contains(&resource) || snapshot.routes.names(path);
-    if !is_sound(path) || !is_known || matches!(resource, "organization" | "projects") {
+    if !is_sound(path) || !is_known || is_kept_back(path, resource) {
         return Err(Error::NoSuchPath);
     }
     let endpoint = Endpoint::forwarded(request.method(), path);
@@ -96,19 +97,33 @@ pub async fn pass(
     pipeline::run(worker, &snapshot, Box::new(call), vec![target], arrival).await
 }
 
-/// Whether a path means the same to every reader: nothing empty, nothing that climbs, nothing that hides a slash, and
-/// no letter in disguise, by which a server that decodes it would read a path that Weir meters another way.
+/// Whether a path is Weir's to answer. A server for which case makes no difference would take another spelling of it for
+/// the same; the path itself comes here for the methods that Weir does not read.
+fn is_kept_back(path: &str, resource: &str) -> bool {
+    const READ: [&str; 3] = ["/v1/chat/completions", "/v1/completions", "/v1/embeddings"];
+    let is_controls = |name: &str| resource.eq_ignore_ascii_case(name);
+    let is_respelt = |read: &str| path != read && path.eq_ignore_ascii_case(read);
+    ["organization", "projects"].into_iter().any(is_controls) || READ.into_iter().any(is_respelt)
+}
+
+/// Whether a path means the same to every reader, also to one that decodes it before it splits it.
 fn is_sound(path: &str) -> bool {
-    let segment = |segment: &str| {
-        let lower = segment.to_ascii_lowercase();
-        let is_plain = !matches!(segment, "" | "." | "..");
-        let bad = ["%2f", "%5c", "%00", "\\"];
-        is_plain && !bad.iter().any(|bad| lower.contains(bad)) && !has_disguise(segment)
-    };
     path.is_ascii()
         && path
             .strip_prefix('/')
-            .is_some_and(|rest| rest.split('/').all(segment))
+            .is_some_and(|rest| rest.split('/').all(is_plain))
+}
+
+/// Whether a segment is neither empty nor climbs, and stays the one that it is when it is decoded: nothing in it then
+/// ends it, begins parameters or another decoding, or is trimmed away, and no letter was in disguise.
+fn is_plain(segment: &str) -> bool {
+    let is_plain = |decoded: String| {
+        decoded.trim().len() == decoded.len()
+            && !decoded.contains(|c: char| c.is_control() || r"/\;?#%".contains(c))
+    };
+    !matches!(segment, "" | "." | "..")
+        && !has_disguise(segment)
+        && percent::decode(segment).is_some_and(is_plain)
 }
 
 /// Whether a character is encoded that never has to be.
@@ -123,7 +138,15 @@ fn has_disguise(segment: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::is_sound;
+    use super::{is_kept_back, is_sound};
+
+    #[test]
+    fn what_weir_answers_is_kept_back_in_every_spelling() {
+        assert!(is_kept_back("/v1/chat/Completions", "chat"));
+        assert!(is_kept_back("/v1/Organization/users", "Organization"));
+        assert!(!is_kept_back("/v1/chat/completions", "chat"));
+        assert!(!is_kept_back("/v1/chat/completions/c_1", "chat"));
+    }
 
     #[test]
     fn paths_that_climb_or_hide_are_not_sound() {
@@ -132,7 +155,8 @@ mod tests {
             "/v1/files/file-1/content",
             "/v1/files/a.b",
             "/v1/models/ft%3Ax%20y",
-            "/v1/files/100%",
+            "/v1/models/%C3%A9t%C3%A9",
+            "/v1/models/@cf/a,b=c",
         ] {
             assert!(is_sound(path), "{path}");
         }
@@ -150,6 +174,21 @@ mod tests {
             "/v1/files/a%2Eb",
             "/v1/files/a%7eb",
             "/v1/files/%20%30",
+            "/v1/chat/completions;a=b",
+            "/v1/chat/completions%3Ba=b",
+            "/v1/chat/completions%20",
+            "/v1/chat/%20completions",
+            "/v1/chat/completions%09",
+            "/v1/chat/completions%C2%A0",
+            "/v1/chat/completions%3Fa",
+            "/v1/chat/completions%23",
+            "/v1/files/..;/organization/x",
+            "/v1/files/a%0d%0ab",
+            "/v1/files/a%00b",
+            "/v1/files/%252e%252e/x",
+            "/v1/files/%u002e",
+            "/v1/files/%C0%AE",
+            "/v1/files/100%",
         ] {
             assert!(!is_sound(path), "{path}");
         }

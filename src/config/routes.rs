@@ -172,5 +172,24 @@ fn forward_path(at: At<'_>) -> Option<String> {
     if !path.starts_with("/v1/") || !is_plain || is_dotted || path.contains("//") {
         return at.refuse("expected a path such as /v1/files, without `*`, `.`, `..` and `//`");
     }
-    Some(path.trim_end_matches('/').to_owned())
+    let path = path.trim_end_matches('/');
+    match never_forwarded(path) {
+        Some(why) => at.refuse(why),
+        None => Some(path.to_owned()),
+    }
+}
+
+/// Why a forward of a path could never act.
+fn never_forwarded(path: &str) -> Option<&'static str> {
+    let resource = path.split('/').nth(2).unwrap_or_default();
+    match (path, resource.to_ascii_lowercase().as_str()) {
+        (_, "organization" | "projects") => Some(
+            "is never forwarded: with the upstream's credential it would open the operator's account",
+        ),
+        ("/v1/completions" | "/v1/embeddings", _) => {
+            Some("is not forwarded: Weir reads it, and `[[model]]` says where it goes")
+        }
+        ("/v1/me" | "/v1/usage", _) => Some("is not forwarded: Weir answers it itself"),
+        _ => None,
+    }
 }

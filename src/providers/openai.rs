@@ -91,9 +91,12 @@ pub fn of_upstream(mut headers: HeaderMap) -> HeaderMap {
 
 /// Whether a header speaks of the client, of its way here or of its credentials, which are no upstream's business.
 fn is_clients_own(name: &HeaderName) -> bool {
+    let name = name.as_str();
     matches!(
-        name.as_str(),
+        name,
         "authorization"
+            | "cf-connecting-ip"
+            | "cf-connecting-ipv6"
             | "content-length"
             | "cookie"
             | "expect"
@@ -104,13 +107,12 @@ fn is_clients_own(name: &HeaderName) -> bool {
             | "origin"
             | "referer"
             | "via"
+            | "true-client-ip"
             | "x-api-key"
-            | "x-forwarded-for"
-            | "x-forwarded-host"
-            | "x-forwarded-proto"
+            | "x-client-ip"
             | "x-real-ip"
             | "x-request-id"
-    )
+    ) || name.starts_with("x-forwarded-")
 }
 
 /// Whether a header speaks of the upstream, of the operator's account there or in the gateway's name, which is not the
@@ -127,10 +129,9 @@ fn is_upstreams_own(name: &HeaderName) -> bool {
             | "strict-transport-security"
             | "via"
             | "x-process-time"
-            | "x-weir-origin"
-            | "x-weir-upstream-request-id"
     ) || name.starts_with("access-control-")
         || name.starts_with("x-ratelimit-")
+        || name.starts_with("x-weir-")
 }
 
 /// Whether a header speaks of one connection only.
@@ -138,6 +139,7 @@ fn is_hop_by_hop(name: &HeaderName) -> bool {
     matches!(
         name.as_str(),
         "connection"
+            | "http2-settings"
             | "keep-alive"
             | "proxy-authenticate"
             | "proxy-authorization"
@@ -179,6 +181,9 @@ mod tests {
             ("x-request-id", "up"),
             ("x-many", "b"),
             ("set-cookie", "c=2"),
+            ("x-weir-origin", "gateway"),
+            ("x-weir-anything", "1"),
+            ("x-weir-upstream-request-id", "a lie"),
             ("connection", "x-hop"),
             ("x-hop", "1"),
             ("date", "today"),
@@ -201,6 +206,12 @@ mod tests {
             ("authorization", "Bearer k"),
             ("host", "h"),
             ("x-many", "b"),
+            ("x-forwarded-for", "1.2.3.4"),
+            ("x-forwarded-client-cert", "c"),
+            ("x-forwarded-port", "443"),
+            ("true-client-ip", "1.2.3.4"),
+            ("cf-connecting-ip", "1.2.3.4"),
+            ("http2-settings", "AAMAAABkAAQAAP__"),
             ("connection", "x-hop"),
             ("x-hop", "1"),
         ]);

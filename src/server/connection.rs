@@ -2,6 +2,7 @@
 
 use super::{
     Counted, Plane, edge,
+    hangup::{Heeding, OnSocket},
     io::{Activity, Doing, Watched, linger, time_out},
     stall::{Stall, Stalling},
     tls::Certificate,
@@ -79,12 +80,12 @@ enum Lapse {
 /// for each connection, for as long as it is open.
 fn http1<I>(served: Served, stream: I, stall: Stall) -> impl Future<Output = ()> + Send
 where
-    I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    I: AsyncRead + AsyncWrite + OnSocket + Unpin + Send + 'static,
 {
     let snapshot = served.worker.app.snapshot.load_full();
     let bounds = &snapshot.config.server;
     let activity = Activity::new();
-    let io = TokioIo::new(Watched::new(stream, activity.clone()));
+    let io = TokioIo::new(Watched::new(Heeding::new(stream), activity.clone()));
     let service = service_fn(service(&served, &activity));
     let mut connection = http1::Builder::new()
         .max_header_size(bounds.header_max_bytes)

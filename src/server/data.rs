@@ -15,6 +15,7 @@ use std::sync::Arc;
 
 const GET: &[Method] = &[Method::GET, Method::HEAD, Method::OPTIONS];
 const POST: &[Method] = &[Method::POST, Method::OPTIONS];
+const GET_AND_POST: &[Method] = &[Method::GET, Method::HEAD, Method::POST, Method::OPTIONS];
 
 /// What the data plane alone answers itself, for the document of the API: the arms below that pass nothing on.
 pub(super) static OWN: &[(Method, &str, About)] = &[
@@ -49,9 +50,12 @@ pub(super) async fn route(
         ("/v1/embeddings", &Method::POST) => {
             generate::create(worker, Endpoint::Embeddings, request, arrival).await
         }
-        ("/v1/chat/completions" | "/v1/completions" | "/v1/embeddings", _) => {
-            allow_only(POST, &method)
+        // Completions that the upstream has stored.
+        ("/v1/chat/completions", &Method::GET | &Method::HEAD) => {
+            Box::pin(forward::pass(worker, request, arrival)).await
         }
+        ("/v1/chat/completions", _) => allow_only(GET_AND_POST, &method),
+        ("/v1/completions" | "/v1/embeddings", _) => allow_only(POST, &method),
         ("/v1/models", &Method::GET | &Method::HEAD) => {
             Box::pin(models::list(worker, request, arrival)).await
         }

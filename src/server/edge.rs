@@ -1,7 +1,7 @@
 //! Around every request: its id, its time, its client's address, the headers that every answer has, and the barrier
 //! that turns a panic into a 500.
 
-use super::{Plane, control, cors, data, io::Answering, standing};
+use super::{Plane, control, cors, data, forwarded, io::Answering, standing};
 use crate::{
     api,
     app::Worker,
@@ -12,14 +12,14 @@ use crate::{
     telemetry::{access::Access, metrics},
 };
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, Version, header};
+use http::{HeaderName, HeaderValue, Method, Request, Response, Version, header};
 use http_body::{Frame, SizeHint};
 use hyper::body::Incoming;
 use memchr::memmem;
 use std::{
     cell::RefCell,
     convert::Infallible,
-    net::{IpAddr, SocketAddr},
+    net::SocketAddr,
     panic::{AssertUnwindSafe, catch_unwind},
     pin::{Pin, pin},
     sync::Arc,
@@ -38,6 +38,21 @@ const PROCESS_TIME: HeaderName = HeaderName::from_static("x-process-time");
 const OPENAI_VERSION: HeaderName = HeaderName::from_static("openai-version");
 /// The version of OpenAI's API, which has had only one.
 const VERSION: HeaderValue = HeaderValue::from_static("2020-10-01");
+
+/// The methods of OpenAI's API, and no others: an upstream would show Weir's own credential in its answer to a TRACE.
+/// In the order of how often they come.
+static METHODS: [Method; 7] = [
+    Method::POST,
+    Method::GET,
+    Method::DELETE,
+    Method::HEAD,
+    Method::OPTIONS,
+    Method::PUT,
+    Method::PATCH,
+];
+
+/// As many as hyper takes over HTTP/1.
+const HEADERS_MAX: usize = 100;
 
 /// Answers one request.
 pub(super) fn handle(
@@ -58,7 +73,7 @@ pub(super) fn handle(
         let outcome = match is_preflight {
             true => Ok(cors::preflight()),
             false => {
-                let outcome = match open.may_sign_in() {
+                let outcome = match is_proper(&request).and_then(|()| open.may_sign_in()) {
                     Ok(()) => {
                         let routed = route(plane, &open.worker, request, &mut open.arrival);
                         Guarded(pin!(routed)).await
@@ -95,12 +110,40 @@ pub(super) fn handle(
     })
 }
 
+/// Refuses what hyper lets pass: a request that names no server or several, and, over HTTP/2, one with more headers than
+/// it takes over HTTP/1.
+fn is_proper(request: &api::Request) -> Result<(), Error> {
+    let headers = request.headers();
+    if headers.len() > HEADERS_MAX {
+        return Err(Error::TooManyHeaders(HEADERS_MAX));
+    }
+    if request.version() != Version::HTTP_11 {
+        return Ok(());
+    }
+    let mut hosts = headers.get_all(header::HOST).iter();
+    match (hosts.next(), hosts.next()) {
+        (Some(host), None) if host.as_bytes().iter().all(may_be_in_host) => Ok(()),
+        (Some(_), None) => Err(Error::BadRequest("The `Host` header is not valid.")),
+        (None, _) => Err(Error::BadRequest("The request has no `Host` header.")),
+        (Some(_), Some(_)) => Err(Error::BadRequest("The request has several `Host` headers.")),
+    }
+}
+
+/// Whether a byte may be in a name, an address or a port, and in nothing else. The grammar has a comma too, but that is
+/// how a proxy joins two of them.
+fn may_be_in_host(byte: &u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"-._~:[]%!$&'()*+;=".contains(byte)
+}
+
 async fn route(
     plane: Plane,
     worker: &Arc<Worker>,
     request: api::Request,
     arrival: &mut Arrival,
 ) -> Result<Response<Body>, Error> {
+    if !METHODS.contains(request.method()) {
+        return Err(Error::MethodNotAllowed(METHODS.to_vec()));
+    }
     match plane {
         Plane::Data => data::route(worker, request, arrival).await,
         Plane::Control => Box::pin(control::route(&worker.app, request, arrival)).await,
@@ -122,7 +165,8 @@ impl Open {
         peer: SocketAddr,
         request: &Request<Incoming>,
     ) -> Self {
-        let client = client_address(&worker, peer, request.headers());
+        let trusted = &worker.app.snapshot.load().config.server.trusted_proxies;
+        let client = forwarded::client(trusted, peer.ip(), request.headers());
         let at = SystemTime::now();
         let arrival = Arrival {
             id: request
@@ -333,94 +377,9 @@ pub(super) fn new_id(at: SystemTime) -> RequestId {
     RequestId::new(since.as_millis() as u64, random)
 }
 
-/// The client's address: the peer's, or the one that trusted proxies name.
-fn client_address(worker: &Worker, peer: SocketAddr, headers: &HeaderMap) -> IpAddr {
-    let snapshot = worker.app.snapshot.load();
-    let trusted = &snapshot.config.server.trusted_proxies;
-    let is_trusted = |address: IpAddr| trusted.iter().any(|network| network.contains(address));
-    let peer = peer.ip().to_canonical();
-    if trusted.is_empty() || !is_trusted(peer) {
-        return peer;
-    }
-    // From the nearest hop outwards: the first that is not one of ours is the client, whatever it claims beyond.
-    let mut client = peer;
-    for hop in hops(headers).into_iter().rev() {
-        let Some(address) = hop else { break };
-        client = address;
-        if !is_trusted(address) {
-            break;
-        }
-    }
-    client
-}
-
-/// The addresses in `forwarded` or, where that is missing, `x-forwarded-for`; `None` for one that cannot be read.
-fn hops(headers: &HeaderMap) -> Vec<Option<IpAddr>> {
-    let values = |name: HeaderName| {
-        let all = headers.get_all(name);
-        all.iter()
-            .filter_map(|value| value.to_str().ok())
-            .flat_map(|value| value.split(','))
-            .collect::<Vec<_>>()
-    };
-    let forwarded = values(header::FORWARDED);
-    if forwarded.is_empty() {
-        return values(HeaderName::from_static("x-forwarded-for"))
-            .into_iter()
-            .map(address)
-            .collect();
-    }
-    let node = |element: &str| {
-        let pairs = element.split(';').filter_map(|pair| pair.split_once('='));
-        let mut named = pairs.filter(|(name, _)| name.trim().eq_ignore_ascii_case("for"));
-        named
-            .next()
-            .and_then(|(_, value)| address(value.trim().trim_matches('"')))
-    };
-    forwarded.into_iter().map(node).collect()
-}
-
-/// An address with or without a port.
-fn address(text: &str) -> Option<IpAddr> {
-    let text = text.trim();
-    let bare = text
-        .strip_prefix('[')
-        .and_then(|rest| rest.strip_suffix(']'))
-        .unwrap_or(text);
-    let address = bare
-        .parse()
-        .ok()
-        .or_else(|| text.parse::<SocketAddr>().ok().map(|address| address.ip()));
-    address.map(|address: IpAddr| address.to_canonical())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
-        pairs
-            .iter()
-            .map(|(name, value)| {
-                (
-                    HeaderName::from_static(name),
-                    HeaderValue::from_static(value),
-                )
-            })
-            .collect()
-    }
-
-    #[test]
-    fn hops_are_read_in_every_spelling() {
-        let ip = |text: &str| Some(text.parse::<IpAddr>().unwrap());
-        let forwarded = headers(&[(
-            "forwarded",
-            "for=1.2.3.4;proto=https, For=\"[2001:db8::1]:80\", for=_hidden",
-        )]);
-        assert_eq!(hops(&forwarded), [ip("1.2.3.4"), ip("2001:db8::1"), None]);
-        let plain = headers(&[("x-forwarded-for", "1.2.3.4, 5.6.7.8:90")]);
-        assert_eq!(hops(&plain), [ip("1.2.3.4"), ip("5.6.7.8")]);
-    }
 
     #[test]
     fn a_time_is_written_in_seconds() {

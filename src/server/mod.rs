@@ -11,6 +11,8 @@ mod cors;
 mod data;
 mod document;
 mod edge;
+mod forwarded;
+mod hangup;
 mod io;
 mod path;
 mod stall;

@@ -64,6 +64,10 @@ impl<I> Stalling<I> {
         Self { inner, stall }
     }
 
+    pub(super) fn get_ref(&self) -> &I {
+        &self.inner
+    }
+
     pub(super) fn stall(&self) -> Stall {
         self.stall.clone()
     }

@@ -1,5 +1,9 @@
 //! The connections of one worker to one upstream, and the exchange of one request for one answer.
 
+mod answer;
+
+pub(super) use answer::Answer;
+
 use super::{
     Failure, Outgoing, Path, Request,
     connect::{Connector, Sender},
@@ -9,15 +13,10 @@ use super::{
 use crate::{body, config::Upstream, tasks};
 use bytes::Bytes;
 use http::{HeaderValue, Response, Uri, uri::PathAndQuery};
-use http_body::{Body, Frame, SizeHint};
-use hyper::{
-    body::Incoming,
-    client::conn::{TrySendError, http2},
-};
+use hyper::client::conn::{TrySendError, http2};
 use std::{
-    pin::Pin,
+    error::Error,
     sync::{Arc, Mutex, MutexGuard, Weak},
-    task::{Context, Poll, ready},
     time::Duration,
 };
 use tokio::time::Instant;
@@ -94,6 +93,7 @@ impl Host {
                 Err(Unsent::NeverLeft(_)) => {
                     return Err(Failure::Unreachable("closed at once".into()));
                 }
+                Err(Unsent::Refused(error)) => return Err(Failure::Unreachable(error)),
                 Err(Unsent::Broken(error)) => return Err(Failure::Broken(error)),
             }
         }
@@ -124,7 +124,7 @@ impl Host {
                 let request = self.absolute(*request).map_err(Unsent::Broken)?;
                 let response = sender.try_send_request(request).await;
                 let response = response.map_err(|error| self.handed_back(error))?;
-                Ok(response.map(Answer::Http2))
+                Ok(response.map(Answer::http2))
             }
         }
     }
@@ -147,7 +147,7 @@ impl Host {
     /// What has become of a request that HTTP/2 has not sent to its end.
     fn handed_back(&self, mut error: TrySendError<http::Request<Outgoing>>) -> Unsent {
         let Some(absolute) = error.take_message() else {
-            return Unsent::Broken(error.into_error().into());
+            return self.refused_or_broken(error.into_error());
         };
         let (head, body) = absolute.into_parts();
         let headers = head.headers.iter();
@@ -159,6 +159,20 @@ impl Host {
             method: head.method,
             body,
         }))
+    }
+
+    /// Whether the server has said that it did nothing about a request, so that it may be repeated.
+    fn refused_or_broken(&self, error: hyper::Error) -> Unsent {
+        let cause = error.source().and_then(|cause| cause.downcast_ref());
+        match cause {
+            // A stream ends with one only if it began behind the last of which the server has taken notice.
+            Some(h2_error) if is_remote_go_away(h2_error) => {
+                self.kept().http2 = None; // nobody need ask on it again to hear the same
+                Unsent::Refused(error.into())
+            }
+            Some(h2_error) if is_refused_stream(h2_error) => Unsent::Refused(error.into()),
+            _ => Unsent::Broken(error.into()),
+        }
     }
 
     fn take_kept(&self) -> Option<Sender> {
@@ -205,6 +219,14 @@ impl Host {
     }
 }
 
+fn is_remote_go_away(error: &h2::Error) -> bool {
+    error.is_go_away() && error.is_remote()
+}
+
+fn is_refused_stream(error: &h2::Error) -> bool {
+    error.is_reset() && error.is_remote() && error.reason() == Some(h2::Reason::REFUSED_STREAM)
+}
+
 /// Closes kept connections as they grow old: nobody polls them, so nobody else would see that their server is gone.
 async fn sweep(host: Weak<Host>, mut next: Instant) {
     loop {
@@ -215,69 +237,6 @@ async fn sweep(host: Weak<Host>, mut next: Instant) {
         match host.close_old() {
             Some(later) => next = later,
             None => return,
-        }
-    }
-}
-
-/// An answer's body. Read to its end it gives its connection back; dropped before, it closes it.
-pub enum Answer {
-    /// Over a connection of its own.
-    Http1(Http1),
-    /// Beside others.
-    Http2(Incoming),
-}
-
-/// An answer's body, and who gets its connection.
-pub struct Http1 {
-    body: http1::Arriving,
-    host: Arc<Host>,
-}
-
-impl Http1 {
-    fn give_back(&mut self) {
-        if let Some(connection) = self.body.connection() {
-            self.host.keep(connection);
-        }
-    }
-}
-
-impl Answer {
-    fn http1(body: http1::Arriving, host: Arc<Host>) -> Self {
-        let mut answer = Http1 { body, host };
-        answer.give_back();
-        Self::Http1(answer)
-    }
-}
-
-impl Body for Answer {
-    type Data = Bytes;
-    type Error = body::Error;
-
-    fn poll_frame(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, body::Error>>> {
-        match self.get_mut() {
-            Self::Http1(answer) => {
-                let frame = ready!(Pin::new(&mut answer.body).poll_frame(cx));
-                answer.give_back();
-                Poll::Ready(frame)
-            }
-            Self::Http2(body) => Pin::new(body).poll_frame(cx).map_err(Into::into),
-        }
-    }
-
-    fn is_end_stream(&self) -> bool {
-        match self {
-            Self::Http1(answer) => answer.body.is_end_stream(),
-            Self::Http2(body) => body.is_end_stream(),
-        }
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        match self {
-            Self::Http1(answer) => answer.body.size_hint(),
-            Self::Http2(body) => body.size_hint(),
         }
     }
 }

@@ -41,8 +41,8 @@ pub struct Pool {
 /// An attempt that got no answer.
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
-    /// No connection: the request never reached the upstream.
-    #[error("no connection")]
+    /// No connection, or none that the upstream took the request from: it never reached it.
+    #[error("not reached")]
     Unreachable(#[source] body::Error),
     /// The connection broke before an answer began.
     #[error("connection broke before an answer")]

@@ -48,7 +48,8 @@ async fn unknown_models_paths_and_methods_are_told_apart() {
         gateway.get(path).await.refused(404, "unknown_url");
     }
     for (method, path, allow) in [
-        ("GET", "/v1/chat/completions", "POST, OPTIONS"),
+        ("PUT", "/v1/chat/completions", "GET, HEAD, POST, OPTIONS"),
+        ("GET", "/v1/embeddings", "POST, OPTIONS"),
         ("DELETE", "/v1/embeddings", "POST, OPTIONS"),
         ("POST", "/v1/models", "GET, HEAD, OPTIONS"),
         ("PUT", "/healthz", "GET, HEAD, OPTIONS"),
@@ -64,7 +65,7 @@ async fn options_says_what_a_path_takes_and_head_has_no_body() {
     let gateway = Gateway::setup().start().await;
     let options = gateway.bare("OPTIONS", "/v1/chat/completions", &[]).await;
     assert_eq!(options.status(), 204);
-    assert_eq!(options.header("allow"), Some("POST, OPTIONS"));
+    assert_eq!(options.header("allow"), Some("GET, HEAD, POST, OPTIONS"));
     let mut conn = Conn::open(gateway.data).await;
     let key = &gateway.key;
     let head =

@@ -19,6 +19,7 @@ async fn a_path_passes_with_its_method_query_and_body() {
         ("DELETE", "/v1/files/file-1"),
         ("GET", "/v1/batches/b_1"),
         ("DELETE", "/v1/models/ft:x"),
+        ("GET", "/v1/chat/completions?limit=2"),
         ("GET", "/v1/chat/completions/c_1/messages"),
         ("DELETE", "/v1/chat/completions/c_1"),
     ] {
@@ -233,7 +234,7 @@ async fn the_operators_own_paths_are_never_forwarded() {
     let upstream = FakeUpstream::with([Reply::json(200, "{}")]).await;
     let gateway = Gateway::setup()
         .upstream("up", &upstream, "")
-        .config("[[forward]]\npath = \"/v1/organization\"\nto = \"up\"")
+        .config("[[forward]]\npath = \"/v1/\"\nto = \"up\"")
         .start()
         .await;
     for path in [
@@ -264,6 +265,8 @@ async fn a_path_that_climbs_or_hides_is_refused() {
         "/v1/files/a\\b",
         "/v1/files/a%00b",
         "/v1/files/.",
+        "/v1/files/..;/organization/x",
+        "/v1/files/%252e%252e/organization",
     ] {
         gateway.get(path).await.refused(404, "unknown_url");
     }
@@ -279,6 +282,10 @@ async fn a_path_that_is_read_another_way_when_decoded_is_refused() {
         "/v1/ch%61t/completions",
         "/v1/response%73",
         "/v1/images%2Dx/generations",
+        "/v1/chat/completions;a=b",
+        "/v1/chat/completions%20",
+        "/v1/chat/Completions",
+        "/v1/responses;x",
     ] {
         let answer = gateway.post(path, chat("up")).await;
         answer.refused(404, "unknown_url");

@@ -300,6 +300,53 @@ async fn a_target_may_be_absolute_but_may_not_climb() {
 }
 
 #[tokio::test]
+async fn methods_that_openai_does_not_have_end_here() {
+    let upstream = FakeUpstream::with([Reply::json(200, "{}")]).await;
+    let gateway = Gateway::before(&upstream).await;
+    let allowed = "POST, GET, DELETE, HEAD, OPTIONS, PUT, PATCH";
+    for method in ["TRACE", "CONNECT", "PROPFIND", "FOO", "M-SEARCH", "get"] {
+        for path in ["/v1/files", "/v1/chat/completions", "/healthz"] {
+            let refused = gateway.send(method, path, &[]).await;
+            refused.refused(405, "method_not_allowed");
+            assert_eq!(refused.header("allow"), Some(allowed), "{method}");
+        }
+        let mut conn = Conn::open(gateway.control).await;
+        conn.send(format!("{method} /info HTTP/1.1\r\nhost: w\r\n\r\n"))
+            .await;
+        conn.response().await.refused(405, "method_not_allowed");
+    }
+    assert!(upstream.is_untouched().await);
+    assert_eq!(gateway.send("PATCH", "/v1/files", &[]).await.status(), 200);
+}
+
+#[tokio::test]
+async fn a_request_names_one_server() {
+    let gateway = Gateway::setup().start().await;
+    for hosts in [
+        "",
+        "host: a\r\nhost: b\r\n",
+        "host: a\r\nhost: a\r\n",
+        "host: a b\r\n",
+        "host: a/b\r\n",
+        "host: user@a\r\n",
+        "host: a, b\r\n",
+        "host: \u{e9}\r\n",
+    ] {
+        let request = format!("GET /healthz HTTP/1.1\r\n{hosts}\r\n");
+        ask(&gateway, request).await.refused(400, "bad_request");
+    }
+    for request in [
+        "GET /healthz HTTP/1.0\r\n\r\n",
+        "GET /healthz HTTP/1.1\r\nhost:\r\n\r\n",
+        "GET /healthz HTTP/1.1\r\nhost: [::1]:8080\r\n\r\n",
+        "GET /healthz HTTP/1.1\r\nhost: my_gate-way.test.:80\r\n\r\n",
+        "GET http://elsewhere/healthz HTTP/1.1\r\nhost: w\r\n\r\n",
+    ] {
+        assert_eq!(ask(&gateway, request).await.status(), 200, "{request}");
+    }
+}
+
+#[tokio::test]
 async fn an_idle_connection_is_closed_in_the_end() {
     let gateway = Gateway::setup()
         .server("idle_timeout = \"100ms\"")
@@ -387,17 +434,17 @@ async fn ten_thousand_idle_connections_cost_little_and_disturb_nobody() {
 }
 
 /// A self-signed certificate in `dir`.
-fn certify(dir: &Path, name: &str) -> CertifiedKey<rcgen::KeyPair> {
+pub fn certify(dir: &Path, name: &str) -> CertifiedKey<rcgen::KeyPair> {
     let made = generate_simple_self_signed([name.to_owned()]).unwrap();
     std::fs::write(dir.join("key.pem"), made.signing_key.serialize_pem()).unwrap();
     std::fs::write(dir.join("cert.pem"), made.cert.pem()).unwrap();
     made
 }
 
-const TLS: &str = "tls_cert = \"cert.pem\"\ntls_key = \"key.pem\"";
+pub const TLS: &str = "tls_cert = \"cert.pem\"\ntls_key = \"key.pem\"";
 
 /// Opens a TLS connection to a gateway whose certificate is `trusted`.
-async fn tls(
+pub async fn tls(
     gateway: &Gateway,
     trusted: &CertifiedKey<rcgen::KeyPair>,
     name: &'static str,
@@ -479,6 +526,16 @@ async fn tls_speaks_http_2_to_those_who_offer_it() {
         assert!(response.headers().get("connection").is_none());
         streams.push(response.into_body());
     }
+    let mut many = http::Request::get("https://weir.test/healthz");
+    for i in 0..101 {
+        many = many.header(format!("x-{i}"), "y");
+    }
+    let many = many.body(http_body_util::Full::default()).unwrap();
+    let refused = within("a refusal", sender.send_request(many))
+        .await
+        .unwrap();
+    assert_eq!(refused.status(), 431);
+    assert!(refused.headers().contains_key("x-request-id"));
     for (body, feed) in streams.iter_mut().zip([first.1, second.1]) {
         use http_body_util::BodyExt as _;
         let frame = within("an event", body.frame()).await.unwrap().unwrap();
@@ -622,6 +679,14 @@ async fn a_clients_address_is_believed_only_from_a_trusted_proxy() {
             "2001:db8::1",
         ),
         (("x-forwarded-for", "nonsense"), "127.0.0.1"),
+        (
+            ("forwarded", "for=1.2.3.4;host=\"x,for=6.6.6.6\""),
+            "1.2.3.4",
+        ),
+        (
+            ("forwarded", "for=6.6.6.6;host=\"x, for=1.2.3.4"),
+            "127.0.0.1",
+        ),
     ] {
         assert_eq!(address(&proxied, header).await, wanted, "{header:?}");
     }

@@ -68,6 +68,33 @@ path = '/v1/../x'
 }
 
 #[test]
+fn a_forward_that_can_never_act_is_refused_with_the_reason() {
+    let given = |path: &str| Given::file(&format!("[[forward]]\npath = '{path}'\nto = ''\n"));
+    for (path, why) in [
+        ("/v1/organization", "operator's account"),
+        ("/v1/Organization/users", "operator's account"),
+        ("/v1/projects/", "operator's account"),
+        ("/v1/embeddings", "`[[model]]` says where it goes"),
+        ("/v1/completions", "`[[model]]` says where it goes"),
+        ("/v1/usage", "answers it itself"),
+        ("/v1/me", "answers it itself"),
+    ] {
+        let [problem] = &given(path).problems()[..] else {
+            panic!("{path}: one problem")
+        };
+        let key = format!("config.toml:2: forward.{path}.path: ");
+        assert!(
+            problem.starts_with(&key) && problem.contains(why),
+            "{problem}"
+        );
+    }
+    // Stored completions go there, and models are deleted.
+    for path in ["/v1/chat/completions", "/v1/models", "/v1/completions/x"] {
+        assert!(given(path).load().is_ok(), "{path}");
+    }
+}
+
+#[test]
 fn a_policy_for_hang_ups_is_one_of_three() {
     let problems = Given::file("[server]\non_hangup = 'finish-up-to=0'\n").problems();
     let expected = "config.toml:2: server.on_hangup: expected cancel, finish or finish-up-to=N with a number of tokens";

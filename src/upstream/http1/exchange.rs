@@ -33,6 +33,8 @@ thread_local! {
 pub(in crate::upstream) enum Unsent {
     /// Nothing of it was written, and here it is again.
     NeverLeft(Box<Request>),
+    /// The server has said that it did nothing about it.
+    Refused(body::Error),
     /// It went out, if only in part.
     Broken(body::Error),
 }
