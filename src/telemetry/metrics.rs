@@ -356,7 +356,7 @@ fn describe() {
     describe_counter!(
         "weir_ledger_torn_slots_total",
         Unit::Count,
-        "Slots of the flight table that could not be trusted and were set aside."
+        "Slots of the flight table that could not be trusted and were set aside, or were gone from it."
     );
     describe_gauge!(
         "weir_ledger_slots_used",
