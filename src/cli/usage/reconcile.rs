@@ -1,8 +1,8 @@
 //! `weir usage --reconcile FILE`: a provider's own figures beside the ledger's, and every difference.
 
-use super::{Ending, Format, Options, complain, printable, say};
+use super::{Ending, Format, Options, complain, say};
 use crate::{
-    domain::{Day, Endpoint},
+    domain::{Day, Endpoint, printable},
     ledger::{Ask, Column, Line, Reports, Sum, Width},
     wire::{
         csv,
