@@ -74,6 +74,8 @@ pub enum Column {
     Outcome,
     /// The size of images, as clients asked for it; only entries know.
     ImageSize,
+    /// Whether the upstream answered with an error, `yes` or `no`; only entries know.
+    Refused,
 }
 
 impl Column {
@@ -90,6 +92,7 @@ impl Column {
             Self::Endpoint => "endpoint",
             Self::Outcome => "outcome",
             Self::ImageSize => "image_size",
+            Self::Refused => "refused",
         }
     }
 
@@ -103,6 +106,9 @@ impl Column {
             Self::ImageSize => "coalesce(image_size, '')",
             // What did not say another name served under the one that it was asked for.
             Self::Served => "coalesce(served_model, model)",
+            Self::Refused => {
+                "CASE WHEN outcome = 'completed' AND status >= 400 THEN 'yes' ELSE 'no' END"
+            }
             plain => plain.of_rollup(),
         }
     }
@@ -188,11 +194,11 @@ impl Ask {
 
     /// Whether no sum tells enough, and entries have to be looked at one by one.
     pub(super) fn is_about_entries(&self) -> bool {
-        use Column::{ImageSize, Provider, Served};
+        use Column::{ImageSize, Provider, Refused, Served};
         self.width == Width::Minute
             || self
                 .columns()
-                .any(|column| matches!(column, Served | Provider | ImageSize))
+                .any(|column| matches!(column, Served | Provider | ImageSize | Refused))
     }
 
     fn is_about_payers(&self) -> bool {

@@ -60,6 +60,11 @@ impl Call {
             Column::Provider => self.upstream.map(|_| "openai"),
             Column::Endpoint => Some(self.endpoint.as_str()),
             Column::Outcome => Some(self.outcome.as_str()),
+            // All of them have an error's status.
+            Column::Refused => Some(match self.outcome {
+                Outcome::Completed => "yes",
+                _ => "no",
+            }),
         }
     }
 
@@ -195,6 +200,7 @@ fn filter() -> impl Strategy<Value = Vec<(Column, Vec<String>)>> {
             (Column::Endpoint, names(&["chat", "responses"])),
             (Column::Outcome, names(&["completed"])),
             (Column::Project, names(&["north", "nowhere"])),
+            (Column::Refused, names(&["no"])),
         ],
         0..3,
     )
