@@ -40,5 +40,6 @@ mod tests {
         for hidden in ["\u{202e}", "\u{200b}", "\u{2066}", "\n", "\0", "\u{feff}"] {
             assert!(!hidden.chars().any(is_visible), "{hidden:?}");
         }
+        assert_eq!(printable("gpt\u{1b}[31m\n\u{202e}日"), "gpt?[31m??日");
     }
 }
