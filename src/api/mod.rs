@@ -24,7 +24,7 @@ fn authenticate(
     headers: &HeaderMap,
     arrival: &mut Arrival,
 ) -> Result<Caller, Error> {
-    let caller = match worker.app.keys.authenticate_at(headers, arrival.at) {
+    let mut caller = match worker.app.keys.authenticate_at(headers, arrival.at) {
         Ok(caller) => caller,
         // Only what is no key can be a token: a key is not asked about it.
         Err(Rejected::Malformed) => user(worker, headers, arrival)?,
@@ -34,28 +34,27 @@ fn authenticate(
         }
     };
     arrival.key = Some(caller.key);
-    admit(worker, &caller, arrival)?;
+    admit(worker, &mut caller, arrival)?;
     arrival.caller = Some(caller.clone());
     Ok(caller)
 }
 
-/// Whether a known caller may come in: from this address, and for a project that is still there.
-fn admit(worker: &Worker, caller: &Caller, arrival: &Arrival) -> Result<(), Error> {
+/// Whether a known caller may come in: from this address, and for a project that is still there, whose policy it has
+/// where it has none of its own.
+fn admit(worker: &Worker, caller: &mut Caller, arrival: &Arrival) -> Result<(), Error> {
     let terms = caller.terms.as_ref();
     if !terms.is_none_or(|terms| terms.allows_from(arrival.client)) {
         metrics::unauthenticated("address");
         return Err(Error::AddressForbidden);
     }
     // A key ends with its project, and this is in force while that is on its way.
-    if worker
-        .app
-        .directory
-        .allowances()
-        .is_archived(caller.project())
-    {
+    let allowances = worker.app.directory.allowances();
+    let (is_archived, on_hangup) = allowances.at_the_door(caller.project());
+    if is_archived {
         metrics::unauthenticated("archived");
         return Err(Error::Unauthenticated);
     }
+    caller.on_hangup = caller.on_hangup.or(on_hangup);
     Ok(())
 }
 
@@ -66,9 +65,9 @@ fn user(worker: &Worker, headers: &HeaderMap, arrival: &Arrival) -> Result<Calle
     let is_open = |project: &str| allowances.is_open(project);
     let found = worker.app.people.caller(headers, arrival.at, is_open);
     let found = found.inspect_err(|unproven| metrics::unauthenticated(unproven.as_str()))?;
-    let caller = found.and_then(|caller| match allowances.is_archived(caller.project()) {
-        false => Ok(caller),
-        true => Err(Project::Unknown(caller.project().to_owned())),
+    let caller = found.and_then(|caller| match allowances.at_the_door(caller.project()) {
+        (false, _) => Ok(caller),
+        (true, _) => Err(Project::Unknown(caller.project().to_owned())),
     });
     if let Err(Project::Unknown(_)) = &caller {
         metrics::unauthenticated("project");

@@ -4,6 +4,7 @@ use super::{Ending, mistake, say};
 use crate::{
     audit, auth,
     config::{Flags, load_limits, load_store},
+    domain::printable,
     ledger, people,
     store::{self, Connection},
 };
@@ -18,7 +19,8 @@ pub(super) fn run(flags: &Flags) -> Result<(), Ending> {
     examined.facts.extend(facts);
     examined.differences.extend(differences);
     examined.facts.extend(stray_tiers(flags, &mut conn)?);
-    examined.facts.iter().for_each(|fact| say(fact));
+    let facts = examined.facts.iter();
+    facts.for_each(|fact| say(&printable(fact)));
     if examined.differences.is_empty() {
         say("all agree");
         return Ok(());
@@ -26,7 +28,7 @@ pub(super) fn run(flags: &Flags) -> Result<(), Ending> {
     examined
         .differences
         .iter()
-        .for_each(|difference| say(&format!("DIFFERS  {difference}")));
+        .for_each(|difference| say(&format!("DIFFERS  {}", printable(difference))));
     let found = examined.differences.len();
     Err(Ending::Failure(anyhow!("{found} differences")))
 }

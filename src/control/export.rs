@@ -124,10 +124,15 @@ fn wanted(query: &Query) -> Result<Wanted, Mistake> {
         let expected = "the `id` of an exported entry".to_owned();
         return Err(Mistake::Wrong("after", expected));
     }
-    let millis = |seconds: u64| seconds.saturating_mul(1000);
+    let start = query.number("start_time")?.unwrap_or(0);
+    let end = query.number("end_time")?.unwrap_or(u64::MAX);
+    if end < start {
+        let expected = "not before `start_time`".to_owned();
+        return Err(Mistake::Wrong("end_time", expected));
+    }
     Ok(Wanted {
-        since: query.number("start_time")?.map_or(0, millis),
-        until: query.number("end_time")?.map_or(u64::MAX, millis),
+        since: start.saturating_mul(1000),
+        until: end.saturating_mul(1000),
         after: after.map(str::to_owned),
         only,
     })

@@ -2,7 +2,7 @@
 
 use super::alerts::Alert;
 use super::rows::ORGANIZATION;
-use crate::domain::matches;
+use crate::domain::{OnHangup, matches};
 use arc_swap::ArcSwap;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -21,6 +21,8 @@ pub struct Allowances {
 pub struct Allowance {
     /// The project was archived: nobody may use it any more.
     pub is_archived: bool,
+    /// What becomes of an answer whose client hangs up, where the key says nothing; none: as the config says.
+    pub on_hangup: Option<OnHangup>,
     /// What it may spend in a month, in cents.
     pub spend_limit: Option<u64>,
     /// Who is to be told when it has spent how much.
@@ -57,9 +59,11 @@ impl Allowances {
         self.has(project, |allowance| !allowance.is_archived)
     }
 
-    /// Whether a project was archived.
-    pub fn is_archived(&self, project: &str) -> bool {
-        self.has(project, |allowance| allowance.is_archived)
+    /// Whether a project was archived, and what it says of clients that hang up: what every request asks, in one look.
+    pub fn at_the_door(&self, project: &str) -> (bool, Option<OnHangup>) {
+        let projects = self.projects.pin();
+        let allowance = projects.get(project);
+        allowance.map_or((false, None), |one| (one.is_archived, one.on_hangup))
     }
 
     /// Whether a project may use some models only.

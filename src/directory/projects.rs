@@ -5,7 +5,7 @@ use super::rows;
 use super::{Cursor, Directory, Error, Page, Side, check_name};
 use crate::audit::{self, Entry, Event, Origin};
 use crate::auth::{self, Whose};
-use crate::domain::Owner;
+use crate::domain::{OnHangup, Owner};
 use crate::people;
 use crate::store::{self, Millis, Row, Transaction};
 use serde_json::{Value, json};
@@ -22,6 +22,8 @@ pub struct Project {
     pub residency: Option<String>,
     /// The id of a key outside; noted.
     pub external_key_id: Option<String>,
+    /// What becomes of an answer whose client hangs up, where the key says nothing; none: as the config says.
+    pub on_hangup: Option<OnHangup>,
     /// When it was made.
     pub created: SystemTime,
     /// When it was archived.
@@ -39,6 +41,8 @@ pub struct NewProject {
     pub residency: Option<String>,
     /// The id of a key outside.
     pub external_key_id: Option<String>,
+    /// What becomes of an answer whose client hangs up.
+    pub on_hangup: Option<OnHangup>,
 }
 
 /// What changes of a project; none: nothing.
@@ -48,9 +52,11 @@ pub struct ProjectChange {
     pub name: Option<String>,
     /// Another key outside, or none any more.
     pub external_key_id: Option<Option<String>>,
+    /// What becomes of an answer whose client hangs up, or that only the config says so.
+    pub on_hangup: Option<Option<OnHangup>>,
 }
 
-const COLUMNS: &str = "id, name, residency, external_key_id, created_at, archived_at";
+const COLUMNS: &str = "id, name, residency, external_key_id, created_at, archived_at, on_hangup";
 
 impl Project {
     fn read(row: &Row) -> Result<Self, store::Error> {
@@ -61,6 +67,7 @@ impl Project {
             external_key_id: row.get(3)?,
             created: row.get::<Millis>(4)?.time(),
             archived: row.get::<Option<Millis>>(5)?.map(Millis::time),
+            on_hangup: row.get(6)?,
         })
     }
 
@@ -69,9 +76,11 @@ impl Project {
             name,
             residency,
             external_key_id,
+            on_hangup,
             ..
         } = self;
-        json!({"name": name, "residency": residency, "external_key_id": external_key_id})
+        let on_hangup = on_hangup.map(|policy| policy.to_string());
+        json!({"name": name, "residency": residency, "external_key_id": external_key_id, "on_hangup": on_hangup})
     }
 }
 
@@ -87,19 +96,29 @@ impl Directory {
             if find(tx, &id)?.is_some() {
                 return Err(Error::Taken(id));
             }
-            let sql = "INSERT INTO project (id, name, residency, external_key_id, created_at) VALUES ($1, $2, $3, $4, $5)";
+            let sql =
+                "INSERT INTO project (id, name, residency, external_key_id, created_at, on_hangup)
+                VALUES ($1, $2, $3, $4, $5, $6)";
             let values = [
                 id.as_str().into(),
                 new.name.into(),
                 new.residency.into(),
                 new.external_key_id.into(),
                 Millis::of(SystemTime::now()).into(),
+                new.on_hangup.into(),
             ];
             tx.execute(sql, &values)?;
             // What names it without being a key is let in by what is in memory.
             rows::touch(tx, &id)?;
             let made = known(tx, &id)?;
-            tell(tx, &by, Event::of("project.created"), &made.id, Value::Null, made.told())?;
+            tell(
+                tx,
+                &by,
+                Event::of("project.created"),
+                &made.id,
+                Value::Null,
+                made.told(),
+            )?;
             Ok(made)
         })
         .await
@@ -174,23 +193,34 @@ impl Directory {
         if let Some(name) = &change.name {
             check_name(name)?;
         }
-        self.keys
-            .change(move |tx| {
-                let old = active(tx, &id)?;
-                let name = change.name.unwrap_or_else(|| old.name.clone());
-                let external = change
-                    .external_key_id
-                    .unwrap_or_else(|| old.external_key_id.clone());
-                let sql = "UPDATE project SET name = $2, external_key_id = $3 WHERE id = $1";
-                tx.execute(sql, &[id.as_str().into(), name.into(), external.into()])?;
-                let new = known(tx, &id)?;
-                if new != old {
-                    let event = Event::of("project.updated");
-                    tell(tx, &by, event, &id, old.told(), new.told())?;
-                }
-                Ok(new)
-            })
-            .await
+        self.change(move |tx| {
+            let old = active(tx, &id)?;
+            let name = change.name.unwrap_or_else(|| old.name.clone());
+            let external = change
+                .external_key_id
+                .unwrap_or_else(|| old.external_key_id.clone());
+            let on_hangup = change.on_hangup.unwrap_or(old.on_hangup);
+            let sql =
+                "UPDATE project SET name = $2, external_key_id = $3, on_hangup = $4 WHERE id = $1";
+            let values = [
+                id.as_str().into(),
+                name.into(),
+                external.into(),
+                on_hangup.into(),
+            ];
+            tx.execute(sql, &values)?;
+            if on_hangup != old.on_hangup {
+                // Calls read it from memory.
+                rows::touch(tx, &id)?;
+            }
+            let new = known(tx, &id)?;
+            if new != old {
+                let event = Event::of("project.updated");
+                tell(tx, &by, event, &id, old.told(), new.told())?;
+            }
+            Ok(new)
+        })
+        .await
     }
 
     /// Archives a project for good, and ends all of its keys with it.

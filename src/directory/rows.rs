@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 pub(super) const ORGANIZATION: &str = "";
 
 const COLUMNS: &str =
-    "project_id, spend_limit, models_mode, models, retention, version, archived_at";
+    "project_id, spend_limit, models_mode, models, retention, version, archived_at, on_hangup";
 
 /// A project, what it may do, and the version of that.
 pub(super) type Changed = (Box<str>, Allowance, i64);
@@ -45,6 +45,7 @@ fn read(tx: &mut Transaction<'_>, condition: &str, value: &Value) -> Result<Vec<
             spend_limit: row.get(1)?,
             models: permissions(&row)?,
             retention: row.get(4)?,
+            on_hangup: row.get(7)?,
             ..Allowance::default()
         };
         found.push((project, allowance, row.get(5)?));

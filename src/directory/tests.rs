@@ -4,7 +4,7 @@ use super::{
 };
 use crate::audit::{self, Origin};
 use crate::auth::{Keys, Rejected};
-use crate::domain::{KeyId, Owner, Secret};
+use crate::domain::{KeyId, OnHangup, Owner, Secret};
 use crate::store::fixture::{Fixture, fixture};
 use crate::store::{Db, connect};
 use http::{HeaderMap, HeaderValue, header::AUTHORIZATION};
@@ -104,6 +104,7 @@ async fn a_project_lives_and_takes_its_keys_with_it() {
     let change = ProjectChange {
         name: Some("find".to_owned()),
         external_key_id: Some(Some("x".to_owned())),
+        on_hangup: Some(Some(OnHangup::Finish)),
     };
     let changed = directory
         .update_project(by(), project.id.clone(), change)
@@ -123,9 +124,10 @@ async fn a_project_lives_and_takes_its_keys_with_it() {
         assert_eq!(opens(&directory, &made.key), Err(Rejected::Revoked));
     }
     assert!(opens(&directory, &other.key).is_ok());
-    assert!(!directory.allowances().is_archived(&project.id));
+    let door = |id: &str| directory.allowances().at_the_door(id);
+    assert_eq!(door(&project.id), (false, Some(OnHangup::Finish)));
     directory.catch_up().await.unwrap();
-    assert!(directory.allowances().is_archived(&project.id));
+    assert_eq!(door(&project.id), (true, Some(OnHangup::Finish)));
     let refused = directory
         .create_account_key(
             by(),

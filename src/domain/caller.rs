@@ -10,7 +10,7 @@ pub struct Caller {
     pub key: KeyId,
     /// The models that it may use.
     pub models: ModelRule,
-    /// What becomes of its answers if it hangs up; none: as the config says.
+    /// What becomes of its answers if it hangs up, as its key says or else its project; none: as the config says.
     pub on_hangup: Option<OnHangup>,
     /// Whom it is for, where that was said.
     pub owner: Option<Arc<Owner>>,

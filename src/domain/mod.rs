@@ -46,7 +46,7 @@ pub use priority::Priority;
 pub use secret::Secret;
 pub use standing::{Side, Standing};
 pub use terms::{Budget, KeyLimits, Span, Terms};
-pub use text::is_visible;
+pub use text::{is_visible, printable};
 pub use tier::Tier;
 pub use usage::{Outcome, Usage};
 pub use user::{Membership, ProjectRole, Role, User};

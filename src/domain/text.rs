@@ -18,6 +18,18 @@ pub fn is_visible(character: char) -> bool {
     !is_format && !character.is_control()
 }
 
+/// A text for a terminal: it may be a client's, and an instruction. Each character that is not visible is a `?`.
+pub fn printable(text: &str) -> String {
+    let shown = |character| {
+        if is_visible(character) {
+            character
+        } else {
+            '?'
+        }
+    };
+    text.chars().map(shown).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -28,5 +40,6 @@ mod tests {
         for hidden in ["\u{202e}", "\u{200b}", "\u{2066}", "\n", "\0", "\u{feff}"] {
             assert!(!hidden.chars().any(is_visible), "{hidden:?}");
         }
+        assert_eq!(printable("gpt\u{1b}[31m\n\u{202e}日"), "gpt?[31m??日");
     }
 }

@@ -62,7 +62,7 @@ fn entries(tx: &mut Transaction<'_>, kept: i64, examined: &mut Examined) -> Resu
     if let Some(row) = tx.first(&sql, &[kept.into()])? {
         let count = |column| row.get::<i64>(column);
         examined.facts.push(format!(
-            "entries        {}: {} with estimated tokens, {} without any, {} without a price",
+            "entries        {}: {} with estimated tokens, {} without any, {} without a cost",
             count(0)?,
             count(1)?,
             count(2)?,
@@ -72,7 +72,7 @@ fn entries(tx: &mut Transaction<'_>, kept: i64, examined: &mut Examined) -> Resu
     Ok(())
 }
 
-/// Names the models whose price is missing, the most wanted first; from the sums, which last.
+/// Names the models that were used and have no cost, the most wanted first; from the sums, which last.
 fn unpriced(tx: &mut Transaction<'_>, examined: &mut Examined) -> Result<(), Error> {
     let [_, days, _] = ROLLUPS;
     let sql = format!(
@@ -82,10 +82,12 @@ fn unpriced(tx: &mut Transaction<'_>, examined: &mut Examined) -> Result<(), Err
     );
     for (found, row) in tx.query(&sql, &[])?.iter().enumerate() {
         let fact = match found == NAMED_MAX {
-            true => "no price       and more models".to_owned(),
+            true => "no cost        and more models".to_owned(),
             false => {
                 let (model, requests): (String, i64) = (row.get(0)?, row.get(1)?);
-                format!("no price       {model}: {requests} requests")
+                format!(
+                    "no cost        {model}: {requests} requests, of no known price or beyond any cost"
+                )
             }
         };
         examined.facts.push(fact);
@@ -205,6 +207,18 @@ fn slots(
             "flight table: {} slots are torn; the next start sets them aside",
             view.torn
         ));
+    }
+    if view.lost > 0 && !view.in_use {
+        examined.differences.push(format!(
+            "flight table: its file was cut short: {} slots that may have held calls are gone",
+            view.lost
+        ));
+    }
+    if view.has_lost {
+        examined.differences.push(
+            "flight table: its file was cut short, and calls in it may be lost: flight.lost says how many"
+                .to_owned(),
+        );
     }
     if view.aside > 0 {
         examined.differences.push(format!(

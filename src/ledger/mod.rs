@@ -109,7 +109,13 @@ impl Ledger {
             .iter()
             .fold(0, |start, byte| start << 8 | u64::from(*byte));
         let (table, leftovers) = Table::open(&options.table, options.slots, start)?;
-        metrics::ledger_torn(leftovers.torn as u64);
+        metrics::ledger_torn((leftovers.torn + leftovers.lost) as u64);
+        if leftovers.notes_lost > 0 {
+            tracing::warn!(
+                calls = leftovers.notes_lost,
+                "metadata of calls of an earlier process is lost; their rows have none"
+            );
+        }
         if leftovers.settled + leftovers.interrupted > 0 {
             tracing::info!(
                 settled = leftovers.settled,

@@ -31,6 +31,7 @@ use http::{
     HeaderMap, HeaderValue, Response, StatusCode,
     header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE},
 };
+use http_body::Body as _;
 use http_body_util::BodyExt;
 use meter::Meter;
 use std::{sync::Arc, time::Duration};
@@ -122,9 +123,12 @@ impl Delivery {
         let content = content(&head.headers, head.status, self.endpoint, answer.hide_usage);
         let is_stream = matches!(content, Content::Events { .. });
         meter.answered(answer.upstream, answer.model, &head, is_stream);
+        // What says nothing is no answer, and its prompt is not charged for as if it were.
+        let is_empty = !is_stream && source.is_end_stream();
         if let Some((model, prompt)) = answer.counts
             && head.status.is_success()
             && content != Content::Opaque
+            && !is_empty
         {
             meter.counts(self.tally(model, prompt, is_stream));
         }
@@ -144,7 +148,8 @@ impl Delivery {
             deadline: answer.deadline,
             heartbeat: self.heartbeat,
         };
-        let tap = Tap::new(source, manner, self.worker.app.cut.clone(), meter);
+        let mut tap = Tap::new(source, manner, self.worker.app.cut.clone(), meter);
+        tap.complete_if_empty();
         let body = match &self.finish {
             None => tap.boxed_unsync(),
             Some(finish) => Finished::new(tap, finish.clone()).boxed_unsync(),

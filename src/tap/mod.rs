@@ -103,7 +103,7 @@ enum State {
 
 impl<B, W> Tap<B, W>
 where
-    B: Body<Data = Bytes> + Unpin,
+    B: Body<Data = Bytes, Error: Into<body::Error>> + Unpin,
     W: Watch,
 {
     /// Taps `source`.
@@ -127,6 +127,13 @@ where
             rest: Bytes::new(),
             state: State::Open,
             told: false,
+        }
+    }
+
+    /// Completes an answer that has no body: nobody is asked for one that is over before it began.
+    pub fn complete_if_empty(&mut self) {
+        if self.is_end_stream() {
+            self.complete();
         }
     }
 

@@ -80,6 +80,19 @@ impl Query {
         pairs.map(|(_, value)| value.as_str())
     }
 
+    /// A number that tells apart what two queries ask, whatever the order of their parameters; `but` is left out.
+    pub fn digest(&self, but: &str) -> u32 {
+        let pairs = self.0.iter().filter(|(name, _)| name != but);
+        let mut pairs: Vec<_> = pairs.map(|(name, value)| [name, value]).collect();
+        pairs.sort_unstable();
+        // FNV-1a: against mistakes, not against forgery. No text has the byte that ends one.
+        let texts = pairs.into_iter().flatten();
+        let bytes = texts.flat_map(|text| text.bytes().chain([0xff]));
+        bytes.fold(0x811c_9dc5, |sum, byte| {
+            (sum ^ u32::from(byte)).wrapping_mul(0x0100_0193)
+        })
+    }
+
     /// The value of a parameter that takes one.
     pub fn one(&self, name: &'static str) -> Result<Option<&str>, Mistake> {
         let mut values = self.all(name);
@@ -152,6 +165,18 @@ mod tests {
         assert_eq!(query.one("b"), Ok(Some("c d+e")));
         assert_eq!(query.one("c"), Ok(None));
         assert_eq!(query.one("a"), Err(Mistake::Twice("a")));
+    }
+
+    #[test]
+    fn a_digest_is_of_what_is_asked_in_any_order() {
+        let digest = |query: &str| {
+            let query = Query::parse(Some(query), &["a", "b", "page"]).unwrap();
+            query.digest("page")
+        };
+        assert_eq!(digest("a=1&b=2"), digest("page=x&b=2&a=1&page=y"));
+        for other in ["a=1", "a=1&b=3", "a=2&b=1", "a=1b&b=2", "a=1&a=1&b=2"] {
+            assert_ne!(digest("a=1&b=2"), digest(other), "{other}");
+        }
     }
 
     #[test]

@@ -22,6 +22,8 @@ pub struct UsageExport {
     pub kinds: BTreeSet<String>,
     /// It ends with a page that says that more follow.
     pub is_cut: bool,
+    /// Figures, by their names in [`Figures::named`], that it tells nothing of though it tells of others.
+    pub untold: BTreeSet<&'static str>,
 }
 
 /// Figures that a provider and a ledger both have.
@@ -46,6 +48,16 @@ pub struct Fault {
 }
 
 impl Figures {
+    /// Each with its name.
+    pub fn named(&self) -> [(&'static str, u64); 4] {
+        [
+            ("requests", self.requests),
+            ("input", self.input),
+            ("cached", self.cached),
+            ("output", self.output),
+        ]
+    }
+
     /// Adds `more` to each.
     pub fn add(&mut self, more: Self) {
         self.requests = self.requests.saturating_add(more.requests);
@@ -199,7 +211,7 @@ fn add_page(
     Ok(())
 }
 
-/// Where the columns of a table are. Those in which nothing was used may be missing.
+/// Where the columns of a table are. All figures are missing where nothing was used.
 struct Columns {
     start: usize,
     end: usize,
@@ -227,6 +239,18 @@ fn table(text: &str, export: &mut UsageExport) -> Result<(), Fault> {
         cached: place("input_cached_tokens"),
         output: place("output_tokens"),
     };
+    let figures = [
+        columns.requests,
+        columns.input,
+        columns.cached,
+        columns.output,
+    ];
+    if figures.iter().any(Option::is_some) {
+        let names = Figures::default().named().map(|(name, _)| name);
+        let untold = names.into_iter().zip(figures);
+        let untold = untold.filter(|(_, column)| column.is_none());
+        export.untold = untold.map(|(name, _)| name).collect();
+    }
     let is_money = place("amount_value").is_some() || place("amount").is_some();
     if is_money && columns.input.is_none() {
         return Err(fault(1, "an export of costs: the one of usage has tokens"));
@@ -244,6 +268,11 @@ fn table(text: &str, export: &mut UsageExport) -> Result<(), Fault> {
     while !rest.is_empty() {
         let (fields, behind) = csv::record(rest).ok_or_else(|| broken(line))?;
         if fields.iter().any(|field| !field.is_empty()) {
+            if fields.len() != heading.len() {
+                let (found, expected) = (fields.len(), heading.len());
+                let what = format!("{found} values where the heading has {expected}");
+                return Err(fault(line, what));
+            }
             add_record(&fields, &columns, export).map_err(|what| fault(line, what))?;
         }
         line += rest[..rest.len() - behind.len()].matches('\n').count();

@@ -114,9 +114,9 @@ async fn a_model_without_a_price_is_named_and_not_free() {
     gateway.metric("weir_ledger_slots_used", 0).await;
     let doctor = gateway.weir(&["doctor"]).await;
     assert_eq!(doctor.code, Some(0), "{doctor:?}");
-    let line = "no price       up: 1 requests\n";
+    let line = "no cost        up: 1 requests, of no known price or beyond any cost\n";
     assert!(doctor.stdout.contains(line), "{doctor:?}");
-    assert!(doctor.stdout.contains("1 without a price"), "{doctor:?}");
+    assert!(doctor.stdout.contains("1 without a cost"), "{doctor:?}");
 }
 
 #[tokio::test]

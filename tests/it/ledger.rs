@@ -65,6 +65,41 @@ async fn a_whole_answer_is_one_row_with_what_its_provider_said() {
 }
 
 #[tokio::test]
+async fn an_answer_without_a_body_is_complete_and_charges_nothing() {
+    let upstream = FakeUpstream::with([
+        Reply::raw("HTTP/1.1 204 No Content\r\n\r\n"),
+        Reply::with(302, &[("location", "/elsewhere")], ""),
+        Reply::with(500, &[], ""),
+        Reply::json(200, ""),
+        Reply::raw("HTTP/1.1 200 OK\r\ncontent-length: 500\r\n\r\n"),
+    ])
+    .await;
+    let gateway = Gateway::before(&upstream).await;
+    let delete = gateway.send("DELETE", "/v1/files/file-1", &[]).await;
+    assert_eq!(delete.status(), 204);
+    assert_eq!(gateway.get("/v1/files/file-1").await.status(), 302);
+    assert_eq!(gateway.post("/v1/responses", "{}").await.status(), 500);
+    assert_eq!(gateway.chat(chat("up")).await.text(), "");
+    let key = &gateway.key;
+    let mut conn = Conn::open(gateway.data).await;
+    conn.send(format!(
+        "HEAD /v1/files/file-1 HTTP/1.1\r\nhost: w\r\nauthorization: Bearer {key}\r\n\r\n"
+    ))
+    .await;
+    assert_eq!(conn.head().await.get("content-length"), Some("500"));
+    let rows = until("five rows", async || {
+        Some(rows(&gateway)).filter(|rows| rows.len() == 5)
+    })
+    .await;
+    for (row, status) in rows.iter().zip([204, 302, 500, 200, 200]) {
+        says(
+            row,
+            &json!({"outcome": "completed", "status": status, "input": null}),
+        );
+    }
+}
+
+#[tokio::test]
 async fn a_stream_that_is_cut_by_its_client_is_estimated_from_what_went_by() {
     let (reply, feed) = Reply::fed();
     let upstream = FakeUpstream::with([reply]).await;

@@ -287,6 +287,12 @@ async fn only_admins_are_told_and_mistakes_are_named() {
         ),
         (
             "/admin/usage/export",
+            "start_time=9&end_time=8",
+            "end_time",
+            "invalid_value",
+        ),
+        (
+            "/admin/usage/export",
             "outcomes=fine",
             "outcomes",
             "invalid_value",
@@ -423,6 +429,11 @@ async fn people_read_usage_by_what_they_pay_for() {
         let exit = gateway.weir(&["usage", wrong[0], wrong[1]]).await;
         assert_eq!(exit.code, Some(2), "{exit:?}");
     }
+    for kind in ["--by=key", "--export"] {
+        let backwards = ["usage", kind, "--since", "1d", "--until", "2d"];
+        let exit = gateway.weir(&backwards).await;
+        assert_eq!(exit.code, Some(2), "{exit:?}");
+    }
 }
 
 #[tokio::test]
@@ -462,6 +473,16 @@ async fn a_providers_figures_are_laid_beside_the_ledgers() {
     );
     let agree = reconcile(csv.clone()).await;
     assert_eq!(agree.code, Some(0), "{agree:?}");
+    let more = page(300).replace("\"has_more\":false", "\"has_more\":true");
+    let cut = reconcile(more).await;
+    assert_eq!(cut.code, Some(1), "{cut:?}");
+    let untold = csv
+        .replace(",input_cached_tokens", "")
+        .replace(",120,", ",");
+    let untold = reconcile(untold).await;
+    assert_eq!(untold.code, Some(0), "{untold:?}");
+    let why = "no column for cached: not compared";
+    assert!(untold.stderr.contains(why), "{untold:?}");
     let missing = reconcile(csv.replace("300,120,21", "0,0,0").replace(",3,", ",0,")).await;
     assert_eq!(missing.code, Some(1), "{missing:?}");
     let broken = reconcile(format!("{csv}{today},x,1,m,1,1,1\n")).await;

@@ -45,7 +45,8 @@ struct Agreed {
     /// A model that it may use; one `*` stands for any text; repeat for more [default: all]
     #[arg(long = "model", value_name = "NAME")]
     models: Vec<String>,
-    /// What becomes of its answers if it hangs up: cancel, finish or finish-up-to=TOKENS [default: as the config says]
+    /// What becomes of its answers if it hangs up: cancel, finish or finish-up-to=TOKENS
+    /// [default: as its project says, or else the config]
     #[arg(long, value_name = "POLICY")]
     on_hangup: Option<OnHangup>,
     /// How urgent it is among the keys of its project, where requests wait: high, normal or low [default: normal]

@@ -10,6 +10,7 @@ use super::{
 use crate::{
     config::Flags,
     directory::{Cursor, NewProject, Project, ProjectChange},
+    domain::{NotOnHangup, OnHangup},
 };
 use clap::Subcommand;
 use serde_json::json;
@@ -26,6 +27,10 @@ pub(super) enum Action {
         /// An id of your own choosing, of letters, digits, `-`, `_` and `.` [default: a new one]
         #[arg(long)]
         id: Option<String>,
+        /// What becomes of an answer whose client hangs up, where its key says nothing: cancel, finish or
+        /// finish-up-to=TOKENS [default: as the config says]
+        #[arg(long, value_name = "POLICY")]
+        on_hangup: Option<OnHangup>,
         /// A JSON object with all of it
         #[arg(long)]
         json: bool,
@@ -57,6 +62,18 @@ pub(super) enum Action {
         #[arg(long)]
         json: bool,
     },
+    /// Change what becomes of the answers of a project's clients
+    Change {
+        /// The project's id
+        project: String,
+        /// What becomes of an answer whose client hangs up, where its key says nothing: cancel, finish or
+        /// finish-up-to=TOKENS; none: as the config says
+        #[arg(long, value_name = "POLICY", value_parser = policy)]
+        on_hangup: Policy,
+        /// A JSON object with all of it
+        #[arg(long)]
+        json: bool,
+    },
     /// Archive a project for good, and revoke all of its keys
     Archive {
         /// The project's id
@@ -70,6 +87,17 @@ pub(super) enum Action {
     Accounts(accounts::Action),
 }
 
+/// A policy, or none.
+#[derive(Clone, Copy)]
+pub(super) struct Policy(Option<OnHangup>);
+
+fn policy(text: &str) -> Result<Policy, NotOnHangup> {
+    match text {
+        "none" => Ok(Policy(None)),
+        text => text.parse().map(|policy| Policy(Some(policy))),
+    }
+}
+
 pub(super) fn run(flags: &Flags, action: Action) -> Result<(), Ending> {
     office::run(flags, async |office| act(&office, action).await)
 }
@@ -78,10 +106,16 @@ async fn act(office: &Office, action: Action) -> Result<(), Ending> {
     let Office { directory, by, .. } = office;
     let by = by.clone();
     match action {
-        Action::Create { name, id, json } => {
+        Action::Create {
+            name,
+            id,
+            on_hangup,
+            json,
+        } => {
             let new = NewProject {
                 id,
                 name,
+                on_hangup,
                 ..NewProject::default()
             };
             let made = directory.create_project(by, new).await.map_err(ending)?;
@@ -99,6 +133,18 @@ async fn act(office: &Office, action: Action) -> Result<(), Ending> {
         } => {
             let change = ProjectChange {
                 name: Some(name),
+                ..ProjectChange::default()
+            };
+            let changed = directory.update_project(by, project, change).await;
+            show(&changed.map_err(ending)?, json);
+        }
+        Action::Change {
+            project,
+            on_hangup: Policy(on_hangup),
+            json,
+        } => {
+            let change = ProjectChange {
+                on_hangup: Some(on_hangup),
                 ..ProjectChange::default()
             };
             let changed = directory.update_project(by, project, change).await;
@@ -180,6 +226,7 @@ fn line_json(project: &Project) -> String {
         "archived_at": project.archived.map(seconds),
         "external_key_id": project.external_key_id,
         "residency": project.residency,
+        "on_hangup": project.on_hangup.map(|policy| policy.to_string()),
     });
     project.to_string()
 }

@@ -1,6 +1,6 @@
 //! `weir usage --export`: every call, one a line, in the order in which they began.
 
-use super::{Ending, Format, Options, when};
+use super::{Ending, Format, Options};
 use crate::ledger::{self, Reports, Wanted};
 use anyhow::Context;
 use std::io::{ErrorKind, Write};
@@ -24,11 +24,10 @@ pub(super) async fn run(reports: &Reports, options: &Options) -> Result<(), Endi
             "--after: expected the `id` of the last call that was exported".to_owned(),
         ));
     }
-    let time =
-        |flag, text: &Option<String>| text.as_deref().map(|text| when(flag, text)).transpose();
+    let (since, until) = options.span(None)?;
     let mut wanted = Some(Wanted {
-        since: time("--since", &options.since)?.unwrap_or(0),
-        until: time("--until", &options.until)?.unwrap_or(u64::MAX),
+        since,
+        until,
         after: options.after.clone(),
         only: options.filters.only(),
     });

@@ -47,6 +47,22 @@ pub(super) struct Options {
     reconcile: Option<PathBuf>,
 }
 
+impl Options {
+    /// From and until when, in milliseconds since 1970.
+    fn span(&self, usual: Option<&str>) -> Result<(u64, u64), Ending> {
+        let at = |flag, text: Option<&str>| text.map(|text| when(flag, text)).transpose();
+        let since = at("--since", self.since.as_deref().or(usual))?.unwrap_or(0);
+        // Nothing is in the future, and a round time can be told from sums alone.
+        let until = at("--until", self.until.as_deref())?.unwrap_or(FAR_MILLIS);
+        match since <= until {
+            true => Ok((since, until)),
+            false => Err(Ending::Mistake(
+                "--until: expected a time that is not before `--since`".to_owned(),
+            )),
+        }
+    }
+}
+
 /// What counts. Each may be repeated.
 #[derive(Args)]
 struct Filters {
@@ -142,6 +158,8 @@ enum Format {
     Json,
 }
 
+/// Beyond the year 9999, and a whole day.
+const FAR_MILLIS: u64 = 4_000_000 * 86_400_000;
 /// Lines of a table at most: beyond it a person wants a filter.
 const LINES_MAX: usize = 1_000_000;
 
@@ -162,12 +180,10 @@ pub(super) fn run(flags: &Flags, options: &Options) -> Result<(), Ending> {
 }
 
 async fn show(db: Db, reports: &Reports, options: &Options) -> Result<(), Ending> {
-    let now = millis(SystemTime::now());
-    let since = options.since.as_deref().unwrap_or("30d");
-    let until = options.until.as_deref().map(|until| when("--until", until));
+    let (from, until) = options.span(Some("30d"))?;
     let ask = Ask {
-        from: when("--since", since)?,
-        until: until.transpose()?.unwrap_or(now),
+        from,
+        until,
         width: match options.by {
             Group::Day => Width::Day,
             _ => Width::Whole,
@@ -230,11 +246,4 @@ fn when(flag: &str, text: &str) -> Result<u64, Ending> {
 fn millis(time: SystemTime) -> u64 {
     let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
     since.as_millis() as u64
-}
-
-/// A model is what a client called it, which may be an instruction to a terminal.
-fn printable(name: &str) -> String {
-    name.chars()
-        .map(|c| if c.is_control() { '?' } else { c })
-        .collect()
 }

@@ -1,8 +1,8 @@
 //! `weir usage --reconcile FILE`: a provider's own figures beside the ledger's, and every difference.
 
-use super::{Ending, Format, Options, complain, printable, say};
+use super::{Ending, Format, Options, complain, say};
 use crate::{
-    domain::{Day, Endpoint},
+    domain::{Day, Endpoint, printable},
     ledger::{Ask, Column, Line, Reports, Sum, Width},
     wire::{
         csv,
@@ -40,12 +40,19 @@ pub(super) async fn run(reports: &Reports, options: &Options, file: &Path) -> Re
     if export.is_cut {
         complain("the last page says that more follow: only what is there is compared");
     }
+    if !export.untold.is_empty() {
+        let untold: Vec<&str> = export.untold.iter().copied().collect();
+        complain(&format!(
+            "the file has no column for {}: not compared",
+            untold.join(", ")
+        ));
+    }
     let endpoints = endpoints(&export.kinds).map_err(|kind| {
         let why = "no usage in tokens: export completions, embeddings or moderations";
         Ending::Mistake(format!("{name}: {kind}: {why}"))
     })?;
     let ledger = ledger(reports, options, &export, &endpoints).await?;
-    show(options, &export.used, &ledger)
+    show(options, &export, &ledger)
 }
 
 fn read(file: &Path) -> anyhow::Result<String> {
@@ -91,6 +98,8 @@ async fn ledger(
         .map(|endpoint| endpoint.as_str().to_owned());
     let mut only = options.filters.only();
     only.push((Column::Endpoint, names.collect()));
+    // What a provider refuses it does not count.
+    only.push((Column::Refused, vec!["no".to_owned()]));
     if options.filters.upstreams.is_empty() {
         only.push((Column::Provider, vec!["openai".to_owned()]));
     }
@@ -129,7 +138,9 @@ async fn ledger(
     Ok(used)
 }
 
-fn show(options: &Options, provider: &Used, ledger: &Used) -> Result<(), Ending> {
+fn show(options: &Options, export: &UsageExport, ledger: &Used) -> Result<(), Ending> {
+    let provider = &export.used;
+    let is_told = |one: &Difference<'_>| !export.untold.contains(one.figure);
     let all: BTreeSet<_> = provider.keys().chain(ledger.keys()).collect();
     let of = |used: &Used, key| used.get(key).copied().unwrap_or_default();
     let mut differences = Vec::new();
@@ -140,12 +151,12 @@ fn show(options: &Options, provider: &Used, ledger: &Used) -> Result<(), Ending>
         totals.1.add(ours);
         let model = model.as_deref().unwrap_or("(all)");
         let found = compare(day.to_string(), model, theirs, ours);
-        differences.extend(found.filter(|one| one.provider != one.ledger));
+        differences.extend(found.filter(|one| is_told(one) && one.provider != one.ledger));
     }
     let format = options.format.unwrap_or(Format::Table);
     let totals = compare("TOTAL".to_owned(), "", totals.0, totals.1);
     match format {
-        Format::Table => table(&differences, totals),
+        Format::Table => table(&differences, totals.filter(is_told)),
         Format::Csv => {
             say("day,model,figure,provider,ledger");
             for one in &differences {
@@ -166,6 +177,11 @@ fn show(options: &Options, provider: &Used, ledger: &Used) -> Result<(), Ending>
         }),
     }
     let compared = all.len();
+    if differences.is_empty() && export.is_cut {
+        return Err(Ending::Failure(anyhow!(
+            "{compared} days and models agree, and more follow that are not in the file"
+        )));
+    }
     if differences.is_empty() {
         if format == Format::Table {
             say(&format!("{compared} days and models agree"));
@@ -184,21 +200,14 @@ fn compare(
     theirs: Figures,
     ours: Figures,
 ) -> impl Iterator<Item = Difference<'_>> {
-    let figures = [
-        ("requests", theirs.requests, ours.requests),
-        ("input", theirs.input, ours.input),
-        ("cached", theirs.cached, ours.cached),
-        ("output", theirs.output, ours.output),
-    ];
-    figures
-        .into_iter()
-        .map(move |(figure, provider, ledger)| Difference {
-            day: day.clone(),
-            model,
-            figure,
-            provider,
-            ledger,
-        })
+    let figures = theirs.named().into_iter().zip(ours.named());
+    figures.map(move |((figure, provider), (_, ledger))| Difference {
+        day: day.clone(),
+        model,
+        figure,
+        provider,
+        ledger,
+    })
 }
 
 fn table<'a>(differences: &[Difference<'a>], totals: impl Iterator<Item = Difference<'a>>) {

@@ -1,8 +1,8 @@
 //! Usage as a table with bars, as CSV, or as an object a line.
 
-use super::{Format, Group, printable, say};
+use super::{Format, Group, say};
 use crate::{
-    domain::{Day, NanoDollars},
+    domain::{Day, NanoDollars, printable},
     ledger::{Line, Sums},
     wire::csv,
 };

@@ -1,6 +1,9 @@
 //! `/v1/organization/projects`.
 
-use super::{PAGE, cursor, enter, list, list_of, members, name, paged, project_of, seconds};
+use super::{
+    PAGE, cursor, enter, list, list_of, members, name, paged, project_of, seconds,
+    terms::{hangup_policy, on_hangup},
+};
 use crate::{
     body::Body,
     control::{
@@ -8,9 +11,11 @@ use crate::{
         rights::{self, Actor, Right, allows},
     },
     directory::{NAME_MAX_CHARS, NewProject, Project, ProjectChange},
+    domain::OnHangup,
     error::Error,
     wire::{
         about::{About, Content, Parameter},
+        members::{Members, Mistake},
         query::Query,
         schema::{Schema, Shape},
     },
@@ -50,6 +55,7 @@ const PROJECT: Shape = Shape::new("Project", || {
         .with("status", Schema::words(["active", "archived"]))
         .with("external_key_id", Schema::text().or_null())
         .may("residency", residency())
+        .with("weir", agreed())
 });
 const PROJECTS: Shape = Shape::new("Projects", || list_of(&PROJECT));
 const NEW: Shape = Shape::new("NewProject", || {
@@ -57,17 +63,25 @@ const NEW: Shape = Shape::new("NewProject", || {
         .with("name", name())
         .may("external_key_id", name().or_null())
         .may("residency", residency().or_null())
+        .may("weir", agreed().or_null())
         .open()
 });
 const CHANGE: Shape = Shape::new("ProjectChange", || {
     Schema::object()
         .may("name", name().or_null())
         .may("external_key_id", name().or_null())
+        .may("weir", agreed().or_null())
         .open()
 });
+/// What the member `weir` has, for which OpenAI has no words.
+const AGREED: [&str; 1] = ["on_hangup"];
 
 fn residency() -> Schema {
     Schema::words(RESIDENCIES.map(|(word, _)| word))
+}
+
+fn agreed() -> Schema {
+    Schema::object().may("on_hangup", hangup_policy())
 }
 
 /// `POST /v1/organization/projects`.
@@ -124,6 +138,7 @@ async fn create(mut request: Request) -> Result<Response<Body>, Error> {
         name: members.required("name", name)?,
         residency: members.word("residency", &RESIDENCIES)?.map(str::to_owned),
         external_key_id: members.text("external_key_id", 1, NAME_MAX_CHARS)?,
+        on_hangup: policy(&members)?.flatten(),
     };
     Ok(json(&shown(
         &request.app.directory.create_project(by, new).await?,
@@ -163,6 +178,7 @@ async fn update(mut request: Request) -> Result<Response<Body>, Error> {
         name: members.text("name", 1, NAME_MAX_CHARS)?,
         // Here null says something: that there is no such key any more.
         external_key_id: members.has("external_key_id").then_some(external),
+        on_hangup: policy(&members)?,
     };
     let changed = request
         .app
@@ -180,6 +196,13 @@ async fn archive(request: Request) -> Result<Response<Body>, Error> {
     )))
 }
 
+/// What a request says of clients that hang up, if anything: a policy, or with null that there is none.
+fn policy(members: &Members) -> Result<Option<Option<OnHangup>>, Mistake> {
+    let weir = members.object("weir")?.unwrap_or_default();
+    weir.only(&AGREED)?;
+    Ok(weir.has("on_hangup").then_some(on_hangup(&weir)?))
+}
+
 fn shown(project: &Project) -> Value {
     let mut shown = json!({
         "id": project.id,
@@ -189,6 +212,7 @@ fn shown(project: &Project) -> Value {
         "archived_at": project.archived.map(seconds),
         "status": if project.archived.is_some() { "archived" } else { "active" },
         "external_key_id": project.external_key_id,
+        "weir": {"on_hangup": project.on_hangup.map(|policy| policy.to_string())},
     });
     if let Some(residency) = &project.residency {
         shown["residency"] = residency.as_str().into();

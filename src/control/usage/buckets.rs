@@ -21,6 +21,8 @@ pub(super) struct Page {
     pub(super) buckets: Vec<(u64, u64)>,
     /// Where the page would go on, and where all ends.
     rest: (u64, u64),
+    /// What was asked, but for the page: a cursor goes on with its own question only.
+    question: u32,
 }
 
 impl Page {
@@ -51,18 +53,19 @@ impl Page {
                 })?,
         };
 
-        let grain = width.grain() / 1000;
         let whole = width.millis().unwrap_or(1000) / 1000;
-        let first = start.min(SECONDS_MAX) / grain * grain;
+        let first = start.min(SECONDS_MAX);
         let now = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
         // Nothing is in the future, however far somebody asks.
         let present = (now / whole + 1) * whole;
-        let last = end.map_or(present, |end| end.min(present).div_ceil(grain) * grain);
+        let last = end.map_or(present, |end| end.min(present));
+        let question = query.digest("page");
         let (from, last) = match query.one("page")? {
             None => (first, last),
             Some(cursor) => parse(cursor)
+                .filter(|(_, of)| *of == question)
+                .map(|(span, _)| span)
                 .filter(|(from, last)| first <= *from && from < last && *last <= SECONDS_MAX)
-                .filter(|(from, last)| from % grain == 0 && last % grain == 0)
                 .ok_or_else(|| {
                     let expected = "a `next_page` of an answer to the same question";
                     Mistake::Wrong("page", expected.to_owned())
@@ -79,6 +82,7 @@ impl Page {
             width,
             buckets,
             rest: (at, last),
+            question,
         })
     }
 
@@ -99,17 +103,21 @@ impl Page {
     /// The cursor of the next page; none if there is none.
     pub(super) fn next(&self) -> Option<String> {
         let (at, last) = self.rest;
+        let question = self.question;
         // The end goes with it: without `end_time` that is now, and pages that follow must agree on it.
-        (at < last).then(|| format!("page_{at:010x}{last:010x}"))
+        (at < last).then(|| format!("page_{at:010x}{last:010x}{question:08x}"))
     }
 }
 
-fn parse(cursor: &str) -> Option<(u64, u64)> {
+/// Where a cursor goes on and ends, and with which question.
+fn parse(cursor: &str) -> Option<((u64, u64), u32)> {
     let digits = cursor.strip_prefix("page_")?;
-    let is_whole = digits.len() == 20 && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
-    let (at, last) = digits.split_at_checked(10).filter(|_| is_whole)?;
+    let is_whole = digits.len() == 28 && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let (span, question) = digits.split_at_checked(20).filter(|_| is_whole)?;
+    let (at, last) = span.split_at(10);
     let number = |digits| u64::from_str_radix(digits, 16).ok();
-    Some((number(at)?, number(last)?))
+    let question = u32::from_str_radix(question, 16).ok()?;
+    Some(((number(at)?, number(last)?), question))
 }
 
 #[cfg(test)]
@@ -131,18 +139,12 @@ mod tests {
     }
 
     #[test]
-    fn days_are_in_utc_and_the_first_and_last_are_cut_to_the_hour() {
+    fn days_are_in_utc_and_the_first_and_last_are_cut_short() {
         let start = 19_990 * DAY + 7_300;
         let end = start + DAY;
         let page = read(&format!("start_time={start}&end_time={end}")).unwrap();
         let midnight = 19_991 * DAY;
-        assert_eq!(
-            page.buckets,
-            [
-                (19_990 * DAY + 7_200, midnight),
-                (midnight, midnight + 10_800)
-            ]
-        );
+        assert_eq!(page.buckets, [(start, midnight), (midnight, end)]);
         assert_eq!(page.next(), None);
     }
 
@@ -171,12 +173,27 @@ mod tests {
         let mut page = read(&format!("start_time={}&limit=3", 19_990 * DAY)).unwrap();
         page.cut((19_991 * DAY) * 1000);
         assert_eq!(page.buckets, [(19_990 * DAY, 19_991 * DAY)]);
-        let next = read(&format!(
-            "start_time={}&limit=1&page={}",
-            19_990 * DAY,
-            page.next().unwrap()
-        ));
-        assert_eq!(next.unwrap().buckets, [(19_991 * DAY, 19_992 * DAY)]);
+        let next = page.next().unwrap();
+        let next = read(&format!("start_time={}&limit=3&page={next}", 19_990 * DAY));
+        let days = (19_991..19_994).map(|day| (day * DAY, (day + 1) * DAY));
+        assert_eq!(next.unwrap().buckets, days.collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_page_of_another_question_is_a_mistake() {
+        let start = 19_990 * DAY;
+        let page = read(&format!("start_time={start}&limit=3")).unwrap();
+        let next = page.next().unwrap();
+        assert!(read(&format!("page={next}&limit=3&start_time={start}")).is_ok());
+        for other in [
+            "limit=2",
+            "limit=3&bucket_width=1h",
+            "limit=3&end_time=9999999999",
+            "",
+        ] {
+            let mistake = read(&format!("start_time={start}&{other}&page={next}")).unwrap_err();
+            assert_eq!(mistake.param(), Some("page"), "{other}");
+        }
     }
 
     #[test]
@@ -190,8 +207,14 @@ mod tests {
             ("start_time=5&limit=32", "limit"),
             ("start_time=5&bucket_width=1m&limit=1441", "limit"),
             ("start_time=5&page=page_x", "page"),
-            ("start_time=5&page=page_00000000000000000000", "page"),
-            ("start_time=5&page=page_0000000001ffffffffff", "page"),
+            (
+                "start_time=5&page=page_0000000000000000000000000000",
+                "page",
+            ),
+            (
+                "start_time=5&page=page_0000000001ffffffffff00000000",
+                "page",
+            ),
         ] {
             let mistake = read(query).unwrap_err();
             assert_eq!(mistake.param(), Some(param), "{query}");

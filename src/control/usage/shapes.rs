@@ -117,7 +117,7 @@ pub(super) fn parameters(widths: Widths, groups: &[(&'static str, Group)]) -> Ve
         Parameter::new(
             "page",
             Schema::text()
-                .pattern("^page_[0-9a-f]{20}$")
+                .pattern("^page_[0-9a-f]{28}$")
                 .says("The `next_page` of the page before"),
         ),
         Parameter::new("group_by", Schema::list(group)),

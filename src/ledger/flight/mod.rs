@@ -8,21 +8,23 @@ mod reading;
 mod section;
 mod slot;
 mod stack;
+mod view;
 
 use super::entry::{Admission, Answer, Entry, EntryId, Settled, Settlement, Tokens};
 use crate::domain::{Asked, Endpoint};
-use map::{GROUP_BYTES, GROUP_SLOTS, HALF_BYTES, HEADER_BYTES, LABEL_BYTES, Map, SLOT_BYTES};
+use map::{GROUP_SLOTS, Map};
 use section::Torn;
 use slot::{NOTE_WORDS, Slot, State};
 use stack::Stack;
 use std::{
     collections::BTreeSet,
-    fs::{File, OpenOptions},
-    io::{self, Read, Write},
+    fs::OpenOptions,
+    io::{self, Write},
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
     sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
 };
+pub(super) use view::{View, view};
 
 /// Why there is no flight table.
 #[derive(Debug, thiserror::Error)]
@@ -85,6 +87,10 @@ pub(super) struct Leftovers {
     pub(super) models: BTreeSet<String>,
     /// Slots that cannot be trusted, and were set aside.
     pub(super) torn: usize,
+    /// Slots that may have held calls, and were not in the file any more.
+    pub(super) lost: usize,
+    /// Calls among the first two whose metadata is not there any more.
+    pub(super) notes_lost: usize,
 }
 
 impl Table {
@@ -111,7 +117,10 @@ impl Table {
     }
 
     fn recover(&self, slots: u32) -> Result<Leftovers, Error> {
-        let mut found = Leftovers::default();
+        let mut found = Leftovers {
+            lost: self.map.lost(),
+            ..Leftovers::default()
+        };
         let occupied = self.map.occupied().map_err(|source| Error::File {
             path: self.path.clone(),
             source,
@@ -142,7 +151,10 @@ impl Table {
             };
             self.used.fetch_add(1, Ordering::Relaxed);
             match settled {
-                Ok(()) => self.queue(index),
+                Ok(()) => {
+                    found.notes_lost += usize::from(slot.has_lost_note());
+                    self.queue(index);
+                }
                 Err(Torn) => {
                     found.torn += 1;
                     self.set_aside(index).map_err(|source| Error::File {
@@ -320,71 +332,6 @@ impl Table {
 
 fn aside(table: &Path) -> PathBuf {
     table.with_extension("torn")
-}
-
-/// A table as it lies on the disk, for someone who only looks.
-#[derive(Debug, Default)]
-pub(super) struct View {
-    pub(super) slots: usize,
-    pub(super) in_flight: usize,
-    /// Those that are settled and not given back.
-    pub(super) settled: Vec<EntryId>,
-    pub(super) torn: usize,
-    /// Slots that were set aside.
-    pub(super) aside: u64,
-    /// A gateway has it open.
-    pub(super) in_use: bool,
-}
-
-/// Reads a table without taking it; none if there is none.
-pub(super) fn view(path: &Path) -> Result<Option<View>, Error> {
-    let refused = |source| Error::File {
-        path: path.into(),
-        source,
-    };
-    let mut file = match File::open(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        opened => opened.map_err(refused)?,
-    };
-    let mut view = View {
-        in_use: file.try_lock_shared().is_err(),
-        aside: std::fs::metadata(aside(path)).map_or(0, |data| data.len() / SLOT_BYTES as u64),
-        ..View::default()
-    };
-    let mut header = [0; HEADER_BYTES];
-    file.read_exact(&mut header).map_err(refused)?;
-    let label = header.first_chunk::<LABEL_BYTES>().expect("it is longer");
-    let extent = map::extent(label).ok_or_else(|| Error::Foreign { path: path.into() })?;
-    let reached;
-    (view.slots, reached) = extent;
-    let mut group = [0; GROUP_BYTES];
-    for index in 0..reached {
-        if index % GROUP_SLOTS == 0 {
-            file.read_exact(&mut group).map_err(refused)?;
-        }
-        let [head, tail] = map::halves(index % GROUP_SLOTS).map(|half| {
-            let words = group[half..half + HALF_BYTES].chunks_exact(8);
-            let word = |bytes: &[u8]| u64::from_le_bytes(bytes.try_into().expect("eight of them"));
-            words
-                .map(|bytes| AtomicU64::new(word(bytes)))
-                .collect::<Vec<_>>()
-        });
-        let slot = Slot {
-            head: &head,
-            tail: &tail,
-            note: &[],
-        };
-        match slot.state() {
-            Ok(State::Free) => {}
-            Ok(State::InFlight) => view.in_flight += 1,
-            Ok(State::Settled) => match slot.entry() {
-                Ok(entry) => view.settled.push(entry.id),
-                Err(Torn) => view.torn += 1,
-            },
-            Err(Torn) => view.torn += 1,
-        }
-    }
-    Ok(Some(view))
 }
 
 #[cfg(test)]

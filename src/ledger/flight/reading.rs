@@ -13,7 +13,7 @@ impl Slot<'_> {
     /// The entry of a call that is settled.
     pub(super) fn entry(self) -> Result<Entry, Torn> {
         let admission = self.admission()?;
-        let asked = self.asked();
+        let asked = self.read_asked()?;
         let answer = self.answered()?;
         let content = self.section(SETTLEMENT).read()?.ok_or(Torn)?;
         let mut fields = Fields(&content);
@@ -92,20 +92,27 @@ impl Slot<'_> {
         })
     }
 
-    /// What became known of the request as it passed; nothing, for most.
+    /// What became known of the request as it passed, by a call that goes on; nothing, for most, which costs one look.
+    pub(super) fn asked(self) -> Asked {
+        match self.section(ASKED).is_own() {
+            true => self.read_asked().unwrap_or_default(),
+            false => Asked::default(),
+        }
+    }
+
+    /// The same of a call that is over.
     ///
     /// It is written more than once. Where a process died over it, the rest of the entry is good without it.
-    pub(super) fn asked(self) -> Asked {
-        let read = || {
-            let content = self.section(ASKED).read()?.ok_or(Torn)?;
-            let mut fields = Fields(&content);
-            Ok::<_, Torn>(Asked {
-                model: fields.maybe()?.map(String::into_boxed_str),
-                image_size: fields.maybe()?.map(String::into_boxed_str),
-                characters: fields.option()?,
-            })
+    pub(super) fn read_asked(self) -> Result<Asked, Torn> {
+        let Some(content) = self.section(ASKED).read()? else {
+            return Ok(Asked::default());
         };
-        read().unwrap_or_default()
+        let mut fields = Fields(&content);
+        Ok(Asked {
+            model: fields.maybe()?.map(String::into_boxed_str),
+            image_size: fields.maybe()?.map(String::into_boxed_str),
+            characters: fields.option()?,
+        })
     }
 
     pub(super) fn answered(self) -> Result<Option<Answered>, Torn> {
@@ -125,8 +132,17 @@ impl Slot<'_> {
 
     /// The client's metadata. It is no figure: where it was torn, the rest of the entry is good without it.
     fn metadata(self) -> Option<String> {
+        if self.note.is_empty() {
+            return None;
+        }
         let content = self.note().read().ok().flatten()?;
         String::from_utf8(content).ok()
+    }
+
+    /// Whether its call came with metadata that is not there any more.
+    pub(super) fn has_lost_note(self) -> bool {
+        let has_note = self.admission().is_ok_and(|admission| admission.has_note);
+        has_note && self.metadata().is_none()
     }
 }
 

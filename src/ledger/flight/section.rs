@@ -11,12 +11,14 @@ pub(super) const PREFIX: usize = 2;
 /// Bits of that length.
 const LEN_BITS: u32 = 16;
 
+const SEED: u64 = 0x5765_6972_2077_6569;
+
 /// The words of one section, and what its checksum begins with.
 #[derive(Clone, Copy)]
 pub(super) struct Section<'a> {
     words: &'a [AtomicU64],
     sequence: u64,
-    seed: u64,
+    place: usize,
 }
 
 impl<'a> Section<'a> {
@@ -24,12 +26,10 @@ impl<'a> Section<'a> {
     ///
     /// So no section passes for one of an earlier call, nor for another one of the same.
     pub(super) fn new(words: &'a [AtomicU64], sequence: u64, place: usize) -> Self {
-        let seed = mix(0x5765_6972_2077_6569, sequence ^ (place as u64) << 56);
-        let sequence = sequence << LEN_BITS;
         Self {
             words,
             sequence,
-            seed,
+            place,
         }
     }
 
@@ -37,7 +37,7 @@ impl<'a> Section<'a> {
     pub(super) fn write(self, content: &[u8]) {
         let used = content.len().div_ceil(8);
         self.words[0].store(0, Ordering::Release);
-        let label = self.sequence | content.len() as u64;
+        let label = self.sequence << LEN_BITS | content.len() as u64;
         self.words[1].store(label, Ordering::Relaxed);
         let (whole, rest) = content.as_chunks();
         let mut last = [0; 8];
@@ -46,23 +46,39 @@ impl<'a> Section<'a> {
         for (word, eight) in self.words[PREFIX..PREFIX + used].iter().zip(eights) {
             word.store(u64::from_le_bytes(*eight), Ordering::Relaxed);
         }
-        self.words[0].store(self.checksum(used), Ordering::Release);
+        self.words[0].store(self.checksum(self.sequence, used), Ordering::Release);
+    }
+
+    /// Whether its label says that it was written in this call.
+    pub(super) fn is_own(self) -> bool {
+        let label = self.words[1].load(Ordering::Relaxed);
+        label >> LEN_BITS == self.sequence & (u64::MAX >> LEN_BITS)
     }
 
     /// The content: none if nothing was written in this call, whatever an earlier one left.
+    ///
+    /// What an earlier one left is as whole as what is this one's: a label that was damaged makes nobody else's of it.
     pub(super) fn read(self) -> Result<Option<Vec<u8>>, Torn> {
         let checksum = self.words[0].load(Ordering::Acquire);
-        let label = self.words[1].load(Ordering::Relaxed);
-        let len = label ^ self.sequence;
-        if checksum == 0 || len >> LEN_BITS != 0 {
+        if checksum == 0 {
             return Ok(None);
         }
-        let room = (self.words.len() - PREFIX) * 8;
-        let len = usize::try_from(len).ok().filter(|len| *len <= room);
-        let len = len.ok_or(Torn)?;
+        let label = self.words[1].load(Ordering::Relaxed);
+        let len = (label & ((1 << LEN_BITS) - 1)) as usize;
         let used = len.div_ceil(8);
-        if self.checksum(used) != checksum {
+        if PREFIX + used > self.words.len() {
             return Err(Torn);
+        }
+        let is_own = self.is_own();
+        let whose = match is_own {
+            true => self.sequence,
+            false => label >> LEN_BITS,
+        };
+        if self.checksum(whose, used) != checksum {
+            return Err(Torn);
+        }
+        if !is_own {
+            return Ok(None);
         }
         let mut content = vec![0; used * 8];
         let words = &self.words[PREFIX..PREFIX + used];
@@ -73,13 +89,12 @@ impl<'a> Section<'a> {
         Ok(Some(content))
     }
 
-    /// Over the length and the content; never zero, which stands for none.
-    fn checksum(self, used: usize) -> u64 {
+    /// Over the length and the content, if a slot's `sequence`th call wrote it; never zero, which stands for none.
+    fn checksum(self, sequence: u64, used: usize) -> u64 {
+        let seed = mix(SEED, sequence ^ (self.place as u64) << 56);
         let sum = self.words[1..PREFIX + used]
             .iter()
-            .fold(self.seed, |sum, word| {
-                mix(sum, word.load(Ordering::Relaxed))
-            });
+            .fold(seed, |sum, word| mix(sum, word.load(Ordering::Relaxed)));
         sum.max(1)
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! A slot holds four sections: in its head the admission and the answer, in its tail the settlement, and what was
 //! asked where that becomes known later. A section's checksum is stored last, so a process that dies while it writes leaves a section that is not
-//! there yet. The counts beside them need none: each is one word.
+//! there yet. The counts beside them need none against that, for each is one word; that of tokens, which is charged for, carries some
+//! bits of one all the same.
 
 use super::{
     map::{HALF_BYTES, NOTE_BYTES},
@@ -33,8 +34,13 @@ const FIRST_US: usize = 4;
 const LAST_US: usize = 5;
 /// Means nothing; stored to for the sake of its page.
 const TOUCHED: usize = 6;
-/// Tokens of the answer so far and whether they are exact, one bit, both one up; zero for nothing counted.
+/// Tokens of the answer so far and whether they are exact, one bit, both one up, below the bits that check them; zero
+/// for nothing counted.
 const TOKENS: usize = 7;
+/// Where those bits begin.
+const TOKENS_CHECK: u32 = 44;
+/// More than any answer has.
+const TOKENS_MAX: u64 = 1 << 42;
 pub(super) const ADMISSION: Range<usize> = 8..65;
 pub(super) const ANSWER: Range<usize> = 65..HALF_WORDS;
 // As if the tail were behind the head.
@@ -165,7 +171,8 @@ impl<'a> Slot<'a> {
 
     /// Notes what the answer's text came to so far: one store to memory.
     pub(super) fn tokens(self, tokens: Tokens) {
-        let word = ((tokens.count << 1) | u64::from(tokens.exact)) + 1;
+        let word = ((tokens.count.min(TOKENS_MAX) << 1) | u64::from(tokens.exact)) + 1;
+        let word = word | check(self.sequence(), word);
         self.head[TOKENS].store(word, Ordering::Relaxed);
     }
 
@@ -181,7 +188,8 @@ impl<'a> Slot<'a> {
             settlement.counted,
             endpoint,
             answer,
-            self.counts(),
+            // Whoever spoiled them from outside has them left out.
+            self.counts().unwrap_or_else(|Torn| self.passed()),
         );
         let status = Some(settlement.status);
         let quantity = sane_quantity(settlement.quantity).or(spoken(&self.asked(), answer));
@@ -209,8 +217,8 @@ impl<'a> Slot<'a> {
             return Ok(admission.model);
         }
         let answer = self.answered()?;
-        let asked = self.asked();
-        let counts = self.counts();
+        let asked = self.read_asked()?;
+        let counts = self.counts()?;
         let how = answer.as_ref().map(|answer| (answer.status, answer.stream));
         let (usage, source, _) = judge(None, None, admission.endpoint, how, counts);
         let price = answer.as_ref().and_then(|answer| answer.price.as_deref());
@@ -307,17 +315,31 @@ impl<'a> Slot<'a> {
         }
     }
 
-    fn counts(self) -> Counts {
+    fn counts(self) -> Result<Counts, Torn> {
+        let word = self.head[TOKENS].load(Ordering::Relaxed);
+        let figure = word & ((1 << TOKENS_CHECK) - 1);
+        if word != 0 && word != figure | check(self.sequence(), figure) {
+            return Err(Torn);
+        }
+        let tokens = figure.checked_sub(1).map(|figure| Tokens {
+            count: figure >> 1,
+            exact: figure & 1 == 1,
+        });
+        Ok(Counts {
+            tokens,
+            ..self.passed()
+        })
+    }
+
+    /// What has passed; its tokens left out.
+    fn passed(self) -> Counts {
         let word = |at: usize| self.head[at].load(Ordering::Relaxed);
         Counts {
             chunks: word(CHUNKS),
             bytes: word(BYTES),
             first_us: Some(word(FIRST_US)).filter(|first| *first > 0),
             last_us: word(LAST_US),
-            tokens: word(TOKENS).checked_sub(1).map(|word| Tokens {
-                count: word >> 1,
-                exact: word & 1 == 1,
-            }),
+            tokens: None,
         }
     }
 
@@ -341,6 +363,12 @@ pub(super) const NONE: u8 = u8::MAX;
 fn code<T: PartialEq>(all: &[T], value: T) -> u8 {
     let place = all.iter().position(|other| *other == value);
     place.expect("`ALL` has all of them") as u8
+}
+
+/// The bits that check a count of tokens, in their place: of a product, to which every bit below gives its share.
+fn check(sequence: u64, figure: u64) -> u64 {
+    let product = (figure ^ sequence.rotate_left(20)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    product >> TOKENS_CHECK << TOKENS_CHECK
 }
 
 fn price_text(price: Option<&PriceTag>) -> &str {

@@ -3,7 +3,10 @@ use crate::{
     domain::{Endpoint, KeyId, NanoDollars, Outcome, PriceTag, Usage},
     ledger::entry::{METADATA_MAX_BYTES, Source},
 };
+use map::{HEADER_BYTES, SLOT_BYTES};
 use std::os::unix::fs::{FileExt, PermissionsExt};
+
+mod damage;
 
 fn open(dir: &tempfile::TempDir) -> (Table, Leftovers) {
     Table::open(&dir.path().join("flight.table"), 16, 7).unwrap()

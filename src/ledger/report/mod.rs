@@ -198,18 +198,23 @@ impl Reports {
             lines: Vec::new(),
             until: self.reach(ask).await?,
         };
-        for part in ask.parts(usage.until) {
+        let kept = match ask.cuts_hours() {
+            true => self.kept().await?,
+            false => 0,
+        };
+        for part in ask.parts(usage.until, kept) {
             let statement = Statement::new(ask, &part);
+            let is_first = usage.lines.is_empty();
             for row in self.0.query(statement.sql, statement.values).await? {
                 usage.lines.push(line(ask.by.len(), ask.sums, &row)?);
+            }
+            if !is_first {
+                fold(&mut usage.lines);
             }
             if usage.lines.len() > ask.lines_max {
                 cut(&mut usage, ask.lines_max)?;
                 break;
             }
-        }
-        if ask.width == Width::Whole {
-            fold(&mut usage.lines);
         }
         Ok(usage)
     }
@@ -231,9 +236,17 @@ impl Reports {
         Ok(lines.collect::<Result<_, _>>()?)
     }
 
+    /// From when on all entries are still there.
+    async fn kept(&self) -> Result<u64, ReportError> {
+        let sql = "SELECT since FROM entries_kept";
+        let rows = self.0.query(sql, Vec::new()).await?;
+        let since = rows.first().map(|row| row.get(0)).transpose()?;
+        Ok(since.unwrap_or(0))
+    }
+
     /// How far one answer may reach that looks at entries one by one: to the end of a bucket, the first one at least.
     async fn reach(&self, ask: &Ask) -> Result<u64, ReportError> {
-        let (from, until) = ask.whole();
+        let (from, until) = (ask.from, ask.until);
         let Some(bucket) = ask.width.millis().filter(|_| ask.is_about_entries()) else {
             return Ok(until);
         };
@@ -281,11 +294,11 @@ fn cut(usage: &mut Usage, lines_max: usize) -> Result<(), ReportError> {
     }
 }
 
-/// Makes one line of each group: the parts of the time came one by one.
+/// Makes one line of each bucket and group: the parts of the time came one by one.
 fn fold(lines: &mut Vec<Line>) {
-    lines.sort_by(|one, other| one.group.cmp(&other.group));
+    lines.sort_by(|one, other| (one.start, &one.group).cmp(&(other.start, &other.group)));
     lines.dedup_by(|later, first| {
-        let is_same = later.group == first.group;
+        let is_same = (later.start, &later.group) == (first.start, &first.group);
         if is_same {
             first.sums.add(later.sums);
         }

@@ -60,6 +60,11 @@ impl Call {
             Column::Provider => self.upstream.map(|_| "openai"),
             Column::Endpoint => Some(self.endpoint.as_str()),
             Column::Outcome => Some(self.outcome.as_str()),
+            // All of them have an error's status.
+            Column::Refused => Some(match self.outcome {
+                Outcome::Completed => "yes",
+                _ => "no",
+            }),
         }
     }
 
@@ -145,14 +150,6 @@ fn settle(ledger: &Ledger, call: &Call) {
 
 /// The answer, the slow way.
 fn added_up(ask: &Ask) -> Vec<Line> {
-    let is_fine = ask.columns_are_of_entries();
-    let grain = match ask.width {
-        Width::Minute => 60_000,
-        Width::Day | Width::Whole if is_fine => 1,
-        _ => HOUR,
-    };
-    let from = ask.from / grain * grain;
-    let until = ask.until.div_ceil(grain) * grain;
     let mut lines: BTreeMap<(u64, Vec<Option<String>>), Sums> = BTreeMap::new();
     for call in (0..CALLS).map(call) {
         let fits = |(column, values): &(Column, Vec<String>)| {
@@ -160,7 +157,7 @@ fn added_up(ask: &Ask) -> Vec<Line> {
                 .iter()
                 .any(|value| value == call.column(*column).unwrap_or_default())
         };
-        if (from..until).contains(&call.started) && ask.only.iter().all(fits) {
+        if (ask.from..ask.until).contains(&call.started) && ask.only.iter().all(fits) {
             let start = ask
                 .width
                 .millis()
@@ -174,16 +171,6 @@ fn added_up(ask: &Ask) -> Vec<Line> {
     }
     let line = |((start, group), sums)| Line { start, group, sums };
     lines.into_iter().map(line).collect()
-}
-
-impl Ask {
-    fn columns_are_of_entries(&self) -> bool {
-        let mut columns = self
-            .by
-            .iter()
-            .chain(self.only.iter().map(|(column, _)| column));
-        columns.any(|column| matches!(column, Column::Served | Column::Provider))
-    }
 }
 
 fn columns() -> impl Strategy<Value = Vec<Column>> {
@@ -213,6 +200,7 @@ fn filter() -> impl Strategy<Value = Vec<(Column, Vec<String>)>> {
             (Column::Endpoint, names(&["chat", "responses"])),
             (Column::Outcome, names(&["completed"])),
             (Column::Project, names(&["north", "nowhere"])),
+            (Column::Refused, names(&["no"])),
         ],
         0..3,
     )

@@ -17,6 +17,7 @@ pub(in crate::store) const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/postgres/0010_known_projects.sql"),
     include_str!("../migrations/postgres/0011_alert_firings.sql"),
     include_str!("../migrations/postgres/0012_user_tiers.sql"),
+    include_str!("../migrations/postgres/0013_project_hangup.sql"),
 ];
 
 pub(super) fn migrate(conn: &mut Connection, migrations: &[&str]) -> Result<(), Error> {

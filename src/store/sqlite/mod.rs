@@ -31,6 +31,7 @@ pub(super) const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/sqlite/0010_known_projects.sql"),
     include_str!("../migrations/sqlite/0011_alert_firings.sql"),
     include_str!("../migrations/sqlite/0012_user_tiers.sql"),
+    include_str!("../migrations/sqlite/0013_project_hangup.sql"),
 ];
 
 const BUSY: Duration = Duration::from_secs(5); // far beyond any transaction of ours, and someone may be waiting at a prompt

@@ -64,7 +64,7 @@ const COUNTERS: &[(&str, Unit, &str)] = &[
     (
         "weir_ledger_torn_slots_total",
         Unit::Count,
-        "Slots of the flight table that could not be trusted and were set aside.",
+        "Slots of the flight table that could not be trusted and were set aside, or were gone from it.",
     ),
     (
         "weir_ledger_usage_refused_total",

@@ -61,8 +61,10 @@ fn a_table_is_read_with_days_on_which_nothing_was_used() {
         )]
     );
     assert_eq!(export.span, (START, next + 86_400));
+    assert_eq!(export.untold.iter().collect::<Vec<_>>(), [&"cached"]);
     let empty = format!("start_time,end_time,start_time_iso,end_time_iso\n{START},{next},x,y\n");
-    assert!(read(&empty).unwrap().used.is_empty());
+    let empty = read(&empty).unwrap();
+    assert!(empty.used.is_empty() && empty.untold.is_empty());
 }
 
 #[test]
@@ -83,6 +85,10 @@ fn what_cannot_be_read_is_named_with_its_line() {
             "line 3: a bucket that ends",
         ),
         ("start_time,end_time\n1,\"2\n".to_owned(), "line 2: a quote"),
+        (
+            format!("start_time,end_time,input_tokens\n{START},{}\n", START + 1),
+            "line 2: 2 values where the heading has 3",
+        ),
         (
             "start_time,end_time\n".to_owned(),
             "line 1: there is no bucket",

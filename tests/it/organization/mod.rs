@@ -5,6 +5,7 @@
 mod audit;
 mod commands;
 mod ended;
+mod hangup;
 mod hostile;
 mod life;
 mod limits;

@@ -4,7 +4,7 @@ mod change;
 mod shapes;
 
 pub(super) use change::read_change;
-pub(super) use shapes::{ASKED, ASKED_OR_HEIR, CHANGED, TOLD, named_tier, scopes};
+pub(super) use shapes::{ASKED, ASKED_OR_HEIR, CHANGED, TOLD, hangup_policy, named_tier, scopes};
 
 use super::seconds;
 use crate::{
@@ -127,7 +127,8 @@ fn metadata(weir: &Members) -> Result<BTreeMap<String, String>, Mistake> {
     Ok(pairs.unwrap_or_default().into_iter().collect())
 }
 
-fn on_hangup(weir: &Members) -> Result<Option<OnHangup>, Mistake> {
+/// Reads the member `on_hangup` of the member.
+pub(super) fn on_hangup(weir: &Members) -> Result<Option<OnHangup>, Mistake> {
     let text = weir.text("on_hangup", 1, NAME_MAX_CHARS)?;
     let wrong = |_| weir.wrong("on_hangup", "`cancel`, `finish` or `finish-up-to=TOKENS`");
     text.map(|text| text.parse().map_err(wrong)).transpose()

@@ -47,6 +47,13 @@ pub(in crate::control::organization) fn named_tier() -> Schema {
     Schema::text().length(1, NAME_MAX_CHARS as u64).or_null()
 }
 
+/// What becomes of an answer whose client hangs up, or nothing about it.
+pub(in crate::control::organization) fn hangup_policy() -> Schema {
+    Schema::text()
+        .or_null()
+        .says("`cancel`, `finish` or `finish-up-to=TOKENS`")
+}
+
 /// A text of the metadata.
 fn note() -> Schema {
     Schema::text().length(0, METADATA_MAX.2 as u64)
@@ -78,12 +85,7 @@ fn agreed(note: Schema) -> Schema {
                 .items(1, MODELS_MAX as u64)
                 .or_null(),
         )
-        .may(
-            "on_hangup",
-            Schema::text()
-                .or_null()
-                .says("`cancel`, `finish` or `finish-up-to=TOKENS`"),
-        )
+        .may("on_hangup", hangup_policy())
         .may(
             "limits",
             limits
