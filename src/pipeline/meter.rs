@@ -13,7 +13,7 @@ use crate::{
     domain::{Arrival, Endpoint, Outcome, Tier},
     error::Error,
     events::{CallInfo, What},
-    ledger::{Admission, Answer, Counted, Flight, Settlement},
+    ledger::{Admission, Answer, Counted, Flight, Settlement, sane},
     limits::Used,
     queue::Turn,
     tap::{Report, Watch},
@@ -218,8 +218,12 @@ impl Meter {
 
     /// Settles the call once its tokens are known, which may be later and on another thread.
     fn conclude(&mut self, outcome: Outcome, seen: &Seen, figures: Passed) {
-        let said = seen.usage;
-        let is_said = said.is_some_and(|usage| usage.settles(self.info.endpoint));
+        let (mut said, _) = sane(seen.usage.unwrap_or_default());
+        if !seen.usage_of.is_all(figures.is_whole) {
+            said.output = None;
+            said.input = said.input.filter(|input| *input > 0); // no prompt has none
+        }
+        let is_said = said.is_whole(self.info.endpoint);
         let Some(tally) = self.tally.take().filter(|_| !is_said) else {
             return self.settle(outcome, seen, None, &figures);
         };
@@ -269,10 +273,14 @@ impl Meter {
             }
             _ => None,
         };
+        let usage_is_running = !seen.usage_of.is_all(figures.is_whole);
+        let said = seen.usage.map(|usage| sane(usage).0);
+        let said = said.filter(|_| !usage_is_running && !self.info.endpoint.uses_nothing());
         let settled = flight.settle(&Settlement {
             outcome,
             status: self.status.as_u16(),
             usage: seen.usage,
+            usage_is_running,
             usage_refused: seen.usage_refused,
             counted,
             attempts: self.attempts,
@@ -308,7 +316,7 @@ impl Meter {
             status: self.status,
             is_stream: self.is_stream,
             outcome,
-            usage: seen.usage.filter(|_| !self.info.endpoint.uses_nothing()),
+            usage: said,
             passed: figures,
             duration,
         }
@@ -381,6 +389,7 @@ impl Watch for Meter {
         let figures = Passed {
             chunks: report.chunks,
             bytes: report.bytes,
+            is_whole: report.outcome == Outcome::Completed,
             passed: report.passed,
         };
         let outcome = match self.left {

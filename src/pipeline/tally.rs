@@ -260,7 +260,7 @@ impl Tally {
     /// and now or on a thread that counts.
     pub(super) fn finish(
         self,
-        said: Option<Usage>,
+        said: Usage,
         chunks: u64,
         done: impl FnOnce(Counted) + Send + 'static,
     ) {
@@ -274,7 +274,7 @@ impl Tally {
             passed,
             is_stream: _,
         } = self;
-        let input_is_said = said.is_some_and(|usage| usage.input.is_some());
+        let input_is_said = said.input.is_some();
         let of = counter.clone();
         let with_output = move |output: Option<Answered>| {
             if input_is_said {
@@ -283,6 +283,9 @@ impl Tally {
             let with_input = move |input| done(counted(Some(input), output, chunks));
             prompt.count(&of, model, endpoint, with_input);
         };
+        if said.output.is_some() {
+            return with_output(None);
+        }
         if told != passed {
             // What was told last was held back: what passed was counted before it came.
             let estimated = (!passed.exact).then_some(Why::Cut);

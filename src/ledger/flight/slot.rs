@@ -11,7 +11,7 @@ use super::{
 use crate::{
     domain::{Asked, Endpoint, NanoDollars, Outcome, Owner, Price, PriceTag, Usage},
     ledger::entry::{
-        Admission, Answer, Counts, EntryId, METADATA_MAX_BYTES, Settled, Settlement, Source,
+        Admission, Answer, Counts, EntryId, METADATA_MAX_BYTES, Said, Settled, Settlement, Source,
         Tokens, charge, judge, sane_quantity,
     },
 };
@@ -176,13 +176,12 @@ impl<'a> Slot<'a> {
         answer: Option<(u16, bool)>,
         settlement: &Settlement<'_>,
     ) -> Settled {
-        let (usage, source, refused) = judge(
-            settlement.usage,
-            settlement.counted,
-            endpoint,
-            answer,
-            self.counts(),
-        );
+        let said = Said {
+            usage: settlement.usage,
+            is_running: settlement.usage_is_running,
+        };
+        let (usage, source, refused) =
+            judge(said, settlement.counted, endpoint, answer, self.counts());
         let status = Some(settlement.status);
         let quantity = sane_quantity(settlement.quantity).or(spoken(&self.asked(), answer));
         let figures = Figures {
@@ -212,13 +211,14 @@ impl<'a> Slot<'a> {
         let asked = self.asked();
         let counts = self.counts();
         let how = answer.as_ref().map(|answer| (answer.status, answer.stream));
-        let (usage, source, _) = judge(None, None, admission.endpoint, how, counts);
+        let (usage, source, _) = judge(Said::default(), None, admission.endpoint, how, counts);
         let price = answer.as_ref().and_then(|answer| answer.price.as_deref());
         let price: Option<PriceTag> = price.and_then(|text| text.parse().ok());
         let settlement = Settlement {
             outcome: Outcome::Interrupted,
             status: 0,
             usage: None,
+            usage_is_running: false,
             usage_refused: false,
             counted: None,
             attempts: u32::from(answer.is_some()),

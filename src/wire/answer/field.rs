@@ -75,6 +75,26 @@ impl Field {
             None => escaped(node, name),
         }
     }
+
+    /// Whether it is usage or a count in it: where something else stands, that is nonsense.
+    pub(super) fn is_figure(self, node: Node) -> bool {
+        match node {
+            Node::Root | Node::Response => self == Self::Usage,
+            Node::Usage | Node::InputDetails | Node::OutputDetails => matches!(
+                self,
+                Self::Input
+                    | Self::InputTokens
+                    | Self::Output
+                    | Self::Cached
+                    | Self::CacheWrite
+                    | Self::CacheReadApart
+                    | Self::CacheWriteApart
+                    | Self::Reasoning
+                    | Self::Audio
+            ),
+            _ => false,
+        }
+    }
 }
 
 #[cold]

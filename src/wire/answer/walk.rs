@@ -52,6 +52,10 @@ impl Walk {
         self.texts.restart();
     }
 
+    pub(super) fn reports_usage(&self) -> bool {
+        self.reports_usage
+    }
+
     pub(super) fn only_usage(&self) -> bool {
         self.no_choices && self.reports_usage
     }
@@ -106,6 +110,10 @@ impl Walk {
             (Node::ToolCall, Field::Function, true) => Node::Function,
             (Node::Usage, Field::InputDetails, true) => Node::InputDetails,
             (Node::Usage, Field::OutputDetails, true) => Node::OutputDetails,
+            (node, field, _) if field.is_figure(node) => {
+                self.seen.usage_refused = true;
+                Node::Other
+            }
             _ => Node::Other,
         };
         self.depth += 1;
@@ -157,7 +165,7 @@ impl Walk {
             }
             (Node::Root, Field::Type) => self.event_type(text.plain().unwrap_or_default()),
             (Node::Root | Node::Response, Field::Error) => self.seen.error = true,
-            _ => {}
+            (node, field) => self.seen.usage_refused |= field.is_figure(node),
         }
     }
 
@@ -197,6 +205,7 @@ impl Walk {
             self.seen.seconds = known.or(seconds);
             return;
         }
+        self.seen.usage_refused |= field == Field::Usage;
         let Some(usage) = &mut self.seen.usage else {
             return;
         };
@@ -305,7 +314,10 @@ impl Sink for Listening<'_, '_> {
             Token::String(text) => self.string(text),
             Token::Number(text) => walk.number(text),
             Token::Null => walk.null(span),
-            Token::Bool(_) => walk.field = Field::Other,
+            Token::Bool(_) => {
+                let field = std::mem::take(&mut walk.field);
+                walk.seen.usage_refused |= field.is_figure(walk.node());
+            }
         }
     }
 
