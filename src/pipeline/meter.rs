@@ -374,6 +374,7 @@ impl Watch for Meter {
     }
 
     fn chunk(&mut self, chunks: u64, bytes: u64, now: Instant) {
+        self.passes();
         if let Some(flight) = &self.flight {
             let at = now.saturating_duration_since(self.arrival.started);
             flight.count(chunks, bytes, micros(at));

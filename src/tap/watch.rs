@@ -14,7 +14,8 @@ use tokio::time::Instant;
 pub trait Watch: Send + Unpin + 'static {
     /// Whether it wants the texts of the answer told; asked once, at the beginning.
     fn wants_text(&self) -> bool;
-    /// A piece of text has come, of this choice and part. It has not gone on to the client yet.
+    /// A piece of text has come, of this choice and part, in an event that is complete. It has not gone on to the
+    /// client yet.
     fn text(&mut self, choice: u32, part: Part, text: &str);
     /// The text that was told so far would go on to the client now, if it may.
     fn text_passes(&mut self);
