@@ -25,12 +25,14 @@ use crate::{
 };
 use http::{StatusCode, response::Parts};
 use std::{
+    convert::Infallible,
     num::NonZeroU32,
+    pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
     time::{Duration, UNIX_EPOCH},
 };
-use tokio::time::Instant;
+use tokio::{sync::oneshot, time::Instant};
 
 /// A call in the air. Whatever way it goes out, it is settled.
 pub(super) struct Meter {
@@ -44,6 +46,8 @@ pub(super) struct Meter {
     status: StatusCode,
     is_stream: bool,
     tally: Option<Box<Tally>>,
+    /// Ready once the call is settled that is counted elsewhere before.
+    settling: Option<oneshot::Receiver<Infallible>>,
     /// What it holds of its limits; none if it has none.
     hold: Option<Box<Hold>>,
     /// The call's turn at its upstream. It goes with the meter, which the tap lets go after the upstream's body.
@@ -112,6 +116,7 @@ impl Meter {
             status: StatusCode::from_u16(CLIENT_LEFT).expect("three digits"),
             is_stream: false,
             tally: None,
+            settling: None,
             hold,
             turn: None,
             left: false,
@@ -230,8 +235,11 @@ impl Meter {
         let mut rest = self.detach();
         let (seen, chunks) = (seen.clone(), figures.chunks);
         let chunks = if self.is_stream { chunks } else { 0 };
+        let (settled, settling) = oneshot::channel::<Infallible>();
+        self.settling = Some(settling);
         tally.finish(said, chunks, move |counted| {
             rest.settle(outcome, &seen, Some(counted), &figures);
+            drop(settled);
         });
     }
 
@@ -247,6 +255,7 @@ impl Meter {
             flight: self.flight.take(),
             hold: self.hold.take(),
             tally: None,
+            settling: None,
             turn: None,
             ..*self
         }
@@ -398,6 +407,15 @@ impl Watch for Meter {
             false => report.outcome,
         };
         self.conclude(outcome, report.seen, figures);
+    }
+
+    fn poll_settled(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if let Some(settling) = &mut self.settling {
+            // It ends by being let go, and so even if settling fails.
+            let Err(_) = ready!(Pin::new(settling).poll(cx));
+            self.settling = None;
+        }
+        Poll::Ready(())
     }
 }
 

@@ -84,6 +84,8 @@ pub struct Tap<B, W: Watch> {
     state: State,
     /// The watch knows how it ended.
     told: bool,
+    /// That is not written down yet.
+    is_settling: bool,
 }
 
 /// A piece of a stream that somebody has yet to let through.
@@ -132,6 +134,7 @@ where
             begun: Begun::default(),
             state: State::Open,
             told: false,
+            is_settling: false,
         }
     }
 
@@ -223,6 +226,16 @@ where
         if self.rest.is_empty() && self.source.as_ref().is_none_or(B::is_end_stream) {
             self.complete();
         }
+    }
+
+    /// Waits for what the watch was told of the answer's end to be written down: by what lies in `ready` the client
+    /// will know that it is over. The upstream has no part in that, nor have the time limits.
+    fn poll_settled(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.is_settling {
+            std::task::ready!(self.watch.poll_settled(cx));
+            self.is_settling = false;
+        }
+        Poll::Ready(())
     }
 
     /// Ends an answer that may not go on: what is held is not let through.
@@ -364,6 +377,7 @@ where
         let this = self.get_mut();
         loop {
             std::task::ready!(this.poll_held(cx));
+            std::task::ready!(this.poll_settled(cx));
             if let Some(bytes) = this.ready.pop_front() {
                 this.bytes += bytes.len() as u64;
                 return Poll::Ready(Some(Ok(Frame::data(bytes))));
@@ -407,6 +421,7 @@ where
     fn is_end_stream(&self) -> bool {
         self.ready.is_empty()
             && self.held.is_none()
+            && !self.is_settling
             && match self.state {
                 State::Open => {
                     !self.reader.is_stream() && self.source.as_ref().is_none_or(B::is_end_stream)
@@ -465,6 +480,7 @@ impl<B, W: Watch> Tap<B, W> {
         if std::mem::replace(&mut self.told, true) {
             return;
         }
+        self.is_settling = true;
         self.watch.end(Report {
             outcome,
             seen: self.reader.seen(),

@@ -23,6 +23,8 @@ struct Notes {
     is_undecided: bool,
     /// Nothing is ever held back.
     is_free: bool,
+    /// Its end is not written down.
+    is_unsettled: bool,
     waits: Option<Waker>,
     chunks: u64,
     text: String,
@@ -79,6 +81,17 @@ impl Watch for Guard {
 
     fn end(&mut self, report: Report<'_>) {
         self.notes().ends.push((report.outcome, report.chunks));
+    }
+
+    fn poll_settled(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let mut notes = self.notes();
+        match notes.is_unsettled {
+            true => {
+                notes.waits = Some(cx.waker().clone());
+                Poll::Pending
+            }
+            false => Poll::Ready(()),
+        }
     }
 }
 
@@ -316,5 +329,39 @@ async fn the_text_of_an_event_is_told_once_the_event_is_complete() {
                 }
             }
         }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_learns_of_the_end_once_it_is_written_down() {
+    let document = "{\"choices\":[]}";
+    for (content, pieces) in [
+        (EVENTS, &[ONE, DONE][..]),
+        (Content::Document, &[document]),
+        (EVENTS, &[ONE]),
+    ] {
+        let guard = Guard::default();
+        guard.notes().is_unsettled = true;
+        let reading = tokio::spawn(read(tap(content, pieces, true, &guard)));
+        while guard.notes().waits.is_none() {
+            tokio::task::yield_now().await;
+        }
+        // Neither the upstream's silence nor anything else is held against it.
+        tokio::time::advance(Duration::from_secs(6000)).await;
+        tokio::task::yield_now().await;
+        assert!(!reading.is_finished());
+        let outcome = match pieces {
+            [ONE] => Outcome::UpstreamFailed,
+            _ => Outcome::Completed,
+        };
+        assert_eq!(guard.notes().ends, [(outcome, 1)]);
+        let waker = {
+            let mut notes = guard.notes();
+            notes.is_unsettled = false;
+            notes.waits.take().unwrap()
+        };
+        waker.wake();
+        let whole = reading.await.unwrap();
+        assert!(whole.starts_with(&pieces.concat()), "{whole}");
     }
 }

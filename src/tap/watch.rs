@@ -31,6 +31,8 @@ pub trait Watch: Send + Unpin + 'static {
     fn has_enough(&self) -> bool;
     /// The answer is over. Called exactly once, also when the client hangs up, and before the client can know.
     fn end(&mut self, report: Report<'_>);
+    /// Whether what `end` told is written down. Asked after it until it is ready, and the client cannot know meanwhile.
+    fn poll_settled(&mut self, cx: &mut Context<'_>) -> Poll<()>;
 }
 
 /// What is known about an answer when it is over.

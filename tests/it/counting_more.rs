@@ -49,3 +49,38 @@ async fn what_is_left_of_an_event_that_is_not_complete_costs_nothing() {
     .await;
     says(&row, &counted("upstream_failed", count(PIECES[0])));
 }
+
+/// A client may stop at the last byte that it needs, and Weir may be killed just then.
+#[tokio::test]
+async fn who_has_read_an_answer_to_its_end_finds_it_settled_though_weir_was_killed() {
+    let prose = include_str!("../../docs/ledger.md").repeat(8);
+    let answer =
+        json!({"choices": [{"message": {"content": PIECES.concat()}, "finish_reason": "stop"}]});
+    for stream in [true, false] {
+        let reply = match stream {
+            true => Reply::streams(PIECES.map(event).into_iter().chain([END.into()])).then_hangs(),
+            false => Reply::json(200, answer.to_string()),
+        };
+        let upstream = FakeUpstream::with([reply]).await;
+        let gateway = gateway(&upstream, "", "").await;
+        let mut request = chat(MODEL);
+        request["stream"] = stream.into();
+        request["messages"][0]["content"] = prose.as_str().into();
+        let mut conn = Conn::open(gateway.data).await;
+        conn.post("/v1/chat/completions", &gateway.key, request.to_string())
+            .await;
+        let head = conn.head().await;
+        match stream {
+            true => {
+                conn.chunks(PIECES.map(event).concat().len() + END.len())
+                    .await
+            }
+            false => conn.body(&head).await.0,
+        };
+        let dir = gateway.killed();
+        let gateway = Gateway::setup().start_in(dir).await;
+        let mut expected = counted("completed", count(&PIECES.concat()));
+        expected["input"] = (PROMPT - 1 + count(&prose)).into();
+        says(&row(&gateway).await, &expected);
+    }
+}
