@@ -113,6 +113,8 @@ pub struct Counted {
     pub output: Option<u64>,
     /// Those among them that are reasoning.
     pub reasoning: Option<u64>,
+    /// Those among them that are sound.
+    pub audio: Option<u64>,
     /// All of these are exact.
     pub exact: bool,
 }
@@ -274,6 +276,7 @@ pub(super) fn judge(
         input: figure(said.input, counted.input),
         output: figure(said.output, counted.output),
         reasoning: figure(said.reasoning, counted.reasoning),
+        audio_output: figure(said.audio_output, counted.audio),
         ..said
     };
     // What is said to be a part of something may be more than was counted of it.

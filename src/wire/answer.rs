@@ -38,6 +38,8 @@ pub struct Seen {
     pub images: u64,
     /// Seconds of sound that it transcribes, begun ones included.
     pub seconds: Option<u64>,
+    /// It carried a piece of an answer.
+    pub content: bool,
     /// A choice called a tool.
     pub tool_calls: bool,
     /// It carried an error.

@@ -23,6 +23,64 @@ async fn streamed(model: &str, deltas: Vec<Value>) -> Value {
 }
 
 #[tokio::test]
+async fn content_in_parts_is_counted_as_the_texts_in_it() {
+    let text = |text: &str| json!({"content": [{"type": "text", "text": text}]});
+    let thought = json!({"type": "thinking", "thinking": [{"type": "text", "text": "hm, well"}]});
+    let deltas = || {
+        let texts = PIECES.map(text);
+        let thoughts = json!({"content": [thought, {"type": "refusal", "refusal": "no"}]});
+        [vec![thoughts], texts.to_vec()].concat()
+    };
+    let output = count(&PIECES.concat()) + count("hm, well") + count("no");
+    let row = streamed(MODEL, deltas()).await;
+    says(&row, &counted("completed", output));
+    says(&row, &json!({"reasoning": count("hm, well")}));
+    let row = streamed("other", deltas()).await;
+    says(&row, &json!({"source": "estimated", "output": 4}));
+
+    let message = json!({"content": [thought, {"type": "text", "text": PIECES.concat()}]});
+    let answer = json!({"choices": [{"message": message}]}).to_string();
+    let row = row_of(
+        "/v1/chat/completions",
+        chat(MODEL),
+        Reply::json(200, answer),
+    )
+    .await;
+    let output = count(&PIECES.concat()) + count("hm, well");
+    says(&row, &counted("completed", output));
+}
+
+#[tokio::test]
+async fn sound_is_estimated_and_what_it_says_is_counted() {
+    let second = "AAAA".repeat(16_000);
+    let sound = |size: usize| {
+        let data = [json!({"audio": {"id": "a", "transcript": ""}})];
+        let transcript = PIECES.map(|text| json!({"audio": {"transcript": text}}));
+        let pieces = second.as_bytes().chunks(size);
+        let pieces = pieces.map(|piece| json!({"audio": {"data": str::from_utf8(piece).unwrap()}}));
+        data.into_iter().chain(transcript).chain(pieces).collect()
+    };
+    let text = count(&PIECES.concat());
+    for size in [1000, 64_000] {
+        let row = streamed(MODEL, sound(size)).await;
+        let expected = json!({"source": "estimated", "input": PROMPT, "output": text + 20, "audio_output": 20});
+        says(&row, &expected);
+    }
+    let audio = json!({"data": second, "transcript": PIECES.concat()});
+    let answer = json!({"choices": [{"message": {"content": null, "audio": audio}}]}).to_string();
+    let row = row_of(
+        "/v1/chat/completions",
+        chat(MODEL),
+        Reply::json(200, answer),
+    )
+    .await;
+    says(
+        &row,
+        &json!({"source": "estimated", "output": text + 60, "audio_output": 60}),
+    );
+}
+
+#[tokio::test]
 async fn what_is_left_of_an_event_that_is_not_complete_costs_nothing() {
     let (reply, feed) = Reply::fed();
     let upstream = FakeUpstream::with([reply]).await;
@@ -48,6 +106,24 @@ async fn what_is_left_of_an_event_that_is_not_complete_costs_nothing() {
     )
     .await;
     says(&row, &counted("upstream_failed", count(PIECES[0])));
+}
+
+#[tokio::test]
+async fn a_prompt_that_comes_again_in_the_answer_is_counted_once() {
+    let request =
+        |echo: bool| json!({"model": MODEL, "prompt": "The quick brown", "echo": echo, "n": 2});
+    let answer = |echo: bool| {
+        let text = match echo {
+            true => "The quick brown fox jumps",
+            false => " fox jumps",
+        };
+        json!({"choices": [{"index": 0, "text": text}, {"index": 1, "text": text}]}).to_string()
+    };
+    for (echo, source) in [(true, "estimated"), (false, "counted")] {
+        let reply = Reply::json(200, answer(echo));
+        let row = row_of("/v1/completions", request(echo), reply).await;
+        says(&row, &json!({"source": source, "input": 3, "output": 4}));
+    }
 }
 
 /// A client may stop at the last byte that it needs, and Weir may be killed just then.

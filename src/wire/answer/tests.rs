@@ -311,6 +311,31 @@ fn images_and_seconds_are_counted() {
 }
 
 #[test]
+fn content_in_parts_and_sound_have_texts() {
+    let stream = concat!(
+        r#"data: {"choices":[{"index":0,"delta":{"content":[{"type":"text","text":"a"},{"text":"b","type":"text"}]}}]}"#,
+        "\n\n",
+        r#"data: {"choices":[{"index":0,"delta":{"content":[{"type":"thinking","thinking":[{"type":"text","text":"c"}]}]}}]}"#,
+        "\n\n",
+        r#"data: {"choices":[{"index":0,"delta":{"content":[{"type":"thinking","thinking":"d"},{"type":"image_url","image_url":{"url":"x"}}]}}]}"#,
+        "\n\n",
+        r#"data: {"choices":[{"index":0,"delta":{"audio":{"id":"i","transcript":"e","data":"AAAA","expires_at":1}}}]}"#,
+        "\n\n",
+    );
+    let heard = texts(&[stream.as_bytes()]);
+    let expected = [
+        ("0 Content", "ab"),
+        ("0 Reasoning", "cd"),
+        ("0 Sound", "AAAA"),
+        ("0 Transcript", "e"),
+    ]
+    .map(|(name, text)| (name.to_owned(), text.to_owned()));
+    assert_eq!(heard, BTreeMap::from(expected));
+    let (events, reader) = read_events(stream);
+    assert!(events.iter().all(|event| event.content) && reader.seen().content);
+}
+
+#[test]
 fn usage_stands_for_what_came_before_it() {
     let text = "data: {\"choices\":[{\"delta\":{\"content\":\"a\"}}]}\n\n";
     let with_text =
