@@ -223,6 +223,10 @@ impl Meter {
 
     /// Settles the call once its tokens are known, which may be later and on another thread.
     fn conclude(&mut self, outcome: Outcome, seen: &Seen, figures: Passed) {
+        if seen.is_only_error() {
+            let nothing = Some(Counted::default());
+            return self.settle(outcome, seen, nothing, &figures);
+        }
         let (mut said, _) = sane(seen.usage.unwrap_or_default());
         if !seen.usage_of.is_all(figures.is_whole) {
             said.output = None;

@@ -52,6 +52,13 @@ pub struct Seen {
     pub unreadable: bool,
 }
 
+impl Seen {
+    /// Whether it is nothing but an error: there was no answer, and nobody says that one was paid for.
+    pub fn is_only_error(&self) -> bool {
+        self.error && !self.content && self.usage.is_none()
+    }
+}
+
 /// What of an answer a reported usage stands for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum UsageOf {

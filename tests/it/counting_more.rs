@@ -109,6 +109,35 @@ async fn what_is_left_of_an_event_that_is_not_complete_costs_nothing() {
 }
 
 #[tokio::test]
+async fn an_answer_that_is_nothing_but_an_error_costs_nothing() {
+    let error =
+        json!({"error": {"message": "no", "type": "server_error", "param": null, "code": null}});
+    let told = format!("data: {error}\n\n");
+    let nothing =
+        json!({"status": 200, "source": null, "input": null, "output": null, "cost": null});
+    let path = "/v1/chat/completions";
+    let row = row_of(path, chat(MODEL), Reply::json(200, error.to_string())).await;
+    says(&row, &nothing);
+    let row = row_of(path, chat_stream(MODEL), Reply::streams([&told])).await;
+    says(&row, &nothing);
+    // With a piece of an answer before it, or with usage, it was one.
+    let row = row_of(
+        path,
+        chat_stream(MODEL),
+        Reply::streams([&event("two words"), &told]),
+    )
+    .await;
+    says(&row, &counted("completed", 2));
+    let mut error = error;
+    error["usage"] = json!({"prompt_tokens": 70, "completion_tokens": 9});
+    let row = row_of(path, chat(MODEL), Reply::json(200, error.to_string())).await;
+    says(
+        &row,
+        &json!({"source": "provider", "input": 70, "output": 9}),
+    );
+}
+
+#[tokio::test]
 async fn a_prompt_that_comes_again_in_the_answer_is_counted_once() {
     let request =
         |echo: bool| json!({"model": MODEL, "prompt": "The quick brown", "echo": echo, "n": 2});
