@@ -1,4 +1,4 @@
-//! What counting the tokens of a stream adds to a chunk on its way.
+//! What counting the tokens of a stream adds to a chunk on its way, and how long a text takes that is counted by a file.
 //!
 //! `cargo bench --bench counting` prints it, and asserts nothing.
 
@@ -13,6 +13,7 @@ use std::{
     time::{Duration, Instant},
 };
 use weir::{
+    tokenizer::Tokenizer,
     tokens::{Encoding, Running},
     wire::answer::EventReader,
 };
@@ -63,6 +64,32 @@ fn main() {
         println!("{name}reading      {:?} a chunk", read(&events));
         println!("{name}listening    {:?} a chunk", listen(&events));
         println!("{name}counting too {:?} a chunk", count(&events));
+    }
+    by_file();
+}
+
+/// Texts of a MiB and of four, which should take four times as long, whatever they are made of.
+fn by_file() {
+    let file = include_bytes!("../tests/fixtures/tokenizers/llama-3.json");
+    let of_bytes = Tokenizer::read(file).expect("a test reads it");
+    let file = include_bytes!("../tests/fixtures/tokenizers/gemma.json");
+    let of_chars = Tokenizer::read(file).expect("a test reads it");
+    let prose = include_str!("../docs/decisions.md");
+    for (name, tokenizer) in [("bytes", of_bytes), ("characters", of_chars)] {
+        for (what, text) in [
+            ("prose", prose),
+            ("spaces", " "),
+            ("lines", "\n"),
+            ("marks", "-"),
+        ] {
+            let [one, four] = [1 << 20, 4 << 20].map(|bytes| {
+                let text = text.repeat(bytes / text.len());
+                let began = Instant::now();
+                black_box(tokenizer.count(&text));
+                began.elapsed()
+            });
+            println!("{what} by a file of {name}: {one:.1?} a MiB, {four:.1?} four");
+        }
     }
 }
 

@@ -11,13 +11,15 @@ use http_body_util::{BodyExt, Limited};
 use serde::Deserialize;
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, MutexGuard},
     time::Duration,
 };
 use tokio::time::Instant;
 
 /// How long a list is good for.
 const FRESH: Duration = Duration::from_secs(60);
+/// How long an upstream that gave none is not asked again.
+const PAUSE: Duration = Duration::from_secs(5);
 /// How long a client who asks for models waits for an upstream's list.
 const PATIENCE: Duration = Duration::from_secs(3);
 const LIST_MAX_BYTES: usize = 4 << 20;
@@ -41,45 +43,48 @@ pub struct Catalog {
     lists: Mutex<HashMap<Arc<str>, Remembered>>,
 }
 
-type Remembered = (Instant, Arc<[Entry]>);
+struct Remembered {
+    /// None if the upstream never gave one.
+    list: Option<Arc<[Entry]>>,
+    until: Instant,
+}
 
 #[derive(Deserialize)]
 struct List {
-    data: Vec<Entry>,
+    data: Vec<serde_json::Value>,
 }
 
 impl Catalog {
-    /// The models that an upstream offers; none if it does not say.
-    pub async fn of(&self, pool: &Pool, upstream: &Arc<Upstream>) -> Arc<[Entry]> {
-        if let Some(list) = self.get(&upstream.name) {
-            return list;
-        }
-        let list = match tokio::time::timeout(PATIENCE, ask(pool, upstream)).await {
-            Ok(Ok(list)) => list,
-            Ok(Err(why)) => {
-                tracing::warn!(upstream.name = %upstream.name, why, "no list of models");
-                Vec::new()
+    /// The models that an upstream offers, or last offered; `None` if it never said.
+    pub async fn of(&self, pool: &Pool, upstream: &Arc<Upstream>) -> Option<Arc<[Entry]>> {
+        let known = {
+            let lists = self.lists();
+            let known = lists.get(&upstream.name);
+            if let Some(known) = known.filter(|known| Instant::now() < known.until) {
+                return known.list.clone();
             }
-            Err(_) => {
-                tracing::warn!(upstream.name = %upstream.name, "no list of models in time");
-                Vec::new()
+            known.and_then(|known| known.list.clone())
+        };
+        let asked = tokio::time::timeout(PATIENCE, ask(pool, upstream)).await;
+        let asked = asked.unwrap_or(Err("no answer in time"));
+        let pause = if asked.is_ok() { FRESH } else { PAUSE };
+        let list = match asked {
+            Ok(list) => Some(list.into()),
+            Err(why) => {
+                tracing::warn!(upstream.name = %upstream.name, why, "no list of models");
+                known
             }
         };
-        self.put(&upstream.name, list.into())
-    }
-
-    fn get(&self, upstream: &Arc<str>) -> Option<Arc<[Entry]>> {
-        let lists = self.lists.lock().expect("nothing panics while it is held");
-        lists
-            .get(upstream)
-            .filter(|(since, _)| since.elapsed() < FRESH)
-            .map(|(_, list)| Arc::clone(list))
-    }
-
-    fn put(&self, upstream: &Arc<str>, list: Arc<[Entry]>) -> Arc<[Entry]> {
-        let mut lists = self.lists.lock().expect("nothing panics while it is held");
-        lists.insert(Arc::clone(upstream), (Instant::now(), Arc::clone(&list)));
+        let remembered = Remembered {
+            list: list.clone(),
+            until: Instant::now() + pause,
+        };
+        self.lists().insert(Arc::clone(&upstream.name), remembered);
         list
+    }
+
+    fn lists(&self) -> MutexGuard<'_, HashMap<Arc<str>, Remembered>> {
+        self.lists.lock().expect("nothing panics while it is held")
     }
 }
 
@@ -103,5 +108,7 @@ async fn ask(pool: &Pool, upstream: &Arc<Upstream>) -> Result<Vec<Entry>, &'stat
         .map_err(|_| "broke off or too long")?;
     let list: List =
         serde_json::from_slice(&body.to_bytes()).map_err(|_| "not a list of models")?;
-    Ok(list.data)
+    // One that cannot be read is no reason to leave out the others.
+    let read = |entry| serde_json::from_value(entry).ok();
+    Ok(list.data.into_iter().filter_map(read).collect())
 }

@@ -8,10 +8,8 @@ mod parts;
 mod people;
 
 use crate::{
-    ledger::{Full, ReportError},
     limits::Refusal,
-    queue::Saturated,
-    upstream::{Broken, Failure},
+    upstream::Broken,
     wire::{error::ErrorBody, members, query, request::Mistake},
 };
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
@@ -360,61 +358,6 @@ fn list(methods: &[Method]) -> String {
         .map(Method::as_str)
         .collect::<Vec<_>>()
         .join(", ")
-}
-
-impl From<Mistake> for Error {
-    fn from(mistake: Mistake) -> Self {
-        Self::Invalid(mistake)
-    }
-}
-
-impl From<Full> for Error {
-    fn from(_: Full) -> Self {
-        Self::LedgerFull
-    }
-}
-
-impl From<Saturated> for Error {
-    fn from(saturated: Saturated) -> Self {
-        Self::Saturated(saturated.retry_after)
-    }
-}
-
-impl From<query::Mistake> for Error {
-    fn from(mistake: query::Mistake) -> Self {
-        Self::Query(mistake)
-    }
-}
-
-impl From<members::Mistake> for Error {
-    fn from(mistake: members::Mistake) -> Self {
-        Self::Member(mistake)
-    }
-}
-
-impl From<ReportError> for Error {
-    fn from(error: ReportError) -> Self {
-        match error {
-            ReportError::TooMany(max) => Self::Query(query::Mistake::Wrong(
-                "group_by",
-                format!("coarser, or the filters narrower: one bucket has more than {max} results"),
-            )),
-            ReportError::Store(error) => {
-                let error: &dyn std::error::Error = &error;
-                tracing::warn!(error, "usage cannot be read");
-                Self::StoreUnavailable
-            }
-        }
-    }
-}
-
-impl From<Failure> for Error {
-    fn from(failure: Failure) -> Self {
-        match failure {
-            Failure::Unreachable(_) | Failure::Broken(_) => Self::UpstreamUnreachable,
-            Failure::TooSlow => Self::UpstreamTimeout,
-        }
-    }
 }
 
 impl Error {

@@ -31,6 +31,7 @@ pub mod store;
 pub mod tap;
 pub mod tasks;
 pub mod telemetry;
+pub mod tokenizer;
 pub mod tokens;
 pub mod upstream;
 pub mod wire;

@@ -117,35 +117,14 @@ mod tests {
     use crate::config::Timeouts;
     use std::time::Duration;
 
-    fn upstream(name: &str) -> Arc<Upstream> {
-        let second = Duration::from_secs(1);
-        Arc::new(Upstream {
-            name: name.into(),
-            provider: Provider::OpenAi,
-            base_url: "http://127.0.0.1:1".to_owned(),
-            api_key: None,
-            authorities: None,
-            headers: Vec::new(),
-            stream_usage: true,
-            timeouts: Timeouts {
-                connect: second,
-                first_byte: second,
-                idle: second,
-                total: second,
-            },
-            concurrency: None,
-            retries: 0,
-            price_list: None,
-            words_per_second: 0,
-        })
-    }
-
     fn target(name: &str, weight: u32) -> Target {
-        let upstream = upstream(name);
+        let timeouts = Timeouts::each(Duration::from_secs(1));
+        let place = "http://127.0.0.1:1".to_owned();
         Target {
-            timeouts: upstream.timeouts,
-            upstream,
+            upstream: Arc::new(Upstream::bare(name.into(), place, timeouts)),
+            timeouts,
             model: None,
+            tokenizer: None,
             weight,
         }
     }

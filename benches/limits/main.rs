@@ -1,4 +1,5 @@
-//! What limits cost: to ask for all of a call's, while two threads do, over Redis, and in memory for a million keys.
+//! What limits cost: to find a call's, to ask for all of them, while two threads do, over Redis, and in memory for a
+//! million keys.
 //!
 //! `cargo bench --bench limits`; `WEIR_KEYS` sets how many keys, `WEIR_BENCH_REDIS_URL` which Redis, by default
 //! redis://127.0.0.1:6379/0. It prints, and asserts that nothing is allocated for a key that is known, and that a sweep
@@ -11,6 +12,7 @@
     reason = "it measures, prints, counts what is allocated, and is no gateway"
 )]
 
+mod policy;
 mod shared;
 
 use mimalloc::MiMalloc;
@@ -175,6 +177,7 @@ fn main() {
     let clock = Clock(Instant::now());
     alone(&clock);
     together(&clock);
+    policy::few_and_many();
     shared::beside_alone();
     memory(keys);
 }

@@ -72,6 +72,13 @@ async fn spend(ledger: &Ledger, at: SystemTime, cents: u64) {
 }
 
 impl Office {
+    /// Makes an alert, and says its id.
+    async fn alert(&self, project: Option<&str>, threshold: u64) -> String {
+        let project = project.map(str::to_owned);
+        let made = self.directory.create_alert(by(), project, new(threshold));
+        made.await.unwrap().id
+    }
+
     /// Thresholds of the alerts that go off.
     async fn look(&self, now: SystemTime) -> Vec<u64> {
         let told = Mutex::new(Vec::new());
@@ -89,10 +96,8 @@ async fn an_alert_goes_off_once_a_month_also_after_a_restart_and_on_another_node
     let (ledger, threads) = open(&fixture);
     let (here, there) = (office(&fixture).await, office(&fixture).await);
     let project = Some(Owner::DEFAULT_PROJECT.to_owned());
-    let alert = here.directory.create_alert(by(), project.clone(), new(100));
-    let id = alert.await.unwrap().id;
-    let all = here.directory.create_alert(by(), None, new(150));
-    all.await.unwrap();
+    let id = here.alert(project.as_deref(), 100).await;
+    here.alert(None, 150).await;
 
     spend(&ledger, noon(), 99).await;
     assert_eq!(here.look(noon()).await, [0; 0]);
@@ -134,10 +139,7 @@ async fn it_goes_off_for_what_is_committed_soon_after_the_month() {
     let fixture = fixture!();
     let (ledger, threads) = open(&fixture);
     let here = office(&fixture).await;
-    here.directory
-        .create_alert(by(), None, new(100))
-        .await
-        .unwrap();
+    here.alert(None, 100).await;
     let midnight = noon() - DAY / 2;
     let hour = DAY / 24;
 
@@ -159,10 +161,7 @@ async fn it_does_not_go_off_for_a_month_that_was_over_before_it_was_made() {
     let fixture = fixture!();
     let (ledger, threads) = open(&fixture);
     let here = office(&fixture).await;
-    here.directory
-        .create_alert(by(), None, new(100))
-        .await
-        .unwrap();
+    here.alert(None, 100).await;
     let long_ago = SystemTime::UNIX_EPOCH + 31 * DAY;
     spend(&ledger, long_ago - DAY, 120).await;
     assert_eq!(here.look(long_ago + DAY / 24).await, [0; 0]);
@@ -186,8 +185,9 @@ fn it_rests_in_proportion_but_not_for_long_and_not_after_a_failure() {
 async fn it_goes_off_soon_after_the_commit() {
     let fixture = fixture!();
     let (ledger, threads) = open(&fixture);
-    let Office { directory, reports } = office(&fixture).await;
-    directory.create_alert(by(), None, new(5)).await.unwrap();
+    let here = office(&fixture).await;
+    here.alert(None, 5).await;
+    let Office { directory, reports } = here;
     let (sender, mut told) = tokio::sync::mpsc::unbounded_channel();
     let sender = Arc::new(sender);
     let watching = follow(directory, reports, ledger.commits(), move |alert| {

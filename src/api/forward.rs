@@ -90,6 +90,7 @@ pub async fn pass(
         timeouts: upstream.timeouts,
         upstream,
         model: None,
+        tokenizer: None,
         weight: 0,
     };
     pipeline::run(worker, &snapshot, Box::new(call), vec![target], arrival).await

@@ -85,10 +85,33 @@ pub async fn retrieve(
     let caller = authenticate(worker, request.headers(), arrival)?;
     let snapshot = worker.app.snapshot.load_full();
     let name = percent::decode(name).ok_or(Error::NoSuchPath)?;
-    let model = known(worker, &snapshot, &caller).await.remove(&name);
-    model
-        .map(|model| json(&model))
-        .ok_or(Error::NoSuchModel(name))
+    if let Some(model) = known(worker, &snapshot, &caller).await.remove(&name) {
+        return Ok(json(&model));
+    }
+    // Under a pattern it is the upstream that knows its models. Where it does not say, a name that it would be asked
+    // for stands for itself.
+    let entry = snapshot.routes.model(&name);
+    let entry = entry.filter(|_| may_use(worker, &caller, &name));
+    let silent = match entry.map(|entry| &entry.to[0].upstream) {
+        Some(upstream) if upstream.provider == Provider::OpenAi => {
+            let offered = worker.app.catalog.of(&worker.pool, upstream).await;
+            offered.is_none().then_some(upstream)
+        }
+        _ => None,
+    };
+    let upstream = silent.ok_or_else(|| Error::NoSuchModel(name.clone()))?;
+    Ok(json(&Model {
+        id: name,
+        object: "model",
+        created: started(worker),
+        owned_by: upstream.name.to_string(),
+    }))
+}
+
+/// When the models of the config came into being, as far as anybody knows.
+fn started(worker: &Worker) -> u64 {
+    let since = worker.app.started.duration_since(UNIX_EPOCH);
+    since.unwrap_or_default().as_secs()
 }
 
 /// The models by name: those that the config names, and what upstreams offer under its patterns.
@@ -97,12 +120,7 @@ async fn known(
     snapshot: &Snapshot,
     caller: &Caller,
 ) -> BTreeMap<String, Model> {
-    let started = worker
-        .app
-        .started
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default()
-        .as_secs();
+    let started = started(worker);
     let mut models = BTreeMap::new();
     for entry in snapshot.routes.models() {
         let first = &entry.to[0];
@@ -118,7 +136,10 @@ async fn known(
         }
         let offered = match first.upstream.provider {
             Provider::Simulator => simulated(started),
-            Provider::OpenAi => worker.app.catalog.of(&worker.pool, &first.upstream).await,
+            Provider::OpenAi => {
+                let offered = worker.app.catalog.of(&worker.pool, &first.upstream).await;
+                offered.unwrap_or_default()
+            }
         };
         for model in offered
             .iter()

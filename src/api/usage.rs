@@ -171,9 +171,8 @@ async fn limits_of(worker: &Worker, caller: &Caller) -> Result<Vec<limits::Line>
     let app = &worker.app;
     let snapshot = app.snapshot.load_full();
     let policy = &snapshot.policy;
-    let claim = policy.key(caller.key.as_str(), caller.terms.as_ref());
-    let limited: Vec<Limited> = claim.iter().map(Into::into).collect();
-    Ok(app.lookout(policy).lines(&limited).await?)
+    let limited = Limited::key(policy, caller.key, caller.terms.as_ref());
+    Ok(app.lookout(policy).lines(limited.as_slice()).await?)
 }
 
 fn span(first: Day, last: Day, sums: Sums) -> Span {

@@ -1,6 +1,6 @@
 //! Reading the log, a page at a time, the newest entries first.
 
-use crate::store::{Error, Millis, Row, Transaction, Value};
+use crate::store::{Error, Millis, Page, Row, Side, Transaction, Value};
 use std::time::SystemTime;
 
 /// An entry as it was written.
@@ -81,26 +81,8 @@ pub struct Wanted {
     pub limit: usize,
 }
 
-/// A side of an entry.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Side {
-    /// What is listed after it, which is older.
-    After(String),
-    /// What is listed before it.
-    Before(String),
-}
-
-/// What was found.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Page {
-    /// The entries, the newest first.
-    pub records: Vec<Record>,
-    /// Whether there are more on that side.
-    pub has_more: bool,
-}
-
-/// Reads a page; none if the entry at its side is not there.
-pub fn page(tx: &mut Transaction<'_>, wanted: &Wanted) -> Result<Option<Page>, Error> {
+/// Reads a page, the newest entries first; none if the entry at its side is not there.
+pub fn page(tx: &mut Transaction<'_>, wanted: &Wanted) -> Result<Option<Page<Record>>, Error> {
     let mut sql = format!("SELECT {COLUMNS} FROM audit_log WHERE true");
     let mut values: Vec<Value> = Vec::new();
     let mut add = |sql: &mut String, condition: &str, value: Value| {
@@ -143,11 +125,10 @@ pub fn page(tx: &mut Transaction<'_>, wanted: &Wanted) -> Result<Option<Page>, E
     values.push((wanted.limit as u64 + 1).into());
     sql.push_str(&format!(" ORDER BY number {order} LIMIT ${}", values.len()));
     let rows = tx.query(&sql, &values)?;
-    let has_more = rows.len() > wanted.limit;
-    let records = rows.iter().take(wanted.limit).map(Record::read);
-    let mut records = records.collect::<Result<Vec<_>, _>>()?;
+    let records = rows.iter().map(Record::read).collect::<Result<_, _>>()?;
+    let mut page = Page::cut(records, wanted.limit);
     if is_upwards {
-        records.reverse();
+        page.items.reverse();
     }
-    Ok(Some(Page { records, has_more }))
+    Ok(Some(page))
 }

@@ -9,7 +9,7 @@ mod list;
 
 pub use chain::append;
 pub use examine::examine;
-pub use list::{Page, Record, Side, Wanted, page};
+pub use list::{Record, Wanted, page};
 
 use crate::domain::KeyId;
 use serde_json::Value;

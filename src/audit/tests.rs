@@ -1,7 +1,7 @@
-use super::{Actor, Entry, Event, Origin, Side, Wanted, append, examine, page};
+use super::{Actor, Entry, Event, Origin, Wanted, append, examine, page};
 use crate::domain::KeyId;
 use crate::store::fixture::fixture;
-use crate::store::{Connection, Error, Mode, connect};
+use crate::store::{Connection, Error, Mode, Side, connect};
 use serde_json::{Value, json};
 
 fn origins() -> [Origin; 3] {
@@ -42,7 +42,7 @@ fn filled(conn: &mut Connection) {
 fn ids(conn: &mut Connection, wanted: &Wanted) -> (Vec<String>, bool) {
     let read = |tx: &mut crate::store::Transaction<'_>| page(tx, wanted);
     let page = conn.transact(Mode::Read, read).unwrap().unwrap();
-    let ids = page.records.into_iter().map(|record| record.id);
+    let ids = page.items.into_iter().map(|record| record.id);
     (ids.collect(), page.has_more)
 }
 

@@ -1,7 +1,7 @@
 //! Asking a running gateway, as any of its clients would.
 
 use crate::{
-    config::{Provider, Timeouts, Upstream},
+    config::{Timeouts, Upstream},
     domain::{Endpoint, Secret},
     upstream::{Outgoing, Path, Pool, Request, Source},
 };
@@ -40,23 +40,10 @@ impl Gateway {
         let mut authorization = HeaderValue::try_from(format!("Bearer {}", key.expose()))
             .map_err(|_| "the API key has characters that no key has".to_owned())?;
         authorization.set_sensitive(true);
-        let place = Arc::new(Upstream {
-            name: "weir".into(),
-            provider: Provider::OpenAi,
-            base_url: format!("{url}{below}"),
-            api_key: None,
-            authorities: None,
-            headers: Vec::new(),
-            stream_usage: true,
-            timeouts: TIMEOUTS,
-            concurrency: None,
-            retries: 0,
-            price_list: None,
-            words_per_second: 0,
-        });
+        let place = Upstream::bare("weir".into(), format!("{url}{below}"), TIMEOUTS);
         Ok(Self {
             pool: Pool::default(),
-            place,
+            place: Arc::new(place),
             authorization,
         })
     }

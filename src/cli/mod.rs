@@ -13,7 +13,6 @@ mod limit;
 mod office;
 mod project;
 mod serve;
-mod sharing;
 mod usage;
 mod user;
 
@@ -22,7 +21,13 @@ use crate::{
     store,
 };
 use clap::{Args, Parser, Subcommand};
-use std::{path::PathBuf, process::ExitCode, time::Duration};
+use std::{
+    io::{self, Write},
+    path::PathBuf,
+    process::ExitCode,
+    sync::OnceLock,
+    time::Duration,
+};
 
 /// An OpenAI-compatible gateway that meters every token.
 #[derive(Parser)]
@@ -96,6 +101,7 @@ pub fn run() -> ExitCode {
         data_dir: command.place.data_dir,
         ..Flags::default()
     };
+    let serves = matches!(command.action, None | Some(Action::Serve(_)));
     let ending = match command.action {
         None => serve::run(flags_for(&mut flags, command.listeners)),
         Some(Action::Serve(listeners)) => {
@@ -110,6 +116,11 @@ pub fn run() -> ExitCode {
         Some(Action::Usage(options)) => usage::run(&flags, &options),
         Some(Action::Doctor) => doctor::run(&flags),
         Some(Action::Completions(options)) => completions::run(&options),
+    };
+    // A gateway is there to serve, whoever heard its greeting.
+    let ending = match serves {
+        true => ending,
+        false => ending.and_then(|()| all_was_said()),
     };
     match ending {
         Ok(()) => ExitCode::SUCCESS,
@@ -162,13 +173,32 @@ fn complain(why: &str) {
     eprintln!("weir: {why}");
 }
 
-/// Prints what a command was run for.
-#[expect(
-    clippy::print_stdout,
-    reason = "this is how a command speaks to the person who ran it"
-)]
+/// Why the output takes no more. It is the process's own, as what is known of it is.
+static UNSAID: OnceLock<io::Error> = OnceLock::new();
+
+/// Prints what a command was run for. Once that has failed, nothing more is printed: [`was_said`] tells.
 fn say(text: &str) {
-    println!("{text}");
+    if UNSAID.get().is_none()
+        && let Err(error) = writeln!(io::stdout(), "{text}")
+    {
+        let _ = UNSAID.set(error); // the first is the one that counts
+    }
+}
+
+/// Whether all that was to be printed was.
+fn was_said() -> Result<(), &'static io::Error> {
+    UNSAID.get().map_or(Ok(()), Err)
+}
+
+/// The same at the end of a command. Whoever does not read on has seen enough, as `head` has.
+fn all_was_said() -> Result<(), Ending> {
+    match was_said() {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            let why = format!("the output cannot be written: {error}");
+            Err(anyhow::Error::msg(why).into())
+        }
+        _ => Ok(()),
+    }
 }
 
 #[cfg(test)]

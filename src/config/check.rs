@@ -7,6 +7,7 @@ use super::{
     read::{At, Section},
     report::Report,
     routes, store,
+    tokenizers::Tokenizers,
     upstreams::Upstreams,
     values::{address, count, days, duration, duration_or_off, list, size, word},
 };
@@ -43,6 +44,7 @@ const FORMATS: &[(&str, LogFormat)] = &[("text", LogFormat::Text), ("json", LogF
 pub(super) fn check(
     mut root: Section<'_>,
     environment: &Environment,
+    tokenizers: Tokenizers,
     report: &Report,
 ) -> (Config, Vec<String>) {
     let mut written = root.section("server");
@@ -62,7 +64,7 @@ pub(super) fn check(
         store,
         ledger: ledger(root.section("ledger")),
         queue: queue::queue(root.section("queue")),
-        models: routes::models(root.sections("model"), &upstreams),
+        models: routes::models(root.sections("model"), &upstreams, tokenizers),
         forwards: routes::forwards(root.sections("forward"), &upstreams),
         prices: prices::prices(root.sections("price"), &upstreams),
         people: people::people(&mut root, environment),

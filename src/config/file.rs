@@ -7,6 +7,7 @@ use super::{
     read::Section,
     report::{Problem, Problems, Report},
     routes,
+    tokenizers::Tokenizers,
     tree::{self, Entries, Node, Place, Value},
 };
 use std::{
@@ -75,7 +76,13 @@ fn section(key: &str) -> &str {
 fn load_part(flags: &Flags, is_ours: impl Fn(&str) -> bool) -> Result<Config, Problems> {
     let report = Report::default();
     let environment = environment::read();
-    let (config, _, _) = read_all(flags, &environment, Path::new(""), &report)?;
+    let (config, _, _) = read_all(
+        flags,
+        &environment,
+        Path::new(""),
+        Tokenizers::Unwanted,
+        &report,
+    )?;
     report.finish().or_else(|problems| {
         let (ours, _): (Vec<_>, Vec<_>) =
             (problems.0.into_iter()).partition(|problem| is_ours(&problem.key));
@@ -93,7 +100,13 @@ fn load_part(flags: &Flags, is_ours: impl Fn(&str) -> bool) -> Result<Config, Pr
 pub fn load_models(flags: &Flags) -> Result<Vec<String>, Problems> {
     let report = Report::default();
     let environment = environment::read();
-    let (config, source, _) = read_all(flags, &environment, Path::new(""), &report)?;
+    let (config, source, _) = read_all(
+        flags,
+        &environment,
+        Path::new(""),
+        Tokenizers::Unwanted,
+        &report,
+    )?;
     let written = source.as_deref().map(read).transpose();
     let written = written.map_err(|problem| Problems(vec![problem]))?;
     let tree = lay_over(written, flags, &environment, &report);
@@ -109,7 +122,8 @@ pub(super) fn load_from(
     here: &Path,
 ) -> Result<Loaded, Problems> {
     let report = Report::default();
-    let (config, source, left_out) = read_all(flags, environment, here, &report)?;
+    let (config, source, left_out) =
+        read_all(flags, environment, here, Tokenizers::Wanted, &report)?;
     report.finish()?;
     Ok(Loaded {
         config,
@@ -123,13 +137,14 @@ fn read_all(
     flags: &Flags,
     environment: &Environment,
     here: &Path,
+    tokenizers: Tokenizers,
     report: &Report,
 ) -> Result<(Config, Option<PathBuf>, Vec<String>), Problems> {
     let source = find(flags, environment, here);
     let written = source.as_deref().map(read).transpose();
     let written = written.map_err(|problem| Problems(vec![problem]))?;
     let tree = lay_over(written, flags, environment, report);
-    let (config, left_out) = check(Section::root(tree, report), environment, report);
+    let (config, left_out) = check(Section::root(tree, report), environment, tokenizers, report);
     Ok((config, source, left_out))
 }
 

@@ -21,6 +21,7 @@ pub mod reload;
 mod report;
 mod routes;
 mod store;
+mod tokenizers;
 mod tree;
 mod upstreams;
 mod values;
@@ -35,7 +36,10 @@ pub use people::{Issuer, People, may_fetch};
 pub use queue::Queue;
 pub use report::{Problem, Problems};
 
-use crate::domain::{Authorities, Day, OnHangup, Place, PriceList, PriceTag, Redis, Secret, Tier};
+use crate::{
+    domain::{Authorities, Day, OnHangup, Place, PriceList, PriceTag, Redis, Secret, Tier},
+    tokenizer::Tokenizer,
+};
 use std::{net::SocketAddr, num::NonZeroU32, path::PathBuf, sync::Arc, time::Duration};
 
 /// Everything that an operator can set.
@@ -261,6 +265,8 @@ pub struct Target {
     pub upstream: Arc<Upstream>,
     /// The model's name over there, if it differs from what the client asked for.
     pub model: Option<Arc<str>>,
+    /// What its text is counted by; none: what is known of its name.
+    pub tokenizer: Option<Arc<Tokenizer>>,
     /// Its share among the targets that have a weight; zero: only in its turn.
     pub weight: u32,
     /// The upstream's, or this target's own.

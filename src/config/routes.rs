@@ -3,15 +3,21 @@
 use super::{
     Forward, Model, Target, Upstream,
     read::{At, Section},
+    tokenizers::Tokenizers,
     upstreams::{UNSET, Upstreams, timeouts},
     values::count,
 };
+use crate::tokenizer::Tokenizer;
 use std::{cmp::Reverse, collections::BTreeSet, sync::Arc};
 
 const NAME_BYTES_MAX: usize = 256; // OpenAI's fine-tuned models need 100
 
 /// Reads `[[model]]`. A model without a target that can be used is left out.
-pub(super) fn models(written: Vec<Section<'_>>, upstreams: &Upstreams) -> Vec<Model> {
+pub(super) fn models(
+    written: Vec<Section<'_>>,
+    upstreams: &Upstreams,
+    tokenizers: Tokenizers,
+) -> Vec<Model> {
     let mut models = Vec::new();
     let mut names = BTreeSet::new();
     for mut written in written {
@@ -19,7 +25,13 @@ pub(super) fn models(written: Vec<Section<'_>>, upstreams: &Upstreams) -> Vec<Mo
         if !name.is_empty() && !names.insert(name.clone()) {
             written.refuse("name", "is the name of another model too");
         }
-        let to = written.need("to", |at| targets(at, upstreams));
+        let tokenizer = written.may("tokenizer", |at| tokenizers.read(&at));
+        let reader = Reader {
+            upstreams,
+            tokenizers,
+            tokenizer: tokenizer.flatten(),
+        };
+        let to = written.need("to", |at| reader.targets(at));
         if !to.is_empty() {
             models.push(Model {
                 name: name.into(),
@@ -34,7 +46,7 @@ pub(super) fn models(written: Vec<Section<'_>>, upstreams: &Upstreams) -> Vec<Mo
         ];
         let model = |name| Model {
             name,
-            to: vec![plain(Arc::clone(simulator))],
+            to: vec![plain(Arc::clone(simulator), None)],
         };
         models.extend(
             every
@@ -91,49 +103,58 @@ fn model_name(at: &At<'_>) -> Option<String> {
     ))
 }
 
-/// The targets that can be used; there may be none left, but at least one has to be written.
-fn targets(at: At<'_>, upstreams: &Upstreams) -> Option<Vec<Target>> {
-    let items = at.items()?;
-    if items.is_empty() {
-        return at.refuse("is empty; name an upstream");
-    }
-    Some(
-        items
-            .into_iter()
-            .filter_map(|at| target(at, upstreams))
-            .collect(),
-    )
+/// Reads the targets of one model.
+struct Reader<'a> {
+    upstreams: &'a Upstreams,
+    tokenizers: Tokenizers,
+    /// What those are counted by that name nothing else.
+    tokenizer: Option<Arc<Tokenizer>>,
 }
 
-/// An upstream's name, or a table that says more.
-fn target(at: At<'_>, upstreams: &Upstreams) -> Option<Target> {
-    if !at.is_table() {
-        return upstreams.find(&at).map(plain);
+impl Reader<'_> {
+    /// The targets that can be used; there may be none left, but at least one has to be written.
+    fn targets(&self, at: At<'_>) -> Option<Vec<Target>> {
+        let items = at.items()?;
+        if items.is_empty() {
+            return at.refuse("is empty; name an upstream");
+        }
+        Some(items.into_iter().filter_map(|at| self.target(at)).collect())
     }
-    let mut written = at.section()?;
-    let upstream = written.must("upstream", |at| upstreams.find(&at));
-    let base = upstream
-        .as_ref()
-        .map_or(UNSET, |upstream| upstream.timeouts);
-    let model = written.may("model", |at| match model_name(&at)? {
-        name if name.contains('*') => at.refuse("cannot hold a `*`: it is sent as it is"),
-        name => Some(name),
-    });
-    let weight = written.may("weight", count(0..=1000)).unwrap_or(0);
-    let timeouts = timeouts(written.section("timeouts"), base);
-    Some(Target {
-        upstream: upstream?,
-        model: model.map(Into::into),
-        weight,
-        timeouts,
-    })
+
+    /// An upstream's name, or a table that says more.
+    fn target(&self, at: At<'_>) -> Option<Target> {
+        if !at.is_table() {
+            let upstream = self.upstreams.find(&at)?;
+            return Some(plain(upstream, self.tokenizer.clone()));
+        }
+        let mut written = at.section()?;
+        let upstream = written.must("upstream", |at| self.upstreams.find(&at));
+        let base = upstream
+            .as_ref()
+            .map_or(UNSET, |upstream| upstream.timeouts);
+        let model = written.may("model", |at| match model_name(&at)? {
+            name if name.contains('*') => at.refuse("cannot hold a `*`: it is sent as it is"),
+            name => Some(name),
+        });
+        let tokenizer = written.may("tokenizer", |at| self.tokenizers.read(&at));
+        let weight = written.may("weight", count(0..=1000)).unwrap_or(0);
+        let timeouts = timeouts(written.section("timeouts"), base);
+        Some(Target {
+            upstream: upstream?,
+            model: model.map(Into::into),
+            tokenizer: tokenizer.unwrap_or_else(|| self.tokenizer.clone()),
+            weight,
+            timeouts,
+        })
+    }
 }
 
-fn plain(upstream: Arc<Upstream>) -> Target {
+fn plain(upstream: Arc<Upstream>, tokenizer: Option<Arc<Tokenizer>>) -> Target {
     let timeouts = upstream.timeouts;
     Target {
         upstream,
         model: None,
+        tokenizer,
         weight: 0,
         timeouts,
     }

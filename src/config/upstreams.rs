@@ -13,12 +13,7 @@ use http::{HeaderName, HeaderValue, Uri, header};
 use std::{num::NonZeroU32, ops::RangeInclusive, sync::Arc, time::Duration};
 
 /// What to lay timeouts over when there is nothing: the shipped `[timeouts]` has all of them.
-pub(super) const UNSET: Timeouts = Timeouts {
-    connect: Duration::ZERO,
-    first_byte: Duration::ZERO,
-    idle: Duration::ZERO,
-    total: Duration::ZERO,
-};
+pub(super) const UNSET: Timeouts = Timeouts::each(Duration::ZERO);
 
 /// The name of the simulator that nobody has to write.
 const SIMULATOR: &str = "simulator";
@@ -43,6 +38,38 @@ const RESERVED: &[HeaderName] = &[
     header::TRANSFER_ENCODING,
     header::UPGRADE,
 ];
+
+impl Timeouts {
+    /// As long for one thing as for another.
+    pub const fn each(wait: Duration) -> Self {
+        Self {
+            connect: wait,
+            first_byte: wait,
+            idle: wait,
+            total: wait,
+        }
+    }
+}
+
+impl Upstream {
+    /// A server that speaks OpenAI's dialect, or only HTTP, and of which nothing else is known.
+    pub fn bare(name: Arc<str>, base_url: String, timeouts: Timeouts) -> Self {
+        Self {
+            name,
+            provider: Provider::OpenAi,
+            base_url,
+            api_key: None,
+            authorities: None,
+            headers: Vec::new(),
+            stream_usage: true,
+            timeouts,
+            concurrency: None,
+            retries: 0,
+            price_list: None,
+            words_per_second: 0,
+        }
+    }
+}
 
 /// Every upstream that was written, and which of them can be used.
 pub(super) struct Upstreams {
@@ -187,18 +214,11 @@ fn upstream(
 
 fn implied_simulator(defaults: &Defaults) -> Upstream {
     Upstream {
-        name: SIMULATOR.into(),
         provider: Provider::Simulator,
-        base_url: String::new(),
-        api_key: None,
-        authorities: None,
-        headers: Vec::new(),
-        stream_usage: true,
-        timeouts: defaults.timeouts,
-        concurrency: None,
         retries: RETRIES,
         price_list: Some(PriceList::Simulator),
         words_per_second: defaults.words_per_second,
+        ..Upstream::bare(SIMULATOR.into(), String::new(), defaults.timeouts)
     }
 }
 

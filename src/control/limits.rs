@@ -103,7 +103,8 @@ async fn show(request: Request) -> Result<Response<Body>, Error> {
         }
         Whose::Organizations => {
             actor.require(Right::UsageRead, None)?;
-            Part::whole(organization(app, policy))
+            let allowance = app.directory.allowances().organization();
+            Part::whole(Limited::organization(policy, &allowance))
         }
         Whose::Ones(kind, id) => Part::whole(one(app, policy, &actor, kind, id).await?),
     };
@@ -153,14 +154,6 @@ fn whose(query: Option<&str>) -> Result<Whose, Mistake> {
     Ok(whose)
 }
 
-fn organization(app: &App, policy: &Policy) -> Vec<Limited> {
-    let allowance = app.directory.allowances().organization();
-    let claim = policy.organization(&allowance);
-    let own = claim.as_ref().map(Limited::from);
-    let models = policy.models().map(|claim| Limited::from(&claim));
-    own.into_iter().chain(models).collect()
-}
-
 /// The limits of one holder, if whoever asks may see them.
 async fn one(
     app: &App,
@@ -169,15 +162,12 @@ async fn one(
     kind: &str,
     id: String,
 ) -> Result<Vec<Limited>, Error> {
-    let mut all = Vec::new();
-    match kind {
+    let limited = match kind {
         "project" => {
             actor.require(Right::UsageRead, Some(&id))?;
             let allowance = app.directory.allowances().of(&id);
             let allowance = allowance.ok_or_else(|| Error::NoSuch("project", id.clone()))?;
-            let claim = policy.project(&id, Some(&allowance));
-            all.extend(claim.as_ref().map(Limited::from));
-            policy.rates(&id, &allowance, |claim| all.push(claim.into()));
+            return Ok(Limited::project(policy, &id, &allowance));
         }
         "key" => {
             let record = key(app, &id).await?;
@@ -185,18 +175,15 @@ async fn one(
             let project = record.as_ref().map(|record| project_of(&record.owner));
             actor.require(Right::UsageRead, project)?;
             let record = record.ok_or_else(|| Error::NoSuch("API key", id.clone()))?;
-            let terms = Arc::new(record.terms);
-            let claim = policy.key(record.id.as_str(), Some(&terms));
-            all.extend(claim.as_ref().map(Limited::from));
+            Limited::key(policy, record.id, Some(&Arc::new(record.terms)))
         }
         _ => {
             actor.require(Right::UsageRead, None)?;
             let terms = app.people.users.terms(&id);
-            let claim = policy.user(&id, terms.as_ref());
-            all.extend(claim.as_ref().map(Limited::from));
+            Limited::user(policy, &id, terms.as_ref())
         }
-    }
-    Ok(all)
+    };
+    Ok(limited.into_iter().collect())
 }
 
 /// The API key with this public id.

@@ -31,11 +31,7 @@ impl Directory {
 
     /// Takes over what other processes change, for as long as it is polled: [`store::follow`].
     pub async fn follow(self) {
-        let look = || {
-            let again = self.clone();
-            async move { again.catch_up().await }
-        };
-        store::follow("limits", look).await;
+        store::follow("limits", || self.catch_up()).await;
     }
 
     /// One look at the store: applies what was committed since the last one, by whomever.

@@ -16,13 +16,14 @@ mod page;
 mod projects;
 mod rows;
 
+pub use crate::store::{Page, Side};
 pub use accounts::{Account, NewAccount, Role};
 pub use alerts::{ADDRESS_MAX_CHARS, Alert, NewAlert, RECIPIENTS_MAX};
 pub use allowance::{Allowance, Allowances, ModelPermissions, RateLimit, Retention};
 pub use error::Error;
 pub use firings::Armed;
 pub use keys::{Made, NewProjectKey};
-pub use page::{Cursor, Page, Side};
+pub use page::Cursor;
 pub use projects::{NewProject, Project, ProjectChange};
 
 use crate::audit;
@@ -56,7 +57,10 @@ impl Directory {
     }
 
     /// A page of the audit log; none if the entry at its side is not there.
-    pub async fn audit_log(&self, wanted: audit::Wanted) -> Result<Option<audit::Page>, Error> {
+    pub async fn audit_log(
+        &self,
+        wanted: audit::Wanted,
+    ) -> Result<Option<Page<audit::Record>>, Error> {
         // A filter may have to look at all that there is.
         self.db.ask(move |tx| Ok(audit::page(tx, &wanted)?)).await
     }

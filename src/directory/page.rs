@@ -1,7 +1,7 @@
 //! Pages of a list, by cursor.
 
 use super::Error;
-use crate::store::{self, Row, Transaction, Value};
+use crate::store::{self, Page, Row, Side, Transaction, Value};
 
 /// Where a page begins, and how long it is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -14,30 +14,14 @@ pub struct Cursor {
     pub limit: usize,
 }
 
-/// A side of an item.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Side {
-    /// What the list has after it.
-    After(String),
-    /// What it has right before it.
-    Before(String),
-}
-
-/// A page of a list.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Page<T> {
-    /// Its items, in the order of the list.
-    pub items: Vec<T>,
-    /// Whether there are more on its side.
-    pub has_more: bool,
-}
-
-impl<T> Page<T> {
-    /// A page of up to `limit` items, from a list that was read for one more.
-    pub(super) fn cut(mut items: Vec<T>, limit: usize) -> Self {
-        let has_more = items.len() > limit;
-        items.truncate(limit);
-        Self { items, has_more }
+impl Cursor {
+    /// Up to `limit` items after this one, or from the beginning.
+    pub fn after(id: Option<String>, limit: usize) -> Self {
+        Self {
+            side: id.map(Side::After),
+            is_newest_first: false,
+            limit,
+        }
     }
 }
 

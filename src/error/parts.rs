@@ -1,10 +1,13 @@
-//! How the failures of the directory, of keys and of lists over them are told.
+//! How the failures of parts are told.
 
 use super::Error;
 use crate::{
     auth, directory,
+    ledger::{Full, ReportError},
     limits::roster,
-    wire::{members, query},
+    queue::Saturated,
+    upstream::Failure,
+    wire::{members, query, request::Mistake},
 };
 
 /// What a name is.
@@ -77,6 +80,61 @@ impl From<roster::Error> for Error {
             Of::Directory(error) => error.into(),
             Of::Keys(error) => error.into(),
             Of::Users(error) => error.into(),
+        }
+    }
+}
+
+impl From<Mistake> for Error {
+    fn from(mistake: Mistake) -> Self {
+        Self::Invalid(mistake)
+    }
+}
+
+impl From<Full> for Error {
+    fn from(_: Full) -> Self {
+        Self::LedgerFull
+    }
+}
+
+impl From<Saturated> for Error {
+    fn from(saturated: Saturated) -> Self {
+        Self::Saturated(saturated.retry_after)
+    }
+}
+
+impl From<query::Mistake> for Error {
+    fn from(mistake: query::Mistake) -> Self {
+        Self::Query(mistake)
+    }
+}
+
+impl From<members::Mistake> for Error {
+    fn from(mistake: members::Mistake) -> Self {
+        Self::Member(mistake)
+    }
+}
+
+impl From<ReportError> for Error {
+    fn from(error: ReportError) -> Self {
+        match error {
+            ReportError::TooMany(max) => Self::Query(query::Mistake::Wrong(
+                "group_by",
+                format!("coarser, or the filters narrower: one bucket has more than {max} results"),
+            )),
+            ReportError::Store(error) => {
+                let error: &dyn std::error::Error = &error;
+                tracing::warn!(error, "usage cannot be read");
+                Self::StoreUnavailable
+            }
+        }
+    }
+}
+
+impl From<Failure> for Error {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Unreachable(_) | Failure::Broken(_) => Self::UpstreamUnreachable,
+            Failure::TooSlow => Self::UpstreamTimeout,
         }
     }
 }

@@ -2,10 +2,11 @@
 
 use super::{
     Engine, MeterView, Now, Period, Source,
-    policy::{Claim, Policy, project_and_model},
+    limited::Limited,
+    policy::{Policy, project_and_model},
     spent::spent_each,
 };
-use crate::domain::{Coin, KeyId, Kind, Level, NanoDollars, Rule, Rules, Span};
+use crate::domain::{Coin, KeyId, Kind, Level, NanoDollars, Rule, Span};
 use crate::ledger::{ReportError, Reports, Spent};
 use crate::wire::schema::{Schema, Shape};
 use serde::Serialize;
@@ -69,14 +70,6 @@ pub const LINE: Shape = Shape::new("Limit", || {
 #[serde(transparent)]
 pub struct Figure(Box<RawValue>);
 
-/// Who has which limits, apart from what they were found in.
-pub struct Limited {
-    level: Level,
-    name: String,
-    called: Option<String>,
-    rules: Rules,
-}
-
 /// Where it is found out how limits stand.
 #[derive(Clone, Copy)]
 pub struct Lookout<'a> {
@@ -88,27 +81,6 @@ pub struct Lookout<'a> {
     pub engine: Option<&'a Engine>,
     /// When.
     pub now: Now,
-}
-
-impl From<&Claim<'_>> for Limited {
-    fn from(claim: &Claim<'_>) -> Self {
-        Self {
-            level: claim.level,
-            name: claim.name.to_owned(),
-            called: None,
-            rules: claim.rules(),
-        }
-    }
-}
-
-impl Limited {
-    /// With what people call it.
-    pub fn called(self, name: &str) -> Self {
-        Self {
-            called: Some(name.to_owned()),
-            ..self
-        }
-    }
 }
 
 /// What was spent, by whom and in which span; who is left out has spent nothing.

@@ -13,7 +13,7 @@ use super::Origin;
 use crate::config;
 use crate::directory::{Allowance, RateLimit};
 use crate::domain::{Caller, KeyLimits, Level, Rules, Terms, host_of};
-use cover::{Exclusive, Sets, covering};
+use cover::{Sets, covering};
 use std::any::Any;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -33,7 +33,7 @@ pub struct Policy {
     users: Sets,
     keys: Sets,
     addresses: Sets,
-    models: Exclusive,
+    models: Sets,
     tiers: Tiers,
 }
 
@@ -76,15 +76,16 @@ impl Policy {
     /// The policy of a config.
     pub fn new(limits: &config::Limits) -> Self {
         static GENERATIONS: AtomicU64 = AtomicU64::new(1);
-        let sets = |level| Sets::new(limits.sets.iter().filter(move |set| set.on == level));
+        let written = |level| {
+            let sets = limits.sets.iter().filter(move |set| set.on == level);
+            sets.map(|set| (&*set.name, &set.rules))
+        };
+        let sets = |level| Sets::new(written(level));
         let mut organization = Rules::default();
-        let of_all = limits.sets.iter();
-        of_all
-            .filter(|set| set.on == Level::Organization)
-            .for_each(|set| organization.add_all(&set.rules));
-        let mut keys = sets(Level::Key);
+        written(Level::Organization).for_each(|(_, rules)| organization.add_all(rules));
         // Ids are bare here, and both forms are understood everywhere.
-        keys.without_prefix(KEY_PREFIX);
+        let bare = |name| str::strip_prefix(name, KEY_PREFIX).unwrap_or(name);
+        let keys = Sets::new(written(Level::Key).map(|(name, rules)| (bare(name), rules)));
         Self {
             generation: GENERATIONS.fetch_add(1, Ordering::Relaxed),
             organization,
@@ -92,7 +93,7 @@ impl Policy {
             users: sets(Level::User),
             keys,
             addresses: sets(Level::Address),
-            models: Exclusive::new(limits.sets.iter().filter(|set| set.on == Level::Model)),
+            models: sets(Level::Model),
             tiers: Tiers::new(&limits.tiers),
         }
     }
@@ -210,7 +211,7 @@ impl Policy {
 
     /// Under which name of the config a model's limits are.
     pub fn model(&self, model: &str) -> Option<&str> {
-        self.models.of(model).map(|(name, _)| name)
+        self.models.closest(model)
     }
 
     fn claim<'a>(&'a self, level: Level, name: &'a str, source: Source<'a>) -> Claim<'a> {
@@ -250,12 +251,12 @@ impl Claim<'_> {
         let policy = self.policy;
         let mut rules = match self.level {
             Level::Organization => policy.organization.clone(),
-            Level::Project => policy.projects.rules(self.name),
+            Level::Project => policy.projects.tightest(self.name),
             Level::ProjectModel => Rules::default(),
-            Level::Model => policy.models.rules(self.name),
-            Level::User => policy.users.rules(self.name),
-            Level::Key => policy.keys.rules(self.name),
-            Level::Address => policy.addresses.rules(self.name),
+            Level::Model => policy.models.written(self.name),
+            Level::User => policy.users.tightest(self.name),
+            Level::Key => policy.keys.tightest(self.name),
+            Level::Address => policy.addresses.tightest(self.name),
         };
         match self.source {
             Source::Config => {}

@@ -6,16 +6,12 @@
 
 mod place;
 
-use super::{
-    overview::Limited,
-    policy::{Claim, Policy},
-};
+use super::{limited::Limited, policy::Policy};
 use crate::auth::{self, Keys, Search};
-use crate::directory::{self, Account, Cursor, Directory, Page, Project, Side};
+use crate::directory::{self, Account, Cursor, Directory, Page, Project};
 use crate::domain::{KeyId, Owner, Terms};
 use crate::people::{self, UserId, Users};
 use place::{Place, Section};
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// How many projects, users or service accounts are read at a time.
@@ -111,15 +107,12 @@ impl Roster<'_> {
     fn named(&self, all: &mut Vec<Limited>) {
         let policy = self.policy;
         let organization = self.directory.allowances().organization();
-        let claim = policy.organization(&organization);
-        all.extend(claim.as_ref().map(Limited::from));
-        all.extend(policy.models().map(|claim| Limited::from(&claim)));
+        all.extend(Limited::organization(policy, &organization));
         // Others are found with those of their kind.
         let is_unknown =
             |name: &&str| UserId::parse(name).is_none() && !name.starts_with(Owner::ACCOUNT_PREFIX);
-        let names: BTreeSet<&str> = policy.users_by_name().filter(is_unknown).collect();
-        let users = names.into_iter().filter_map(|name| policy.user(name, None));
-        all.extend(users.map(|claim| Limited::from(&claim)));
+        let names = policy.users_by_name().filter(is_unknown);
+        all.extend(names.filter_map(|name| Limited::user(policy, name, None)));
     }
 
     async fn read(&self, place: &Place, room: usize) -> Result<Stretch, Error> {
@@ -151,11 +144,8 @@ impl Roster<'_> {
     fn project(&self, project: &Project, all: &mut Vec<Limited>) -> String {
         let allowance = self.directory.allowances().of(&project.id);
         let allowance = allowance.unwrap_or_default();
-        let claim = self.policy.project(&project.id, Some(&allowance));
-        let called = |claim: &Claim<'_>| Limited::from(claim).called(&project.name);
-        all.extend(claim.as_ref().map(called));
-        self.policy
-            .rates(&project.id, &allowance, |claim| all.push(called(claim)));
+        let limited = Limited::project(self.policy, &project.id, &allowance).into_iter();
+        all.extend(limited.map(|one| one.called(&project.name)));
         project.id.clone()
     }
 
@@ -165,8 +155,8 @@ impl Roster<'_> {
         terms: Option<&Arc<Terms>>,
         all: &mut Vec<Limited>,
     ) -> String {
-        let claim = self.policy.user(&id, terms);
-        all.extend(claim.map(|claim| Limited::from(&claim).called(name)));
+        let limited = Limited::user(self.policy, &id, terms);
+        all.extend(limited.map(|one| one.called(name)));
         id
     }
 
@@ -175,10 +165,7 @@ impl Roster<'_> {
             Some(id) => Some(UserId::parse(id).ok_or(Error::NoSuchPlace)?),
             None => None,
         };
-        let mut items = self.users.list(after, Vec::new(), ITEMS + 1).await?;
-        let has_more = items.len() > ITEMS;
-        items.truncate(ITEMS);
-        Ok(Page { items, has_more })
+        Ok(self.users.list(after, Vec::new(), ITEMS).await?)
     }
 
     async fn keys(&self, after: Option<&str>, room: usize) -> Result<Stretch, Error> {
@@ -194,8 +181,8 @@ impl Roster<'_> {
         let stretch = self.keys.live(after, search).await?;
         let limited = stretch.found.into_iter().filter_map(|key| {
             let terms = Arc::new(key.terms);
-            let claim = self.policy.key(key.id.as_str(), Some(&terms))?;
-            Some(Limited::from(&claim).called(&key.name))
+            let limited = Limited::key(self.policy, key.id, Some(&terms))?;
+            Some(limited.called(&key.name))
         });
         Ok(Stretch {
             found: limited.collect(),
@@ -225,11 +212,7 @@ impl Stretch {
 }
 
 fn cursor(after: Option<&str>) -> Cursor {
-    Cursor {
-        side: after.map(|id| Side::After(id.to_owned())),
-        is_newest_first: false,
-        limit: ITEMS,
-    }
+    Cursor::after(after.map(str::to_owned), ITEMS)
 }
 
 impl From<directory::Error> for Error {

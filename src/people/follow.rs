@@ -15,11 +15,7 @@ type EndedSession = (SessionId, i64, Option<Millis>);
 impl Users {
     /// Takes over what other processes change, for as long as it is polled: [`store::follow`].
     pub async fn follow(self) {
-        let look = || {
-            let again = self.clone();
-            async move { again.catch_up().await }
-        };
-        store::follow("users", look).await;
+        store::follow("users", || self.catch_up()).await;
     }
 
     /// One look at the store: applies what was committed since the last one, by whomever.

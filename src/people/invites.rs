@@ -7,7 +7,7 @@ use super::{
 use crate::{
     audit::{self, Entry, Event, Origin},
     domain::{Membership, ProjectRole, Role, Secret},
-    store::{self, Millis, Mode, Row, Transaction},
+    store::{self, Millis, Mode, Page, Row, Transaction},
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -142,7 +142,7 @@ impl Users {
         &self,
         after: Option<InviteId>,
         limit: usize,
-    ) -> Result<Vec<Invite>, Error> {
+    ) -> Result<Page<Invite>, Error> {
         let look = move |tx: &mut Transaction<'_>| {
             if let Some(id) = after {
                 find(tx, id)?;
@@ -151,8 +151,9 @@ impl Users {
                 "SELECT {COLUMNS} FROM invite WHERE number > coalesce((SELECT number FROM invite WHERE id = $1), 0)
                 ORDER BY number LIMIT $2"
             );
-            let rows = tx.query(&sql, &[after.into(), (limit as u64).into()])?;
-            Ok(rows.iter().map(Invite::read).collect::<Result<_, _>>()?)
+            let rows = tx.query(&sql, &[after.into(), (limit as u64 + 1).into()])?;
+            let found = rows.iter().map(Invite::read).collect::<Result<_, _>>()?;
+            Ok(Page::cut(found, limit))
         };
         self.db.transact(Mode::Read, look).await
     }

@@ -4,7 +4,7 @@
 //! No request waits for an issuer. One that is down or lies adds no key: what was known stays good for a day.
 
 use crate::{
-    config::{self, Provider, Timeouts, Upstream},
+    config::{self, Timeouts, Upstream},
     domain::Endpoint,
     jwt::{Algorithm, Look, VerifyKey},
     telemetry::metrics,
@@ -240,19 +240,10 @@ async fn get<T: serde::de::DeserializeOwned>(
     let (Some(scheme), Some(authority)) = (uri.scheme_str(), uri.authority()) else {
         return Err("its URL is none");
     };
+    let name = Arc::clone(&issuer.name);
     let place = Arc::new(Upstream {
-        name: Arc::clone(&issuer.name),
-        provider: Provider::OpenAi,
-        base_url: format!("{scheme}://{authority}"),
-        api_key: None,
         authorities: issuer.authorities.clone(),
-        headers: Vec::new(),
-        stream_usage: false,
-        timeouts: TIMEOUTS,
-        concurrency: None,
-        retries: 0,
-        price_list: None,
-        words_per_second: 0,
+        ..Upstream::bare(name, format!("{scheme}://{authority}"), TIMEOUTS)
     });
     let request = Box::new(Request {
         method: Method::GET,
@@ -270,9 +261,4 @@ async fn get<T: serde::de::DeserializeOwned>(
     serde_json::from_slice(&body.to_bytes()).map_err(|_| "not the document that was asked for")
 }
 
-const TIMEOUTS: Timeouts = Timeouts {
-    connect: PATIENCE,
-    first_byte: PATIENCE,
-    idle: PATIENCE,
-    total: PATIENCE,
-};
+const TIMEOUTS: Timeouts = Timeouts::each(PATIENCE);

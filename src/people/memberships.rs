@@ -11,7 +11,7 @@ use crate::{
     audit::Origin,
     auth,
     domain::{Membership, Owner, ProjectRole},
-    store::{self, Millis, Mode, Transaction},
+    store::{self, Millis, Mode, Page, Transaction},
 };
 use serde_json::{Value, json};
 use std::time::SystemTime;
@@ -23,9 +23,11 @@ impl Users {
         project: String,
         after: Option<UserId>,
         limit: usize,
-    ) -> Result<Vec<Member>, Error> {
-        let look =
-            move |tx: &mut Transaction<'_>| Ok(records::members(tx, &project, after, limit)?);
+    ) -> Result<Page<Member>, Error> {
+        let look = move |tx: &mut Transaction<'_>| {
+            let found = records::members(tx, &project, after, limit + 1)?;
+            Ok(Page::cut(found, limit))
+        };
         self.db.transact(Mode::Read, look).await
     }
 

@@ -13,7 +13,7 @@ use crate::{
     audit::{Event, Origin},
     auth::{self, Whose},
     domain::{Membership, Role, is_visible},
-    store::{Db, Millis, Mode, Transaction},
+    store::{Db, Millis, Mode, Page, Transaction},
 };
 use serde_json::{Value, json};
 use std::{sync::Arc, time::SystemTime};
@@ -100,12 +100,13 @@ impl Users {
         after: Option<UserId>,
         emails: Vec<String>,
         limit: usize,
-    ) -> Result<Vec<Record>, Error> {
+    ) -> Result<Page<Record>, Error> {
         let look = move |tx: &mut Transaction<'_>| {
             if let Some(id) = after {
                 find(tx, id)?;
             }
-            Ok(records::page(tx, after, &emails, limit)?)
+            let found = records::page(tx, after, &emails, limit + 1)?;
+            Ok(Page::cut(found, limit))
         };
         self.db.transact(Mode::Read, look).await
     }

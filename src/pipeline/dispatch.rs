@@ -89,7 +89,7 @@ async fn try_target(
     let upstream = &target.upstream;
     if call.stream {
         // A stream is counted as it passes, so that it is right even if Weir dies.
-        worker.app.counter.prepare(model(call, target));
+        worker.app.counter.prepare(&model(call, target));
     }
     let deadline = meter.started() + target.timeouts.total;
     let turn = match patience.ask(&worker.app, call, upstream)? {
@@ -144,7 +144,8 @@ async fn try_target(
 
 /// How the target's model counts; providers know it by the name that they are sent.
 fn model(call: &Call, target: &Target) -> Model {
-    Model::named(target.model.as_deref().unwrap_or(&call.model))
+    let named = Model::named(target.model.as_deref().unwrap_or(&call.model));
+    named.counted_by(target.tokenizer.clone())
 }
 
 fn counts(call: Call, target: &Target) -> Option<(Model, Prompt)> {

@@ -5,10 +5,10 @@ use super::{Error, stream_headers};
 use crate::{
     body::{self, Body},
     tap::HEARTBEAT,
-    wire::error::ErrorBody,
+    wire::{error::ErrorBody, media_type},
 };
 use bytes::Bytes;
-use http::Response;
+use http::{HeaderMap, Response, header::CONTENT_ENCODING};
 use http_body::Frame;
 use http_body_util::BodyExt;
 use std::{
@@ -42,20 +42,38 @@ pub(super) async fn body(outcome: Result<Response<Body>, Error>) -> Body {
         Ok(response) => response,
         Err(error) => return body::full(error.body().to_event()),
     };
-    if response.status().is_success() {
+    let status = response.status();
+    let is_stream = status.is_success() && is_plain_stream(response.headers());
+    if is_stream {
         return response.into_body();
     }
-    let status = response.status();
     let text = beginning(response.into_body()).await;
-    match serde_json::from_slice::<serde_json::Value>(&text) {
-        Ok(error) if error.get("error").is_some() => body::full(format!("data: {error}\n\n")),
-        _ => {
-            let message = format!("The upstream answered {status}.");
-            body::full(
-                ErrorBody::new(message, "server_error", None, Some("upstream_error")).to_event(),
-            )
-        }
+    if !status.is_success()
+        && let Some(error) = one_line(&text)
+    {
+        return body::full(format!("data: {error}\n\n"));
     }
+    let message = match status.is_success() {
+        true => format!("The upstream answered {status} with something that is no stream."),
+        false => format!("The upstream answered {status}."),
+    };
+    body::full(ErrorBody::new(message, "server_error", None, Some("upstream_error")).to_event())
+}
+
+/// Whether what follows can be read by whoever has been told to expect events.
+fn is_plain_stream(headers: &HeaderMap) -> bool {
+    let media = media_type(headers).unwrap_or_default();
+    let encoding = headers.get(CONTENT_ENCODING);
+    media.eq_ignore_ascii_case("text/event-stream")
+        && encoding.is_none_or(|encoding| encoding == "identity")
+}
+
+/// An error in OpenAI's shape, as it was written but for the ends of lines, which cannot stand inside a string.
+fn one_line(text: &[u8]) -> Option<String> {
+    let text = std::str::from_utf8(text).ok()?;
+    let error: serde_json::Value = serde_json::from_str(text).ok()?;
+    error.get("error")?;
+    Some(text.trim().replace(['\r', '\n'], " "))
 }
 
 /// As much of a body as an event may repeat.

@@ -109,7 +109,7 @@ impl Tally {
         is_memory_scarce: bool,
     ) -> Self {
         let texts = match model.encoding() {
-            None if is_stream => Texts::Away(counter.answer(model)),
+            None if is_stream => Texts::Away(counter.answer(&model)),
             Some(encoding) if is_stream && encoding.is_loaded() => {
                 Texts::Counted(encoding, Vec::new())
             }
@@ -121,7 +121,7 @@ impl Tally {
         };
         let is_long = prompt.body.len() > PROMPT_HELD_BYTES;
         let prompt = match is_stream && is_long && is_memory_scarce {
-            true => PromptCount::begin(counter, model, endpoint, prompt),
+            true => PromptCount::begin(counter, model.clone(), endpoint, prompt),
             false => PromptCount::Kept(prompt),
         };
         Self {
@@ -236,7 +236,7 @@ impl Tally {
             let begun = Arc::default();
             let kept = PromptCount::Begun(Arc::clone(&begun));
             let kept = std::mem::replace(&mut self.prompt, kept);
-            kept.count_into(begun, &self.counter, self.model, self.endpoint);
+            kept.count_into(begun, &self.counter, self.model.clone(), self.endpoint);
         }
         let PromptCount::Begun(begun) = &self.prompt else {
             return Poll::Ready(u64::MAX);
@@ -278,7 +278,7 @@ impl Tally {
     /// Hands all texts to the counter.
     fn away(&mut self) {
         let texts = std::mem::replace(&mut self.texts, Texts::none());
-        self.texts = Texts::Away(texts.into_answer(&self.counter, self.model));
+        self.texts = Texts::Away(texts.into_answer(&self.counter, &self.model));
     }
 
     /// Counts what `said` leaves open; `chunks` are the events of a stream that had text. `done` runs once, here
@@ -312,13 +312,13 @@ impl Tally {
             chunks,
         };
         let input_is_said = said.input.is_some();
-        let of = counter.clone();
+        let (of, of_prompt) = (counter.clone(), model.clone());
         let with_output = move |output: Option<Answered>| {
             if input_is_said {
                 return done(sum(None, output, beside));
             }
             let with_input = move |input| done(sum(Some(input), output, beside));
-            prompt.count(&of, model, endpoint, with_input);
+            prompt.count(&of, of_prompt, endpoint, with_input);
         };
         if said.output.is_some() {
             return with_output(None);
@@ -344,7 +344,7 @@ impl Tally {
                 with_output(Some(answered));
             }
             (_, texts) => {
-                let answer = texts.into_answer(&counter, model);
+                let answer = texts.into_answer(&counter, &model);
                 answer.finish(|answered| with_output(Some(answered)));
             }
         }
@@ -359,7 +359,7 @@ impl Texts {
         }
     }
 
-    fn into_answer(self, counter: &Counter, model: Model) -> Answer {
+    fn into_answer(self, counter: &Counter, model: &Model) -> Answer {
         match self {
             Self::Away(answer) => answer,
             Self::Counted(_, texts) => {

@@ -3,30 +3,16 @@ use super::{
     table::{SHIPPED, rows},
 };
 use crate::{
-    config::{OwnPrice, Provider, Timeouts, Upstream},
+    config::{OwnPrice, Timeouts, Upstream},
     domain::{Day, Price, PriceList, Tier, Usage},
 };
 use std::{collections::HashSet, time::Duration};
 
 fn upstream(name: &str, price_list: Option<PriceList>) -> Upstream {
+    let nothing = Timeouts::each(Duration::ZERO);
     Upstream {
-        name: name.into(),
-        provider: Provider::OpenAi,
-        base_url: String::new(),
-        api_key: None,
-        authorities: None,
-        headers: Vec::new(),
-        stream_usage: true,
-        timeouts: Timeouts {
-            connect: Duration::ZERO,
-            first_byte: Duration::ZERO,
-            idle: Duration::ZERO,
-            total: Duration::ZERO,
-        },
-        concurrency: None,
-        retries: 0,
         price_list,
-        words_per_second: 0,
+        ..Upstream::bare(name.into(), String::new(), nothing)
     }
 }
 

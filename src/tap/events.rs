@@ -64,18 +64,23 @@ impl Events {
         seen.done || !self.says_its_end && seen.ended && seen.usage.is_some()
     }
 
-    /// Whether the client's reader is between two events, so that something of Weir's own may stand here.
+    /// Whether the client's reader is between two events, so that something of Weir's own may stand here. Behind
+    /// `[DONE]` nothing may.
     pub(super) fn can_interject(&self) -> bool {
-        !self.open && !self.reader.awaits_lf()
+        !self.open && !self.is_done()
+    }
+
+    /// Something of Weir's own goes to the client. An LF that would belong to the CR before it is not needed any more.
+    pub(super) fn interject(&mut self) {
+        self.dropped_last |= self.lies_between();
     }
 
     /// Whether an event has just ended in a CR, and nothing of the next has been seen.
-    fn lies_between(&self) -> bool {
+    pub(super) fn lies_between(&self) -> bool {
         self.reader.awaits_lf() && self.held.is_empty() && !self.open
     }
 
-    /// Whether the client's reader is between two events, so that Weir may add the last one. An LF that a CR was
-    /// still waiting for comes no more.
+    /// Whether the client's reader is between two events, so that Weir may add the last one.
     pub(super) fn can_end(&self) -> bool {
         !self.open
     }
@@ -237,6 +242,31 @@ fn without(bytes: Bytes, base: usize, cuts: &[Range<usize>]) -> Bytes {
 mod tests {
     use super::*;
 
+    fn passed(ready: VecDeque<Bytes>) -> Vec<u8> {
+        Vec::from(ready).concat()
+    }
+
+    #[test]
+    fn behind_a_bare_cr_something_may_stand_and_a_line_feed_that_follows_goes() {
+        for rest in ["\ndata: 2\r\r", "data: 2\r\r"] {
+            let (mut events, mut ready) = (Events::new(false, false), VecDeque::new());
+            events.feed("data: 1\r\r".into(), &mut ready, &mut |_, _, _| {});
+            assert!(events.can_interject());
+            events.interject();
+            ready.push_back(": ping\n".into());
+            events.feed(rest.into(), &mut ready, &mut |_, _, _| {});
+            assert_eq!(passed(ready), b"data: 1\r\r: ping\ndata: 2\r\r");
+        }
+    }
+
+    #[test]
+    fn behind_the_last_word_nothing_may_stand() {
+        let (mut events, mut ready) = (Events::new(false, true), VecDeque::new());
+        assert!(events.can_interject());
+        events.feed("data: [DONE]\n\n".into(), &mut ready, &mut |_, _, _| {});
+        assert!(!events.can_interject());
+    }
+
     #[test]
     fn a_line_feed_shares_the_fate_of_its_event() {
         let event = "data: {\"choices\":[{}]}\r\n\r\n";
@@ -249,8 +279,8 @@ mod tests {
                 events.feed(piece, &mut ready, &mut |_, _, _| {});
             }
             events.finish(&mut ready);
-            let passed = Vec::from(ready).concat();
-            assert_eq!(passed, [event, done].concat().as_bytes(), "cut at {cut}");
+            let expected = [event, done].concat();
+            assert_eq!(passed(ready), expected.as_bytes(), "cut at {cut}");
         }
     }
 }

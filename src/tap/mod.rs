@@ -144,7 +144,9 @@ where
             self.rest = data.split_off(first_events_end(&data));
         }
         let now = self.pace.heard();
-        let (may_interject, may_end) = (self.reader.can_interject(), self.reader.can_end());
+        // An LF that belongs to the event before may have come with it.
+        let may_interject = self.reader.can_interject() && !self.reader.lies_between();
+        let may_end = self.reader.can_end();
         let content = match !self.reader.is_stream() || ends_event(&data) {
             true => self.feed(data),
             false => self.feed_begun(data),
@@ -323,7 +325,10 @@ where
             return Poll::Ready(());
         }
         match std::task::ready!(self.pace.poll(cx, self.reader.can_interject())) {
-            Lapse::Silence => self.ready.push_back(Bytes::from_static(HEARTBEAT)),
+            Lapse::Silence => {
+                self.reader.interject();
+                self.ready.push_back(Bytes::from_static(HEARTBEAT));
+            }
             Lapse::Idle => self.break_off(Outcome::TimedOut, "The upstream stopped sending."),
             Lapse::Deadline => self.break_off(Outcome::TimedOut, TOO_LONG),
         }

@@ -94,6 +94,18 @@ impl Reader {
         self.events().is_some_and(Events::can_interject)
     }
 
+    /// As [`Events::interject`].
+    pub(super) fn interject(&mut self) {
+        if let Self::Events(events) = self {
+            events.interject();
+        }
+    }
+
+    /// As [`Events::lies_between`].
+    pub(super) fn lies_between(&self) -> bool {
+        self.events().is_some_and(Events::lies_between)
+    }
+
     /// As [`Events::can_end`].
     pub(super) fn can_end(&self) -> bool {
         self.events().is_some_and(Events::can_end)

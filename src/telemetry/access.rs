@@ -3,7 +3,7 @@
 use super::Log;
 use crate::{
     config::LogFormat,
-    domain::{KeyId, RequestId, Usage, put_digits},
+    domain::{KeyId, RequestId, Usage, is_visible, put_digits},
 };
 use std::{
     fmt,
@@ -151,7 +151,11 @@ impl Fields<'_> {
             match c {
                 '"' => self.put(b"\\\""),
                 '\\' => self.put(b"\\\\"),
-                c if c.is_control() => self.show(format_args!("\\u{:04x}", c as u32)),
+                c if !is_visible(c) => {
+                    for unit in c.encode_utf16(&mut [0; 2]) {
+                        self.show(format_args!("\\u{unit:04x}"));
+                    }
+                }
                 c => self.put(c.encode_utf8(&mut [0; 4]).as_bytes()),
             }
         }
@@ -284,8 +288,9 @@ mod tests {
             line: &mut line,
             json: true,
         }
-        .text("model", "a\"b\\c\nd");
-        assert_eq!(line, b",\"model\":\"a\\\"b\\\\c\\u000ad\"");
+        .text("model", "a\"b\\c\nd\u{202e}\u{e0001}é");
+        let text = ",\"model\":\"a\\\"b\\\\c\\u000ad\\u202e\\udb40\\udc01é\"";
+        assert_eq!(line, text.as_bytes());
         line.clear();
         Fields {
             line: &mut line,

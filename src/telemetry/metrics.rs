@@ -3,6 +3,7 @@
 //! Labels are bounded: a model is one of the config's names or `other`, and no key, address or request is a label.
 
 mod calls;
+mod described;
 mod queue;
 
 pub use calls::{Figures, Labels};
@@ -10,9 +11,8 @@ pub use queue::{NoTurn, QueueMetrics, Waited};
 
 use crate::domain::Usage;
 use calls::{CallMetrics, Known, TokenMetrics, series};
-use metrics::{
-    Counter, Gauge, Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge,
-};
+use described::describe;
+use metrics::{Counter, Gauge, counter, gauge};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use std::{
     sync::{Arc, RwLock},
@@ -98,6 +98,17 @@ pub fn install() -> Result<Metrics, metrics_exporter_prometheus::BuildError> {
     describe();
     gauge!("weir_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);
     gauge!("weir_config_last_reload_ok").set(1.0);
+    // What first appears with its first case has not increased, to whoever watches for that.
+    for rare in [
+        "weir_panics_total",
+        "weir_ledger_torn_slots_total",
+        "weir_ledger_failures_total",
+    ] {
+        counter!(rare).increment(0);
+    }
+    for plane in ["data", "control"] {
+        counter!("weir_connections_refused_total", "plane" => plane).increment(0);
+    }
     Ok(Metrics {
         handle,
         calls: RwLock::default(),
@@ -276,183 +287,4 @@ pub fn reloaded(worked: bool) {
 /// Log lines that were dropped so far.
 pub fn log_lines_dropped(dropped: u64) {
     counter!("weir_log_lines_dropped_total").absolute(dropped);
-}
-
-fn describe() {
-    queue::describe();
-    describe_gauge!("weir_build_info", "The version that runs.");
-    describe_gauge!(
-        "weir_requests_in_flight",
-        Unit::Count,
-        "Calls that have begun and not ended."
-    );
-    describe_gauge!(
-        "weir_body_memory_bytes",
-        Unit::Bytes,
-        "Bytes of request bodies that are held."
-    );
-    describe_counter!("weir_requests_total", Unit::Count, "Calls that have ended.");
-    describe_counter!(
-        "weir_chunks_total",
-        Unit::Count,
-        "Pieces of answers that went to clients."
-    );
-    describe_counter!(
-        "weir_answer_bytes_total",
-        Unit::Bytes,
-        "Bytes of answers that went to clients."
-    );
-    describe_counter!(
-        "weir_refusals_total",
-        Unit::Count,
-        "Refusals and faults of Weir's own, by code."
-    );
-    describe_counter!(
-        "weir_unauthenticated_total",
-        Unit::Count,
-        "Credentials that were not accepted, by reason."
-    );
-    describe_counter!(
-        "weir_sign_ins_total",
-        Unit::Count,
-        "Sign-ins by password, refresh token or invite, and sign-outs, by result."
-    );
-    describe_counter!(
-        "weir_passwords_hashed_total",
-        Unit::Count,
-        "Passwords that were hashed, right or wrong."
-    );
-    describe_counter!(
-        "weir_issuer_fetches_total",
-        Unit::Count,
-        "Questions to outside issuers for their keys, by result."
-    );
-    describe_counter!(
-        "weir_attempts_total",
-        Unit::Count,
-        "Tries at upstreams, by result; `auth` means Weir's own credential was refused."
-    );
-    describe_counter!("weir_tokens_total", Unit::Count, "Tokens on the ledger.");
-    describe_counter!(
-        "weir_without_usage_total",
-        Unit::Count,
-        "Calls whose provider did not say what they used."
-    );
-    describe_counter!(
-        "weir_ledger_rows_written_total",
-        Unit::Count,
-        "Entries that were committed to the store."
-    );
-    describe_gauge!(
-        "weir_ledger_lag_seconds",
-        Unit::Seconds,
-        "How long ago the oldest call of the last commit had ended."
-    );
-    describe_counter!(
-        "weir_ledger_failures_total",
-        Unit::Count,
-        "Times that the store or the disk did not take what the ledger gave it."
-    );
-    describe_counter!(
-        "weir_ledger_torn_slots_total",
-        Unit::Count,
-        "Slots of the flight table that could not be trusted and were set aside."
-    );
-    describe_gauge!(
-        "weir_ledger_slots_used",
-        Unit::Count,
-        "Slots of the flight table that are taken."
-    );
-    describe_gauge!(
-        "weir_ledger_slots_waiting",
-        Unit::Count,
-        "Slots among them whose call is over and waits for the store."
-    );
-    describe_counter!(
-        "weir_ledger_usage_refused_total",
-        Unit::Count,
-        "Calls whose provider reported a figure that can be no count."
-    );
-    describe_counter!(
-        "weir_token_counts_refused_total",
-        Unit::Count,
-        "Token counts that had to be estimated for want of room, by reason."
-    );
-    describe_counter!(
-        "weir_hangup_finishes_refused_total",
-        Unit::Count,
-        "Answers that were not read to their end after a hang-up, since too many were."
-    );
-    describe_counter!(
-        "weir_unpriced_requests_total",
-        Unit::Count,
-        "Calls that used something whose price is not known."
-    );
-    describe_counter!(
-        "weir_ledger_metadata_left_out_total",
-        Unit::Count,
-        "Calls whose metadata the ledger has no room for."
-    );
-    describe_gauge!(
-        "weir_limit_holders",
-        Unit::Count,
-        "Keys, projects and others whose limits are in memory."
-    );
-    describe_counter!(
-        "weir_limited_total",
-        Unit::Count,
-        "Calls and answers that a limit was in the way of, by whose limit it is and what it counts."
-    );
-    describe_gauge!(
-        "weir_limits_shared",
-        "1 while limits are those of all nodes, 0 while Redis is away."
-    );
-    describe_counter!(
-        "weir_redis_errors_total",
-        Unit::Count,
-        "Times that Redis did not do what it was asked, or could not be asked."
-    );
-    describe_gauge!("weir_connections", Unit::Count, "Open connections.");
-    describe_counter!(
-        "weir_connections_refused_total",
-        Unit::Count,
-        "Connections that were turned away."
-    );
-    describe_counter!(
-        "weir_events_dropped_total",
-        Unit::Count,
-        "Events that a subscriber was too slow for."
-    );
-    describe_counter!(
-        "weir_spend_alerts_total",
-        Unit::Count,
-        "Spend alerts that went off."
-    );
-    describe_counter!("weir_panics_total", Unit::Count, "Panics that were caught.");
-    describe_counter!(
-        "weir_config_reloads_total",
-        Unit::Count,
-        "Changes of the config file, by result."
-    );
-    describe_gauge!(
-        "weir_config_last_reload_ok",
-        "Whether the last change of the config file was taken up."
-    );
-    describe_counter!(
-        "weir_log_lines_dropped_total",
-        Unit::Count,
-        "Log lines that nobody read fast enough."
-    );
-    describe_histogram!(
-        DURATION,
-        Unit::Seconds,
-        "From the request to the end of the answer."
-    );
-    describe_histogram!(
-        FIRST_TOKEN,
-        Unit::Seconds,
-        "From the request to the first piece of the answer."
-    );
-    describe_histogram!(PER_TOKEN, Unit::Seconds, "Time per token after the first.");
-    describe_histogram!(TOKEN_USAGE, "Tokens a call.");
 }

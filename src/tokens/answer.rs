@@ -1,11 +1,13 @@
 //! The texts of one answer, held until they are counted.
 //!
 //! Pushing copies the piece and no more. A short answer is held to its end and then counted in one go; of a long one
-//! the counting thread takes what has come, counts the words that are complete and forgets them.
+//! the counting thread takes what has come, counts the words that are complete and forgets them; or holds it to the end
+//! too, where a `tokenizer.json` says what a word is.
 
 use super::{
-    Count, Counter, Encoding, Model, Running, Why,
+    Count, Counter, Model, Running, Why,
     counter::{Lane, guarded},
+    cutter::{Cutter, Growing},
     estimate::Estimate,
 };
 use crate::wire::answer::Part;
@@ -14,7 +16,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// Held text goes to the counting thread when there is so much of it.
 const HAND_OVER_BYTES: usize = 32 << 10;
 
-/// While that thread has no room, text waits here; what comes beyond this is estimated and forgotten.
+/// While that thread has no room, text waits here; what comes beyond this is estimated and forgotten. As much may wait
+/// there for the end of an answer that is counted as a whole; what is longer is counted in parts.
 const HELD_MAX_BYTES: usize = 1 << 20;
 
 /// An answer with more texts than this is no answer: the rest is estimated.
@@ -29,7 +32,7 @@ pub type Slot = (u32, Part);
 #[derive(Debug)]
 pub struct Answer {
     counter: Counter,
-    encoding: Option<Encoding>,
+    cutter: Cutter,
     texts: Vec<(Slot, String)>,
     held_bytes: usize,
     /// What was handed over, for as long as the answer lasts.
@@ -56,10 +59,10 @@ pub struct Answered {
 }
 
 impl Answer {
-    pub(super) fn new(counter: Counter, model: Model) -> Self {
+    pub(super) fn new(counter: Counter, model: &Model) -> Self {
         Self {
             counter,
-            encoding: model.encoding,
+            cutter: model.cutter.clone(),
             texts: Vec::new(),
             held_bytes: 0,
             begun: None,
@@ -69,13 +72,15 @@ impl Answer {
     }
 
     /// Goes on with texts whose beginnings were counted elsewhere.
-    pub(super) fn resume(counter: Counter, model: Model, begun: Vec<(Slot, Running)>) -> Self {
+    pub(super) fn resume(counter: Counter, model: &Model, begun: Vec<(Slot, Running)>) -> Self {
         let mut answer = Self::new(counter, model);
         for ((_, part), running) in &begun {
             answer.estimate.add(*part, running.at_least());
         }
         answer.begun = Some(Arc::new(Mutex::new(Counting {
-            texts: begun,
+            texts: (begun.into_iter())
+                .map(|(slot, running)| (slot, Growing::Words(running)))
+                .collect(),
             ..Counting::default()
         })));
         answer
@@ -84,10 +89,7 @@ impl Answer {
     /// Takes in a piece of text. Never counts, never blocks.
     pub fn push(&mut self, choice: u32, part: Part, piece: &str) {
         self.estimate.push(part, piece);
-        let Some(encoding) = self.encoding else {
-            return;
-        };
-        if piece.is_empty() {
+        if piece.is_empty() || self.cutter == Cutter::Unknown {
             return;
         }
         if self.held_bytes >= HELD_MAX_BYTES {
@@ -102,7 +104,7 @@ impl Answer {
         }
         self.held_bytes += piece.len();
         if self.held_bytes >= HAND_OVER_BYTES {
-            self.hand_over(encoding);
+            self.hand_over();
         }
     }
 
@@ -112,11 +114,11 @@ impl Answer {
     }
 
     /// Counts what has come, as the whole. `done` runs once, on a counting thread, or here and now with an estimate
-    /// if there is no encoding or no room.
+    /// if nobody knows how or there is no room.
     pub fn finish(mut self, done: impl FnOnce(Answered) + Send + 'static) {
-        let Some(encoding) = self.encoding else {
+        if self.cutter == Cutter::Unknown {
             return done(self.estimate.answered(Why::UnknownModel));
-        };
+        }
         let (estimate, lost) = (self.estimate, self.lost);
         let (texts, begun) = (std::mem::take(&mut self.texts), self.begun.take());
         // What was begun on the long lane ends there, after what it still has to do.
@@ -127,27 +129,29 @@ impl Answer {
         let Some(place) = self.counter.reserve(lane, self.held_bytes) else {
             return done(estimate.answered(Why::Overloaded));
         };
+        let cutter = self.cutter;
         place.send(move || {
             let counted = guarded(|| {
                 let counting = begun.unwrap_or_default();
                 let mut counting = counting.lock().unwrap_or_else(PoisonError::into_inner);
-                counting.push(encoding, &texts);
+                counting.push(&cutter, &texts);
                 counting.answered(lost)
             });
             done(counted.unwrap_or_else(|| estimate.answered(Why::Overloaded)));
         });
     }
 
-    fn hand_over(&mut self, encoding: Encoding) {
+    fn hand_over(&mut self) {
         let Some(place) = self.counter.reserve(Lane::Long, self.held_bytes) else {
             return; // it stays here, and the next piece tries again
         };
         let texts = std::mem::take(&mut self.texts);
         self.held_bytes = 0;
         let counting = Arc::clone(self.begun.get_or_insert_default());
+        let cutter = self.cutter.clone();
         place.send(move || {
             let mut counting = counting.lock().unwrap_or_else(PoisonError::into_inner);
-            if guarded(|| counting.push(encoding, &texts)).is_none() {
+            if guarded(|| counting.push(&cutter, &texts)).is_none() {
                 counting.failed = true;
             }
         });
@@ -201,34 +205,42 @@ impl Estimates {
 /// The texts of one answer on the counting thread.
 #[derive(Debug, Default)]
 struct Counting {
-    texts: Vec<(Slot, Running)>,
+    texts: Vec<(Slot, Growing)>,
     lost: Option<Lost>,
     /// Counting has panicked, and what was lost by that is not known.
     failed: bool,
 }
 
 impl Counting {
-    fn push(&mut self, encoding: Encoding, texts: &[(Slot, String)]) {
+    fn push(&mut self, cutter: &Cutter, texts: &[(Slot, String)]) {
         for (slot, text) in texts {
-            match self.texts.iter().position(|(of, _)| of == slot) {
-                Some(at) => self.texts[at].1.push(text),
-                None if self.texts.len() < TEXTS_MAX => {
-                    let mut running = Running::new(encoding);
-                    running.push(text);
-                    self.texts.push((*slot, running));
+            let known = self.texts.iter().position(|(of, _)| of == slot);
+            let begun = match known {
+                None if self.texts.len() < TEXTS_MAX => cutter.begin(),
+                _ => None,
+            };
+            match (known, begun) {
+                (Some(at), _) => self.texts[at].1.push(text),
+                (None, Some(mut begun)) => {
+                    begun.push(text);
+                    self.texts.push((*slot, begun));
                 }
-                None => {
+                (None, None) => {
                     let lost = self.lost.get_or_insert(Lost::new(Why::TooLong));
                     lost.estimate.push(slot.1, text);
                 }
             }
         }
+        let held: usize = (self.texts.iter()).map(|(_, text)| text.held_bytes()).sum();
+        if held > HELD_MAX_BYTES {
+            self.texts.iter_mut().for_each(|(_, text)| text.settle());
+        }
     }
 
     fn answered(&mut self, lost: Option<Lost>) -> Answered {
         let mut answered = Answered::default();
-        for ((_, part), running) in &mut self.texts {
-            answered.add(*part, running.count());
+        for ((_, part), text) in &mut self.texts {
+            answered.add(*part, text.count());
         }
         for lost in [self.lost, lost].into_iter().flatten() {
             let lost = lost.estimate.answered(lost.why);

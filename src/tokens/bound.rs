@@ -43,7 +43,7 @@ impl Bound {
     }
 
     /// That for `model`.
-    pub fn of_model(&self, model: Model) -> u64 {
+    pub fn of_model(&self, model: &Model) -> u64 {
         self.tokens + self.images * image::most(model.images)
     }
 }

@@ -59,13 +59,13 @@ impl Counter {
             return done(overloaded(&body));
         };
         place.send(move || {
-            let count = guarded(|| prompt::count(model, endpoint, &body));
+            let count = guarded(|| prompt::count(&model, endpoint, &body));
             done(count.unwrap_or_else(|| overloaded(&body)));
         });
     }
 
     /// Loads what `model` needs, so that the first count does not wait for it. Returns at once.
-    pub fn prepare(&self, model: Model) {
+    pub fn prepare(&self, model: &Model) {
         let Some(encoding) = model.encoding().filter(|encoding| !encoding.is_loaded()) else {
             return;
         };
@@ -77,12 +77,12 @@ impl Counter {
     }
 
     /// Begins to count an answer of `model`.
-    pub fn answer(&self, model: Model) -> Answer {
+    pub fn answer(&self, model: &Model) -> Answer {
         Answer::new(self.clone(), model)
     }
 
     /// Goes on to count an answer of `model` whose texts have begun.
-    pub fn resume(&self, model: Model, begun: Vec<(Slot, Running)>) -> Answer {
+    pub fn resume(&self, model: &Model, begun: Vec<(Slot, Running)>) -> Answer {
         Answer::resume(self.clone(), model, begun)
     }
 

@@ -28,6 +28,10 @@ impl<'a> Value<'a> {
         self.0.starts_with(|c: char| c == '-' || c.is_ascii_digit())
     }
 
+    pub(super) fn is_string(self) -> bool {
+        self.0.starts_with('"')
+    }
+
     pub(super) fn is_array(self) -> bool {
         self.0.starts_with('[')
     }

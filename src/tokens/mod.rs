@@ -5,12 +5,13 @@
 //! [`Counter::answer`] gives an [`Answer`] to push text into. Both hand the [`Count`] to a callback, which runs
 //! exactly once.
 //!
-//! A count is exact (OpenAI's encodings, the documented rules) or carries the reason for which it is an estimate.
+//! A count is exact (OpenAI's encodings, a `tokenizer.json`, the documented rules) or carries the reason for which it is an estimate.
 //! It is never nothing: a full queue, a body that cannot be read and an unknown model are estimates too.
 
 mod answer;
 mod bound;
 mod counter;
+mod cutter;
 mod encoding;
 mod estimate;
 mod image;
@@ -43,7 +44,7 @@ pub struct Count {
 /// Why a count is an estimate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Why {
-    /// No encoding is known for the model.
+    /// Nothing is known of how the model cuts text.
     UnknownModel,
     /// Something in it is counted by no published rule: an image by URL, a file, the call of a tool.
     Undocumented,

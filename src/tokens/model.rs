@@ -1,12 +1,13 @@
 //! Which rules hold for a model, by its name.
 
-use super::{Encoding, image};
+use super::{Encoding, cutter::Cutter, image};
+use crate::tokenizer::Tokenizer;
+use std::sync::Arc;
 
 /// What is known about counting for one model.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Model {
-    /// `None` where all counts are estimates.
-    pub(super) encoding: Option<Encoding>,
+    pub(super) cutter: Cutter,
     pub(super) images: Option<image::Rule>,
     /// Its chat format is the one that OpenAI has published the rules of.
     pub(super) chat_documented: bool,
@@ -28,7 +29,7 @@ impl Model {
         let encoding = encoding(base);
         let harmony = is(base, "gpt-oss");
         Self {
-            encoding,
+            cutter: encoding.map_or(Cutter::Unknown, Cutter::Encoding),
             images: encoding.and_then(|_| image::Rule::of(base)),
             chat_documented: !harmony,
             tools_documented: TOOLS.iter().any(|family| is(base, family)),
@@ -36,9 +37,26 @@ impl Model {
         }
     }
 
-    /// The encoding of its text, if it is known.
+    /// The same, whose text is cut as a file says. What its chats and tools look like is then its maker's matter.
+    pub fn counted_by(self, tokenizer: Option<Arc<Tokenizer>>) -> Self {
+        match tokenizer {
+            None => self,
+            Some(tokenizer) => Self {
+                cutter: Cutter::File(tokenizer),
+                images: None,
+                chat_documented: false,
+                tools_documented: false,
+                reasons: self.reasons,
+            },
+        }
+    }
+
+    /// The encoding of its text, if it is one of OpenAI's.
     pub fn encoding(&self) -> Option<Encoding> {
-        self.encoding
+        match self.cutter {
+            Cutter::Encoding(encoding) => Some(encoding),
+            Cutter::File(_) | Cutter::Unknown => None,
+        }
     }
 
     /// Whether it spends tokens that nobody sees.

@@ -22,7 +22,7 @@ const ANSWER: u64 = 3;
 const TOOL_CALL: u64 = 3;
 
 /// Counts the prompt in the body of a request to `endpoint`.
-pub(super) fn count(model: Model, endpoint: Endpoint, body: &[u8]) -> Count {
+pub(super) fn count(model: &Model, endpoint: Endpoint, body: &[u8]) -> Count {
     let reader = Reader { model };
     let Some(request) = Value::parse(body).filter(|request| request.is_object()) else {
         return unread(body);
@@ -44,17 +44,14 @@ pub(super) fn unread(body: &[u8]) -> Count {
 }
 
 /// Applies one model's rules.
-pub(super) struct Reader {
-    pub(super) model: Model,
+pub(super) struct Reader<'a> {
+    pub(super) model: &'a Model,
 }
 
-impl Reader {
+impl Reader<'_> {
     /// Counts a text of the prompt.
     pub(super) fn count(&self, text: &str) -> Count {
-        match self.model.encoding {
-            Some(encoding) => Count::exact(encoding.count(text)),
-            None => Count::estimated(estimate(text), Why::UnknownModel),
-        }
+        self.model.cutter.count(text)
     }
 
     /// Counts what no rule covers by how it is written.
@@ -159,7 +156,7 @@ impl Reader {
     /// A text, several, a list of tokens, or several of these.
     fn input(&self, input: Value<'_>) -> Count {
         if !input.is_array() {
-            return self.string(input);
+            return self.framed(input);
         }
         let mut count = Count::default();
         input.each(|element| {
@@ -173,9 +170,18 @@ impl Reader {
                     };
                 });
             } else {
-                count += self.string(element);
+                count += self.framed(element);
             }
         });
+        count
+    }
+
+    /// A text that is a prompt by itself.
+    fn framed(&self, text: Value<'_>) -> Count {
+        let mut count = self.string(text);
+        if text.is_string() {
+            count.tokens += self.model.cutter.framing();
+        }
         count
     }
 }

@@ -19,7 +19,7 @@ fn gpt4o() -> Model {
 }
 
 fn prompt_of(model: Model, endpoint: Endpoint, body: &str) -> Count {
-    prompt::count(model, endpoint, body.as_bytes())
+    prompt::count(&model, endpoint, body.as_bytes())
 }
 
 fn chat(model: Model, members: &str) -> Count {
@@ -203,7 +203,7 @@ fn harmony_is_not_documented_well_enough() {
 
 #[test]
 fn completions_take_text_and_tokens() {
-    let of = |body| prompt_of(Model::named("davinci-002"), Endpoint::Completions, body);
+    let of = |body: &str| prompt_of(Model::named("davinci-002"), Endpoint::Completions, body);
     assert_eq!(of(r#"{"prompt":"hello world"}"#), Count::exact(2));
     assert_eq!(of(r#"{"prompt":["hello world","hello"]}"#), Count::exact(3));
     assert_eq!(of(r#"{"prompt":[1,2,3]}"#), Count::exact(3));
@@ -216,7 +216,7 @@ fn completions_take_text_and_tokens() {
 #[test]
 fn embeddings_take_text_and_tokens() {
     let model = Model::named("text-embedding-3-large");
-    let of = |body| prompt_of(model, Endpoint::Embeddings, body);
+    let of = |body| prompt_of(model.clone(), Endpoint::Embeddings, body);
     assert_eq!(of(r#"{"input":["hello world","hello"]}"#), Count::exact(3));
     assert_eq!(of(r#"{"input":[[1,2],[3]]}"#), Count::exact(3));
     assert_eq!(of(r#"{}"#).estimated, Some(Why::Unreadable));
@@ -447,7 +447,7 @@ fn wait<T: Send + 'static>(start: impl FnOnce(Box<dyn FnOnce(T) + Send>)) -> T {
 #[test]
 fn an_answers_texts_are_counted_each_as_one() {
     let counter = Counter::start().unwrap();
-    let mut answer = counter.answer(gpt4o());
+    let mut answer = counter.answer(&gpt4o());
     for piece in ["hel", "lo ", "wor", "ld"] {
         answer.push(0, Part::Content, piece);
         answer.push(1, Part::Content, piece);
@@ -467,7 +467,7 @@ fn an_answers_texts_are_counted_each_as_one() {
 fn a_long_answer_is_counted_on_its_way_to_the_same_figure() {
     let counter = Counter::start().unwrap();
     let text = include_str!("../../docs/decisions.md").repeat(20);
-    let (mut answer, mut rest) = (counter.answer(gpt4()), text.as_str());
+    let (mut answer, mut rest) = (counter.answer(&gpt4()), text.as_str());
     while !rest.is_empty() {
         let (piece, after) = cut(rest, 11);
         answer.push(0, Part::Content, piece);
@@ -483,7 +483,7 @@ fn a_long_answer_is_counted_on_its_way_to_the_same_figure() {
 #[test]
 fn an_answer_of_an_unknown_model_is_estimated_at_once() {
     let counter = Counter::start().unwrap();
-    let mut answer = counter.answer(Model::named("llama-4"));
+    let mut answer = counter.answer(&Model::named("llama-4"));
     answer.push(0, Part::Content, "hello world");
     let so_far = answer.so_far().tokens;
     let answered = wait(|done| answer.finish(done));
@@ -493,8 +493,8 @@ fn an_answer_of_an_unknown_model_is_estimated_at_once() {
 #[test]
 fn an_answer_that_comes_in_one_long_piece_is_exact() {
     let counter = Counter::start().unwrap();
-    counter.prepare(gpt4o());
-    let mut answer = counter.answer(gpt4o());
+    counter.prepare(&gpt4o());
+    let mut answer = counter.answer(&gpt4o());
     answer.push(0, Part::Content, &"hello world ".repeat(200_000));
     let answered = wait(|done| answer.finish(done));
     assert_eq!(answered.output, Count::exact(400_001));
@@ -503,7 +503,7 @@ fn an_answer_that_comes_in_one_long_piece_is_exact() {
 #[test]
 fn an_answer_of_countless_texts_is_bounded() {
     let counter = Counter::start().unwrap();
-    let mut answer = counter.answer(gpt4o());
+    let mut answer = counter.answer(&gpt4o());
     for index in 0..10_000 {
         answer.push(0, Part::ToolArguments(index), "hello world");
     }
@@ -547,7 +547,7 @@ fn what_finds_no_room_is_estimated_and_says_so() {
     let body = Bytes::from(vec![b'x'; 8 << 20]);
     let count = wait(|done| counter.prompt(gpt4o(), Endpoint::Chat, body.clone(), done));
     assert_eq!(count, Count::estimated(2 << 20, Why::Overloaded));
-    let mut answer = counter.answer(gpt4o());
+    let mut answer = counter.answer(&gpt4o());
     let piece = "hello world ".repeat(10_000);
     for _ in 0..100 {
         answer.push(0, Part::Content, &piece);

@@ -15,7 +15,7 @@ const ITEM: u64 = 3;
 const DEPTH_MAX: u8 = 8;
 
 /// What the functions cost: the elements of `functions`, or the `function` member of those of `tools`.
-pub(super) fn count(reader: &Reader, list: Value<'_>) -> Count {
+pub(super) fn count(reader: &Reader<'_>, list: Value<'_>) -> Count {
     let mut count = Count::default();
     list.each(|tool| {
         let function = tool.get("function").unwrap_or(tool);
@@ -28,8 +28,8 @@ pub(super) fn count(reader: &Reader, list: Value<'_>) -> Count {
     count
 }
 
-fn one(reader: &Reader, function: Value<'_>, name: Value<'_>) -> Count {
-    let around = match reader.model.encoding {
+fn one(reader: &Reader<'_>, function: Value<'_>, name: Value<'_>) -> Count {
+    let around = match reader.model.encoding() {
         Some(Encoding::Cl100k) => 10,
         _ => 7,
     } + FUNCTION_END;
@@ -45,7 +45,7 @@ fn one(reader: &Reader, function: Value<'_>, name: Value<'_>) -> Count {
     count
 }
 
-fn parameters(reader: &Reader, properties: Value<'_>, depth: u8) -> Count {
+fn parameters(reader: &Reader<'_>, properties: Value<'_>, depth: u8) -> Count {
     let mut count = Count::default();
     let mut any = false;
     properties.members(|name, schema| {
@@ -58,7 +58,7 @@ fn parameters(reader: &Reader, properties: Value<'_>, depth: u8) -> Count {
     count
 }
 
-fn parameter(reader: &Reader, name: &str, schema: Value<'_>, depth: u8) -> Count {
+fn parameter(reader: &Reader<'_>, name: &str, schema: Value<'_>, depth: u8) -> Count {
     let mut count = Count::exact(ITEM);
     let mut line = format!("{name}:");
     append(&mut line, schema.get("type"));

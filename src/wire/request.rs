@@ -43,7 +43,7 @@ pub enum AskedUsage {
     Yes,
     /// It does not; this edit would.
     No(Edit),
-    /// Its options are of no known shape: the upstream shall say so.
+    /// Its options are of no known shape, or its endpoint has none: the upstream shall say so.
     Unclear,
 }
 
@@ -74,7 +74,7 @@ pub enum Mistake {
     /// A member is of the wrong type.
     #[error("`{0}` must be {1}")]
     Mistyped(&'static str, &'static str),
-    /// A member that decides something is there twice, and two readers may not agree on which counts.
+    /// A member that Weir reads is there twice, and two readers may not agree on which counts.
     #[error("`{0}` is there twice")]
     Twice(&'static str),
 }
@@ -188,21 +188,6 @@ const NAMES: [(Name, &str); 12] = [
 /// The place of the one name that is not at the top.
 const INCLUDE_USAGE: usize = Name::IncludeUsage as usize;
 
-impl Name {
-    /// Whether two readers that disagree on which of two counts would do different things.
-    fn decides(self) -> bool {
-        !matches!(
-            self,
-            Self::Metadata
-                | Self::MaxTokens
-                | Self::MaxCompletionTokens
-                | Self::Choices
-                | Self::BestOf
-                | Self::Tier
-        )
-    }
-}
-
 #[derive(Debug, Default)]
 struct Walk {
     depth: usize,
@@ -248,7 +233,7 @@ impl Walk {
         }
         if let Some(name) = self.next.take() {
             let old = self.members[name as usize].replace(Member { kind, span });
-            if old.is_some() && name.decides() {
+            if old.is_some() {
                 self.twice = self.twice.or(Some(name));
             }
         }
@@ -296,12 +281,15 @@ impl Walk {
             Some(Kind::Bool(stream)) => stream,
             Some(_) => return Err(Mistake::Mistyped("stream", "a boolean")),
         };
-        let usage = asked_usage(
-            get(Name::StreamOptions),
-            get(Name::IncludeUsage),
-            self.options_filled,
-            body,
-        );
+        let usage = match endpoint {
+            Endpoint::Embeddings => AskedUsage::Unclear,
+            _ => asked_usage(
+                get(Name::StreamOptions),
+                get(Name::IncludeUsage),
+                self.options_filled,
+                body,
+            ),
+        };
         let text = |name| get(name).and_then(|member| body.get(member.span.start..member.span.end));
         let number = |name| {
             let text = std::str::from_utf8(text(name)?).ok()?;

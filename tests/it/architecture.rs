@@ -8,7 +8,7 @@ use std::{
 /// A module imports only from the lines above its own; modules on one line do not know each other.
 const LAYERS: &[&[&str]] = &[
     &["domain", "body"],
-    &["jwt", "wire"],
+    &["jwt", "tokenizer", "wire"],
     &["config", "store", "tasks"],
     &["prices", "providers", "telemetry", "tokens"],
     &["audit"],

@@ -298,3 +298,34 @@ async fn models_are_listed_from_the_config_and_from_upstreams() {
         .await
         .refused(404, "model_not_found");
 }
+
+#[tokio::test]
+async fn a_model_that_cannot_be_read_hides_no_other() {
+    let list = "{\"data\":[{\"id\":5},{\"id\":\"gpt-x\"},null]}";
+    let upstream = FakeUpstream::with([Reply::json(200, list)]).await;
+    let gateway = Gateway::setup()
+        .upstream("up", &upstream, "")
+        .config("[[model]]\nname = \"gpt-*\"\nto = [\"up\"]")
+        .start()
+        .await;
+    assert_eq!(gateway.get("/v1/models/gpt-x").await.status(), 200);
+    let unknown = gateway.get("/v1/models/gpt-y").await;
+    unknown.refused(404, "model_not_found");
+}
+
+#[tokio::test]
+async fn where_an_upstream_lists_nothing_a_name_under_a_pattern_is_a_model() {
+    let upstream = FakeUpstream::with([Reply::json(500, "{}")]).await;
+    let gateway = Gateway::setup()
+        .upstream("up", &upstream, "")
+        .config("[[model]]\nname = \"gpt-*\"\nto = [\"up\"]")
+        .start()
+        .await;
+    let model = gateway.get("/v1/models/gpt-x").await.json();
+    assert_eq!(
+        (&model["id"], &model["owned_by"]),
+        (&"gpt-x".into(), &"up".into())
+    );
+    let unknown = gateway.get("/v1/models/other").await;
+    unknown.refused(404, "model_not_found");
+}

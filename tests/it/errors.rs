@@ -282,8 +282,12 @@ async fn an_error_after_an_early_start_becomes_an_event() {
 async fn an_upstreams_refusal_after_an_early_start_becomes_an_event() {
     let error =
         "{\"error\":{\"message\":\"no\",\"type\":\"t\",\"param\":null,\"code\":\"theirs\"}}";
-    for (body, code) in [(error, "theirs"), ("<h1>no</h1>", "upstream_error")] {
-        let late = FakeUpstream::with([Reply::json(429, body)]).await;
+    for (status, body, code) in [
+        (429, error, "theirs"),
+        (429, "<h1>no</h1>", "upstream_error"),
+        (200, "{\"choices\":[]}", "upstream_error"), // no stream, though one was asked for
+    ] {
+        let late = FakeUpstream::with([Reply::json(status, body)]).await;
         let hangs = FakeUpstream::with([Reply::silence()]).await;
         let gateway = Gateway::setup()
             .server("heartbeat = \"30ms\"")
@@ -296,6 +300,23 @@ async fn an_upstreams_refusal_after_an_early_start_becomes_an_event() {
         assert_eq!(response.status(), 200);
         assert_eq!(error_event(&response.body)["code"], code);
     }
+}
+
+#[tokio::test]
+async fn an_upstreams_refusal_in_an_event_is_as_it_was_written() {
+    let error = "{\n  \"zone\": 1.0,\n  \"error\": {\"message\": \"no\"}\r\n}\n";
+    let late = FakeUpstream::with([Reply::json(400, error)]).await;
+    let hangs = FakeUpstream::with([Reply::silence()]).await;
+    let gateway = Gateway::setup()
+        .server("heartbeat = \"30ms\"")
+        .upstream("hangs", &hangs, "timeouts = { first_byte = \"200ms\" }")
+        .upstream("late", &late, "")
+        .config("[[model]]\nname = \"m\"\nto = [\"hangs\", \"late\"]")
+        .start()
+        .await;
+    let response = gateway.chat(chat_stream("m")).await;
+    let event = "data: {   \"zone\": 1.0,   \"error\": {\"message\": \"no\"}  }\n\n";
+    assert!(response.text().ends_with(event), "{}", response.text());
 }
 
 #[tokio::test]

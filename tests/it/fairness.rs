@@ -1,8 +1,8 @@
 //! An upstream that takes so many requests at a time: turns by weight, bounded queues, and nobody waits in vain.
 
 use crate::support::{
-    Conn, END, FakeUpstream, Feed, Gateway, Key, Reply, Response, Setup, chat, chat_stream,
-    error_event, event, until,
+    Conn, END, FakeUpstream, Feed, Gateway, Reply, Response, Setup, chat, chat_stream, error_event,
+    event,
 };
 use serde_json::json;
 use std::collections::VecDeque;
@@ -77,20 +77,6 @@ async fn line_up(gateway: &Gateway, users: &[(&str, &str)]) -> Vec<Conn> {
     conns
 }
 
-/// A key that the gateway knows.
-async fn key(gateway: &Gateway, arguments: &[&str]) -> String {
-    let Key { key, .. } = gateway.make_key(arguments).await;
-    until("the key", async || {
-        let mut conn = Conn::open(gateway.data).await;
-        let ask =
-            format!("GET /v1/models HTTP/1.1\r\nhost: w\r\nauthorization: Bearer {key}\r\n\r\n");
-        conn.send(ask).await;
-        (conn.response().await.status() == 200).then_some(())
-    })
-    .await;
-    key
-}
-
 /// Asserts that there was no turn, and that what is said of coming back makes sense; returns the milliseconds.
 #[track_caller]
 fn saturated(response: &Response) -> u64 {
@@ -117,8 +103,14 @@ async fn projects_share_a_saturated_upstream_by_weight() {
     for project in ["proj_heavy", "proj_light"] {
         gateway.make_project(project).await;
     }
-    let heavy = key(&gateway, &["--project", "proj_heavy"]).await;
-    let light = key(&gateway, &["--project", "proj_light"]).await;
+    let heavy = gateway
+        .make_known_key(&["--project", "proj_heavy"])
+        .await
+        .key;
+    let light = gateway
+        .make_known_key(&["--project", "proj_light"])
+        .await
+        .key;
     let holder = hold(&gateway, &upstream).await;
     let light = [(light.as_str(), "l"); 4];
     let heavy = [(heavy.as_str(), "h"); 6];
@@ -145,7 +137,10 @@ async fn a_full_queue_says_when_to_come_back_and_shuts_nobody_out() {
     let mut upstream = Holding::start().await;
     let gateway = upstream.gateway("max = 2").start().await;
     gateway.make_project("proj_other").await;
-    let other = key(&gateway, &["--project", "proj_other"]).await;
+    let other = gateway
+        .make_known_key(&["--project", "proj_other"])
+        .await
+        .key;
     let flood = gateway.key.clone();
     let mut holder = hold(&gateway, &upstream).await;
     let mut waits = line_up(&gateway, &[(&flood, "1"), (&flood, "2")]).await;
@@ -245,8 +240,8 @@ async fn an_answer_that_is_read_on_keeps_its_turn() {
 async fn urgent_keys_of_a_project_go_first() {
     let mut upstream = Holding::start().await;
     let gateway = upstream.gateway("").start().await;
-    let low = key(&gateway, &["--priority", "low"]).await;
-    let high = key(&gateway, &["--priority", "high"]).await;
+    let low = gateway.make_known_key(&["--priority", "low"]).await.key;
+    let high = gateway.make_known_key(&["--priority", "high"]).await.key;
     let _holder = hold(&gateway, &upstream).await;
     let users = [
         (low.as_str(), "low"),

@@ -1,6 +1,6 @@
 //! Who may come in, from the key's making to its end, and that no secret is ever seen again.
 
-use crate::support::{Dir, FakeUpstream, Gateway, Key, Reply, chat, until, weir};
+use crate::support::{Dir, FakeUpstream, Gateway, Key, Reply, chat, until, weir, weir_unheard};
 use std::time::{Duration, Instant};
 
 async fn status(gateway: &Gateway, key: &str) -> u16 {
@@ -204,6 +204,27 @@ async fn a_policy_for_hang_ups_is_told_and_outlives_a_rotation() {
     assert_eq!(listed.matches(policy).count(), 2, "{listed}");
     let wrong = run(&[&create[..], &["perhaps"]].concat()).await;
     assert_eq!(wrong.code, Some(2), "{wrong:?}");
+}
+
+#[tokio::test]
+async fn output_that_finds_no_room_is_a_failure_and_a_key_nobody_saw_is_named() {
+    let dir = Dir::new();
+    for arguments in [&["check"][..], &["key", "list"], &["usage"]] {
+        let exit = weir_unheard(dir.path(), arguments).await;
+        assert_eq!(exit.code, Some(1), "{exit:?}");
+        assert!(
+            exit.stderr
+                .starts_with("weir: the output cannot be written")
+        );
+    }
+    let exit = weir_unheard(dir.path(), &["key", "create"]).await;
+    assert_eq!(exit.code, Some(1), "{exit:?}");
+    let id = exit
+        .stderr
+        .split_whitespace()
+        .find(|word| word.starts_with("key_"));
+    let revoke = weir(dir.path(), &["key", "revoke", id.unwrap()], &[]).await;
+    assert_eq!(revoke.code, Some(0), "{revoke:?}");
 }
 
 #[tokio::test]

@@ -39,5 +39,6 @@ mod store_tls;
 mod streaming;
 mod support;
 mod tls;
+mod tokenizers;
 mod upstream_http1;
 mod usage;

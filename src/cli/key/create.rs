@@ -118,6 +118,6 @@ pub(super) async fn run(office: &Office, create: Create) -> Result<(), Ending> {
         }
     };
     let made = made.map_err(ending)?;
-    show(made.record.id, &made.key, create.json);
+    show(made.record.id, &made.key, create.json)?;
     Ok(())
 }

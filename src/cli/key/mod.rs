@@ -8,7 +8,7 @@ mod list;
 use super::{
     Ending, duration,
     office::{self, Office, ending_of_key},
-    say,
+    say, was_said,
 };
 use crate::{
     config::Flags,
@@ -69,17 +69,26 @@ async fn act(office: Office, action: Action) -> Result<(), Ending> {
         Action::Rotate { key, overlap, json } => {
             let minted = keys.rotate(by.clone(), id_of(&key)?, overlap).await;
             let minted = minted.map_err(ending_of_key)?;
-            show(minted.id, &minted.key, json);
-            Ok(())
+            show(minted.id, &minted.key, json)
         }
     }
 }
 
-fn show(id: KeyId, key: &Secret, as_json: bool) {
+fn show(id: KeyId, key: &Secret, as_json: bool) -> Result<(), Ending> {
     match as_json {
         true => say(&json!({"id": id.public(), "key": key.expose()}).to_string()),
         false => say(key.expose()),
     }
+    was_shown(id)
+}
+
+/// A key that nobody has seen lets nobody in, and nobody will miss it either.
+pub(in crate::cli) fn was_shown(id: KeyId) -> Result<(), Ending> {
+    was_said().map_err(|error| {
+        let id = id.public();
+        let why = format!("the key {id} is made and cannot be shown ({error}): revoke it");
+        Ending::Failure(anyhow::Error::msg(why))
+    })
 }
 
 /// The id in what a person pastes: an id, or a whole key.

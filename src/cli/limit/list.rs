@@ -2,7 +2,7 @@
 
 use super::{everyone, show};
 use crate::{
-    auth::{Kind, Record},
+    auth::Kind,
     cli::{
         Ending, complain,
         gateway::{Gateway, secret},
@@ -77,16 +77,8 @@ pub(super) async fn run(flags: &Flags, office: &Office, wanted: List) -> Result<
     if whose.is_everyone() {
         return everyone::run(office, &policy, gateway, json).await;
     }
-    let is_of_store = whose.key.is_none() && whose.user.is_none();
-    let allowance = match is_of_store {
-        true => {
-            let allowance = office.directory.allowance(whose.project.clone());
-            Some(Arc::new(allowance.await.map_err(ending)?))
-        }
-        false => None,
-    };
     // Before the gateway is asked: a key that is not there is a mistake of whoever asks.
-    let limited = limited(office, &policy, &whose, allowance.as_ref()).await?;
+    let (limited, allowance) = limited(office, &policy, &whose).await?;
     let asked = match gateway {
         Ok(gateway) => ask(&gateway, &whose).await,
         Err(why) => Err(why),
@@ -127,49 +119,34 @@ pub(super) fn untold(error: &anyhow::Error) -> String {
     format!("the gateway does not tell ({error:#})")
 }
 
-/// Who has which limits, by the store and the configuration at hand.
+/// Who has which limits, by the store and the configuration at hand; of a project and of the organization also all else
+/// that they may do.
 async fn limited(
     office: &Office,
     policy: &Policy,
     whose: &Whose,
-    allowance: Option<&Arc<Allowance>>,
-) -> Result<Vec<Limited>, Ending> {
-    let mut all = Vec::new();
+) -> Result<(Vec<Limited>, Option<Arc<Allowance>>), Ending> {
     if let Some(id) = &whose.key {
-        let record = office
-            .keys
-            .record(id_of(id)?)
-            .await
-            .map_err(ending_of_key)?;
-        let terms = terms(&record)?;
-        let claim = policy.key(record.id.as_str(), Some(&terms));
-        all.extend(claim.as_ref().map(Limited::from));
+        let record = office.keys.record(id_of(id)?).await;
+        let record = record.map_err(ending_of_key)?;
+        if record.kind == Kind::Admin {
+            return Err(admin_key(record.id));
+        }
+        let limited = Limited::key(policy, record.id, Some(&Arc::new(record.terms)));
+        return Ok((limited.into_iter().collect(), None));
     }
     if let Some(id) = &whose.user {
         let terms = office.terms_of_user(id).await?;
-        all.extend(policy.user(id, terms.as_ref()).as_ref().map(Limited::from));
+        let limited = Limited::user(policy, id, terms.as_ref());
+        return Ok((limited.into_iter().collect(), None));
     }
-    match (&whose.project, allowance) {
-        (Some(id), Some(allowance)) => {
-            let claim = policy.project(id, Some(allowance));
-            all.extend(claim.as_ref().map(Limited::from));
-            policy.rates(id, allowance, |claim| all.push(claim.into()));
-        }
-        (None, Some(allowance)) => {
-            let claim = policy.organization(allowance);
-            all.extend(claim.as_ref().map(Limited::from));
-            all.extend(policy.models().map(|claim| Limited::from(&claim)));
-        }
-        (_, None) => {}
-    }
-    Ok(all)
-}
-
-fn terms(record: &Record) -> Result<Arc<crate::domain::Terms>, Ending> {
-    match record.kind {
-        Kind::Api => Ok(Arc::new(record.terms.clone())),
-        Kind::Admin => Err(admin_key(record.id)),
-    }
+    let allowance = office.directory.allowance(whose.project.clone());
+    let allowance = Arc::new(allowance.await.map_err(ending)?);
+    let limited = match &whose.project {
+        Some(id) => Limited::project(policy, id, &allowance),
+        None => Limited::organization(policy, &allowance),
+    };
+    Ok((limited, Some(allowance)))
 }
 
 /// How limits stand, as far as the store can tell.

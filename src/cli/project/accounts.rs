@@ -3,10 +3,11 @@
 use crate::{
     cli::{
         Ending,
+        key::was_shown,
         office::{Office, ending, seconds},
         say,
     },
-    directory::{Account, Cursor, Made, NewAccount, NewProjectKey, Side},
+    directory::{Account, Cursor, Made, NewAccount, NewProjectKey},
 };
 use clap::Subcommand;
 use serde_json::{Value, json};
@@ -67,7 +68,7 @@ pub(super) async fn act(office: &Office, action: Action) -> Result<(), Ending> {
                 (Some(made), false) => made.key.expose().to_owned(),
                 (None, false) => account.id,
             });
-            Ok(())
+            key.map_or(Ok(()), |made| was_shown(made.record.id))
         }
         Action::List { project, json } => list(office, &project, json).await,
         Action::Delete {
@@ -90,13 +91,9 @@ async fn list(office: &Office, project: &str, as_json: bool) -> Result<(), Endin
     if !as_json {
         say(&format!("{:<33}  {:<6}  NAME", "ID", "ROLE"));
     }
-    let mut side = None;
+    let mut after = None;
     loop {
-        let cursor = Cursor {
-            side,
-            limit: PAGE,
-            ..Cursor::default()
-        };
+        let cursor = Cursor::after(after, PAGE);
         let page = office.directory.accounts(project.to_owned(), cursor).await;
         let page = page.map_err(ending)?;
         for account in &page.items {
@@ -106,10 +103,10 @@ async fn list(office: &Office, project: &str, as_json: bool) -> Result<(), Endin
                 false => format!("{id:<33}  {:<6}  {name}", role.as_str()),
             });
         }
-        match page.items.into_iter().next_back() {
-            Some(last) if page.has_more => side = Some(Side::After(last.id)),
-            _ => return Ok(()),
-        }
+        let Some(last) = page.into_last() else {
+            return Ok(());
+        };
+        after = Some(last.id);
     }
 }
 

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     config::Flags,
-    directory::{Cursor, NewProject, Project, ProjectChange, Side},
+    directory::{Cursor, NewProject, Project, ProjectChange},
 };
 use clap::Subcommand;
 use serde_json::json;
@@ -121,13 +121,9 @@ async fn list(office: &Office, with_archived: bool, as_json: bool) -> Result<(),
     if !as_json {
         say(&heading());
     }
-    let mut side = None;
+    let mut after = None;
     loop {
-        let cursor = Cursor {
-            side,
-            limit: PAGE,
-            ..Cursor::default()
-        };
+        let cursor = Cursor::after(after, PAGE);
         let page = office
             .directory
             .projects(cursor, with_archived)
@@ -140,10 +136,10 @@ async fn list(office: &Office, with_archived: bool, as_json: bool) -> Result<(),
                 line(project)
             });
         }
-        match page.items.into_iter().next_back() {
-            Some(last) if page.has_more => side = Some(Side::After(last.id)),
-            _ => return Ok(()),
-        }
+        let Some(last) = page.into_last() else {
+            return Ok(());
+        };
+        after = Some(last.id);
     }
 }
 

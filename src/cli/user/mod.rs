@@ -169,11 +169,11 @@ async fn list(users: &Users, as_json: bool) -> Result<(), Ending> {
     let mut after = None;
     loop {
         let page = users.list(after, Vec::new(), PAGE).await.map_err(ending)?;
-        let Some(last) = page.last() else {
+        show(users, &page.items, as_json).await?;
+        let Some(last) = page.into_last() else {
             return Ok(());
         };
         after = Some(last.id);
-        show(users, &page, as_json).await?;
     }
 }
 

@@ -5,6 +5,7 @@ mod prices;
 mod problems;
 mod redis;
 mod routes;
+mod tokenizers;
 
 use super::{
     Config, Flags, Level, Loaded, LogFormat, Problems, Provider,
@@ -12,6 +13,7 @@ use super::{
     file::{SHIPPED, load_from},
     read::Section,
     report::Report,
+    tokenizers::Tokenizers,
     tree::{self, Place},
 };
 use proptest::prelude::proptest;
@@ -164,7 +166,12 @@ fn every_key_that_is_read_is_in_the_shipped_file() {
     let environment = Environment::from([("OPENAI_API_KEY".to_owned(), "sk-1".to_owned())]);
     let report = Report::default();
     let node = tree::parse(&uncommented(), "config.toml", Place::Shipped).unwrap();
-    super::check::check(Section::root(node.clone(), &report), &environment, &report);
+    super::check::check(
+        Section::root(node.clone(), &report),
+        &environment,
+        Tokenizers::Wanted,
+        &report,
+    );
     let mut written = BTreeSet::new();
     keys(&node, "", &mut written);
     let unwritten: Vec<_> = report.known().difference(&written).cloned().collect();

@@ -2,10 +2,10 @@
 
 use super::{PAGE, cursor, enter, list, list_of, paged, seconds};
 use crate::{
-    audit::{Record, Side, Wanted},
+    audit::{Record, Wanted},
     body::Body,
     control::{Operation, Request, rights::Right},
-    directory::{self, Page},
+    directory::{self, Side},
     error::Error,
     wire::{
         about::{About, Content, Parameter},
@@ -90,11 +90,7 @@ async fn page(request: Request) -> Result<Response<Body>, Error> {
     };
     let found = request.app.directory.audit_log(wanted).await?;
     let found = found.ok_or(directory::Error::NoSuchCursor(side))?;
-    let page = Page {
-        items: found.records,
-        has_more: found.has_more,
-    };
-    Ok(list(&page, shown))
+    Ok(list(&found, shown))
 }
 
 fn wanted(query: &Query) -> Result<Wanted, Mistake> {
@@ -125,10 +121,7 @@ fn wanted(query: &Query) -> Result<Wanted, Mistake> {
         actors: actors?,
         emails: emails?,
         resources: resources?,
-        side: cursor.side.map(|side| match side {
-            directory::Side::After(id) => Side::After(id),
-            directory::Side::Before(id) => Side::Before(id),
-        }),
+        side: cursor.side,
         limit: cursor.limit,
     })
 }

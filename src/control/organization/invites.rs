@@ -1,8 +1,8 @@
 //! `/v1/organization/invites`. The token that accepts an invite is shown when it is made: Weir sends no mail.
 
 use super::{
-    PAGE, after, cursor, deleted, deletion, enter, list, list_of, members, page_of, paged,
-    project_users, seconds, users,
+    PAGE, after, cursor, deleted, deletion, enter, list, list_of, members, paged, project_users,
+    seconds, users,
 };
 use crate::{
     body::Body,
@@ -107,8 +107,8 @@ async fn page(request: Request) -> Result<Response<Body>, Error> {
     let cursor = cursor(&query, PAGE)?;
     let after = after(&cursor, InviteId::parse)?;
     let users = &request.app.people.users;
-    let found = users.invites(after, cursor.limit + 1).await?;
-    Ok(list(&page_of(found, cursor.limit), shown))
+    let found = users.invites(after, cursor.limit).await?;
+    Ok(list(&found, shown))
 }
 
 async fn retrieve(request: Request) -> Result<Response<Body>, Error> {

@@ -70,16 +70,6 @@ fn project_of(request: &Request) -> String {
     request.named("project_id").to_owned()
 }
 
-/// The page that `found` begins, which was asked for one more than fits.
-fn page_of<T>(mut found: Vec<T>, limit: usize) -> Page<T> {
-    let has_more = found.len() > limit;
-    found.truncate(limit);
-    Page {
-        items: found,
-        has_more,
-    }
-}
-
 /// What follows `after`, of a list that is only read forward.
 fn after<T>(cursor: &Cursor, parse: impl FnOnce(&str) -> Option<T>) -> Result<Option<T>, Error> {
     match &cursor.side {

@@ -1,8 +1,8 @@
 //! `/v1/organization/projects/{project_id}/users`.
 
 use super::{
-    PAGE, after, cursor, deleted, deletion, enter, list, list_of, members, page_of, paged,
-    project_of, seconds,
+    PAGE, after, cursor, deleted, deletion, enter, list, list_of, members, paged, project_of,
+    seconds,
     users::{user_id, user_of},
 };
 use crate::{
@@ -117,8 +117,8 @@ async fn page(request: Request) -> Result<Response<Body>, Error> {
     let after = after(&cursor, UserId::parse)?;
     request.app.directory.project(project.clone()).await?;
     let users = &request.app.people.users;
-    let found = users.members(project, after, cursor.limit + 1).await?;
-    Ok(list(&page_of(found, cursor.limit), shown))
+    let found = users.members(project, after, cursor.limit).await?;
+    Ok(list(&found, shown))
 }
 
 async fn retrieve(request: Request) -> Result<Response<Body>, Error> {

@@ -1,8 +1,7 @@
 //! `/v1/organization/users`.
 
 use super::{
-    PAGE, after, cursor, deleted, deletion, enter, list, list_of, members, page_of, paged, seconds,
-    terms,
+    PAGE, after, cursor, deleted, deletion, enter, list, list_of, members, paged, seconds, terms,
 };
 use crate::{
     body::Body,
@@ -106,8 +105,8 @@ async fn page(request: Request) -> Result<Response<Body>, Error> {
         return Err(Mistake::Wrong("emails", format!("a list of at most {EMAILS_MAX}")).into());
     }
     let users = &request.app.people.users;
-    let found = users.list(after, emails, cursor.limit + 1).await?;
-    Ok(list(&page_of(found, cursor.limit), shown))
+    let found = users.list(after, emails, cursor.limit).await?;
+    Ok(list(&found, shown))
 }
 
 async fn retrieve(request: Request) -> Result<Response<Body>, Error> {

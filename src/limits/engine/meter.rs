@@ -2,12 +2,14 @@
 
 use super::{
     ask::{Reason, Source},
-    bucket::{Bucket, Speed},
     budget::{Account, Budget},
     given::Given,
     period::Now,
 };
-use crate::domain::{Coin, Kind, Rule, Span};
+use crate::{
+    domain::{Coin, Kind, Rule, Span},
+    limits::bucket::{Bucket, Speed},
+};
 
 /// A limit.
 #[derive(Debug)]

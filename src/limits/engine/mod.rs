@@ -1,7 +1,6 @@
 //! Every limit of this process: who has which, and how much of it is left.
 
 mod ask;
-mod bucket;
 mod budget;
 mod drawn;
 mod given;
@@ -20,7 +19,6 @@ pub use ask::{
     Admitted, Ask, Charge, Denied, MeterView, Reason, Refusal, Short, Shortage, Source, Swept,
     Unknown, Unready, Used,
 };
-pub use bucket::EASE;
 pub use holder::{Holder, Holders, Origin};
 pub use lease::Lease;
 pub use period::{Now, Period};

@@ -2,13 +2,15 @@
 
 use super::{
     ask::{Denied, Reason, Refusal, Short, Shortage, Source},
-    bucket::until,
     load::Load,
     locked::{Locked, Place},
     meter::Meter,
     period::{Now, Period},
 };
-use crate::domain::{Kind, Level};
+use crate::{
+    domain::{Kind, Level},
+    limits::bucket::until,
+};
 use std::time::Duration;
 
 /// After how long to ask again for what others hold, and may give back.

@@ -2,12 +2,11 @@
 
 use super::{
     ask::MeterView,
-    bucket::Speed,
     holder::Holder,
     meter::{Gauge, Meter},
     period::Now,
 };
-use crate::domain::Kind;
+use crate::{domain::Kind, limits::bucket::Speed};
 use std::time::Duration;
 
 impl Holder {

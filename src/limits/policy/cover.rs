@@ -1,101 +1,80 @@
 //! Which of the limits that were written for names and patterns cover a name.
 
-use crate::config::LimitSet;
 use crate::domain::{Rules, matches};
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-/// Limits that every holder under their names has for itself: all that cover it, the tightest of each kind.
-pub(super) struct Sets(Vec<(Box<str>, Rules)>);
-
-/// Limits that all holders under a name have together: one covers each, the one that says most.
-pub(super) struct Exclusive {
+/// Limits by the names and patterns that they were written for, of which there may be thousands.
+#[derive(Default)]
+pub(super) struct Sets {
     exact: BTreeMap<Box<str>, Rules>,
-    /// Those that say most first.
-    patterns: Vec<(Box<str>, Rules)>,
+    /// Patterns, by what comes before their star.
+    by_head: BTreeMap<Box<str>, BTreeMap<Box<str>, Rules>>,
+    /// In how many bytes that comes, each number once.
+    heads: BTreeSet<usize>,
 }
 
 impl Sets {
-    pub(super) fn new<'a>(sets: impl Iterator<Item = &'a LimitSet>) -> Self {
-        Self(
-            sets.map(|set| (set.name.clone(), set.rules.clone()))
-                .collect(),
-        )
+    pub(super) fn new<'a>(sets: impl Iterator<Item = (&'a str, &'a Rules)>) -> Self {
+        let mut all = Self::default();
+        for (name, rules) in sets {
+            let alike = match name.split_once('*') {
+                None => &mut all.exact,
+                Some((head, _)) => {
+                    all.heads.insert(head.len());
+                    all.by_head.entry(head.into()).or_default()
+                }
+            };
+            alike.entry(name.into()).or_default().add_all(rules);
+        }
+        all
     }
 
-    /// Has names that begin with `prefix` begin with what follows it.
-    pub(super) fn without_prefix(&mut self, prefix: &str) {
-        for (name, _) in &mut self.0 {
-            if let Some(rest) = name.strip_prefix(prefix) {
-                *name = rest.into();
-            }
-        }
+    /// All names and patterns.
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        let patterns = self.by_head.values().flatten();
+        self.exact.iter().chain(patterns).map(|(name, _)| &**name)
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
-        self.0.iter().map(|(name, _)| &**name)
+        self.exact.is_empty() && self.by_head.is_empty()
     }
 
     pub(super) fn cover(&self, name: &str) -> bool {
-        self.0.iter().any(|(pattern, _)| matches(pattern, name))
+        self.exact.contains_key(name) || self.patterns(name).next().is_some()
     }
 
-    pub(super) fn rules(&self, name: &str) -> Rules {
-        let mut rules = Rules::default();
-        let covering = self.0.iter().filter(|(pattern, _)| matches(pattern, name));
-        covering.for_each(|(_, more)| rules.add_all(more));
+    /// The tightest of each kind, of all that cover a name: what holders have each for itself.
+    pub(super) fn tightest(&self, name: &str) -> Rules {
+        let mut rules = self.exact.get(name).cloned().unwrap_or_default();
+        self.patterns(name)
+            .for_each(|(_, more)| rules.add_all(more));
         rules
     }
-}
 
-impl Exclusive {
-    pub(super) fn new<'a>(sets: impl Iterator<Item = &'a LimitSet>) -> Self {
-        let mut exact: BTreeMap<Box<str>, Rules> = BTreeMap::new();
-        for set in sets {
-            exact
-                .entry(set.name.clone())
-                .or_default()
-                .add_all(&set.rules);
-        }
-        let mut patterns: Vec<_> = exact
-            .iter()
-            .filter(|(name, _)| name.contains('*'))
-            .map(|(name, rules)| (name.clone(), rules.clone()))
-            .collect();
-        exact.retain(|name, _| !name.contains('*'));
-        patterns.sort_by_key(|(name, _)| Reverse(name.len()));
-        Self { exact, patterns }
+    /// Of all that cover a name, the one that says most: what holders under it have together.
+    pub(super) fn closest(&self, name: &str) -> Option<&str> {
+        let exact = self.exact.get_key_value(name).map(|(name, _)| &**name);
+        let patterns = || self.patterns(name).map(|(pattern, _)| pattern);
+        exact.or_else(|| patterns().min_by_key(|pattern| Reverse(pattern.len())))
     }
 
-    /// The name and the limits that cover a model.
-    pub(super) fn of(&self, model: &str) -> Option<(&str, &Rules)> {
-        let exact = self.exact.get_key_value(model);
-        let found = exact.map(|(name, rules)| (&**name, rules));
-        found.or_else(|| {
-            let mut patterns = self.patterns.iter();
-            let found = patterns.find(|(pattern, _)| matches(pattern, model));
-            found.map(|(name, rules)| (&**name, rules))
-        })
+    /// What was written for a name or a pattern itself.
+    pub(super) fn written(&self, name: &str) -> Rules {
+        let alike = match name.split_once('*') {
+            None => Some(&self.exact),
+            Some((head, _)) => self.by_head.get(head),
+        };
+        let rules = alike.and_then(|alike| alike.get(name));
+        rules.cloned().unwrap_or_default()
     }
 
-    /// All names that have limits.
-    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
-        let patterns = self.patterns.iter().map(|(name, _)| &**name);
-        self.exact.keys().map(|name| &**name).chain(patterns)
-    }
-
-    /// The limits under a name, as written.
-    pub(super) fn rules(&self, name: &str) -> Rules {
-        let exact = self.exact.get(name);
-        let written = exact.or_else(|| {
-            let found = self.patterns.iter().find(|(pattern, _)| **pattern == *name);
-            found.map(|(_, rules)| rules)
-        });
-        written.cloned().unwrap_or_default()
+    /// The patterns that cover a name. However many there are, it looks only at those that begin as the name does.
+    fn patterns(&self, name: &str) -> impl Iterator<Item = (&str, &Rules)> {
+        let heads = self.heads.iter().filter_map(|length| name.get(..*length));
+        let alike = heads.filter_map(|head| self.by_head.get(head)).flatten();
+        let covering = alike.filter(|(pattern, _)| matches(pattern, name));
+        covering.map(|(pattern, rules)| (&**pattern, rules))
     }
 }
 
@@ -126,4 +105,43 @@ pub(super) fn joined(halves: [&str; 2], joint: char, with: impl FnOnce(&str)) {
         }
     }
     with(&format!("{}{joint}{}", halves[0], halves[1]));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{Kind, Rule};
+    use proptest::{collection::vec, prelude::*};
+
+    proptest! {
+        #[test]
+        fn what_is_looked_up_is_what_looking_at_each_finds(
+            sets in vec(("[ab]{0,3}\\*?[ab]{0,2}", 1..9_u64), 0..12),
+            name in "[abé]{0,5}",
+        ) {
+            let sets: Vec<(String, Rules)> = (sets.into_iter())
+                .map(|(name, amount)| (name, rules(amount)))
+                .collect();
+            let found = Sets::new(sets.iter().map(|(name, rules)| (&**name, rules)));
+            let covering = || sets.iter().filter(|(written, _)| matches(written, &name));
+            let mut tightest = Rules::default();
+            covering().for_each(|(_, rules)| tightest.add_all(rules));
+            prop_assert_eq!(found.cover(&name), covering().next().is_some());
+            prop_assert_eq!(found.tightest(&name), tightest);
+            let longest = covering().map(|(written, _)| written.len()).max();
+            let closest = found.closest(&name);
+            let is_exact = covering().any(|(written, _)| *written == name);
+            match is_exact {
+                true => prop_assert_eq!(closest, Some(&*name)),
+                false => prop_assert_eq!(closest.map(str::len), longest),
+            }
+            prop_assert!(sets.iter().all(|(written, _)| !found.written(written).is_empty()));
+        }
+    }
+
+    fn rules(amount: u64) -> Rules {
+        let mut rules = Rules::default();
+        rules.add(Rule::new(Kind::InFlight, amount));
+        rules
+    }
 }

@@ -8,7 +8,7 @@ impl Policy {
         !self.users.is_empty()
     }
 
-    /// The users who have limits under a name of their own, in the order written.
+    /// The users who have limits under a name of their own, each once and in their order.
     pub fn users_by_name(&self) -> impl Iterator<Item = &str> {
         self.users.names().filter(|name| !name.contains('*'))
     }

@@ -2,40 +2,27 @@
 
 use super::stake::Stake;
 use crate::{
-    domain::{Kind, Rule},
-    limits::EASE,
+    domain::Rule,
+    limits::bucket::{Bucket, Speed, until},
 };
 use std::time::Duration;
 
 /// A share of one limit.
 pub(super) enum Share {
-    Flow(Bucket),
+    /// A rate that this node alone takes from.
+    Flow(Speed, Bucket),
     /// What may still be spent here.
     Budget(i64),
     /// How many more may be in the air here, and how many of this share are.
-    Places {
-        left: i64,
-        taken: u64,
-    },
+    Places { left: i64, taken: u64 },
 }
 
 /// What comes of asking it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Part {
     Enough,
-    /// How many nanoseconds until there is, if it comes back.
-    Short(Option<u64>),
-}
-
-/// A rate that this node alone takes from. Units are a request or a token in a nanosecond, so nothing is rounded.
-pub(super) struct Bucket {
-    amount: i128,
-    span: i128,
-    burst: i128,
-    level: i128,
-    at: u64,
-    /// What was promised to those who were refused, so that they are told different times.
-    promised: i128,
+    /// How long until there is, if it comes back.
+    Short(Option<Duration>),
 }
 
 impl Share {
@@ -43,21 +30,17 @@ impl Share {
     /// None if neither is known. Of a limit that is smaller than the number of nodes each has one, but no money.
     pub(super) fn new(stake: &Stake, nodes: u64, mono: u64) -> Option<Self> {
         let rule = stake.rule();
-        let nodes = i64::try_from(nodes.max(1)).unwrap_or(i64::MAX);
+        let nodes = nodes.clamp(1, i64::MAX as u64);
+        let each = |of: i64| of / nodes as i64;
         let amount = i64::try_from(rule.amount).unwrap_or(i64::MAX);
         let least_of_all = amount.min(1);
-        if let Kind::Rate(_, pace) = stake.kind {
-            let left = stake.left.unwrap_or(i64::MAX) / nodes;
-            return Some(Self::Flow(Bucket::new(
-                rule,
-                pace.seconds(),
-                nodes,
-                left,
-                mono,
-            )));
+        if stake.is_rate() {
+            let speed = Speed::of(&part(rule, nodes));
+            let left = each(stake.left.unwrap_or(i64::MAX));
+            return Some(Self::Flow(speed, Bucket::holding(left, speed, mono)));
         }
         if !stake.is_budget() {
-            let left = (stake.left.unwrap_or(amount) / nodes).max(least_of_all);
+            let left = each(stake.left.unwrap_or(amount)).max(least_of_all);
             return Some(Self::Places { left, taken: 0 });
         }
         let by_ledger = || {
@@ -65,13 +48,23 @@ impl Share {
             Some(amount.saturating_sub_unsigned(spent))
         };
         let left = stake.left.or_else(by_ledger)?;
-        Some(Self::Budget(left.max(0) / nodes))
+        Some(Self::Budget(each(left.max(0))))
     }
 
     /// Whether there is as much as `least`. Who `has_begun` waits for nobody who was promised something.
     pub(super) fn look(&mut self, least: u64, has_begun: bool, mono: u64) -> Part {
         match self {
-            Self::Flow(bucket) => bucket.look(least, has_begun, mono),
+            Self::Flow(speed, bucket) => {
+                bucket.refill(*speed, mono);
+                if bucket.fits(*speed, least) {
+                    return Part::Enough;
+                }
+                let due = match has_begun {
+                    true => bucket.filled(*speed, least),
+                    false => bucket.due(*speed, least),
+                };
+                Part::Short(due.map(|due| until(due, mono)))
+            }
             Self::Budget(left) | Self::Places { left, .. } => {
                 match u64::try_from(*left).is_ok_and(|left| left >= least) {
                     true => Part::Enough,
@@ -86,7 +79,7 @@ impl Share {
         let plenty = u64::try_from(self.left()).unwrap_or(0) / parts.max(1);
         let taken = least.max(want.min(plenty));
         match self {
-            Self::Flow(bucket) => bucket.level -= i128::from(taken) * bucket.span,
+            Self::Flow(speed, bucket) => bucket.take(*speed, taken),
             Self::Budget(left) => *left = left.saturating_sub_unsigned(taken),
             Self::Places { left, taken: all } => {
                 (*left, *all) = (left.saturating_sub_unsigned(taken), *all + taken);
@@ -105,85 +98,57 @@ impl Share {
 
     /// Whoever is refused is told a later time than those before.
     pub(super) fn promise(&mut self, count: u64) {
-        if let Self::Flow(bucket) = self {
-            let more = i128::from(count) * bucket.span;
-            bucket.promised = (bucket.promised + more).min(bucket.amount * bucket.horizon());
+        if let Self::Flow(speed, bucket) = self
+            && let Some(due) = bucket.due(*speed, count)
+        {
+            bucket.promise(*speed, count, due);
         }
     }
 
     /// How long until it is as full as it can be.
     pub(super) fn full_in(&self) -> Duration {
         match self {
-            Self::Flow(bucket) if bucket.amount > 0 => {
-                let nanos = (bucket.burst - bucket.level) / bucket.amount;
-                Duration::from_nanos(u64::try_from(nanos).unwrap_or(0))
-            }
-            Self::Flow(_) | Self::Budget(_) | Self::Places { .. } => Duration::ZERO,
+            Self::Flow(speed, bucket) => speed.full_in(bucket.units()).unwrap_or_default(),
+            Self::Budget(_) | Self::Places { .. } => Duration::ZERO,
         }
     }
 
     pub(super) fn left(&self) -> i64 {
         match self {
-            Self::Flow(bucket) => {
-                i64::try_from(bucket.level.div_euclid(bucket.span)).unwrap_or(i64::MAX)
+            Self::Flow(speed, bucket) => {
+                i64::try_from(speed.whole(bucket.units())).unwrap_or(i64::MAX)
             }
             Self::Budget(left) | Self::Places { left, .. } => *left,
         }
     }
 }
 
-const NANOS: i128 = 1_000_000_000;
-
-impl Bucket {
-    fn new(rule: &Rule, seconds: u64, nodes: i64, left: i64, mono: u64) -> Self {
-        let part = |of: u64| (i128::from(of) / i128::from(nodes)).max(i128::from(of.min(1)));
-        let (amount, burst) = (part(rule.amount), part(rule.burst.min(rule.amount)));
-        let span = i128::from(seconds) * NANOS;
-        Self {
-            amount,
-            span,
-            burst: burst * span,
-            level: (i128::from(left) * span).min(burst * span),
-            at: mono,
-            promised: 0,
-        }
-    }
-
-    fn horizon(&self) -> i128 {
-        // Callers are told a little more, and a minute at most.
-        let ease = i128::try_from(EASE.as_nanos()).unwrap_or(0);
-        self.span.min(60 * NANOS - ease)
-    }
-
-    fn look(&mut self, least: u64, has_begun: bool, mono: u64) -> Part {
-        let flowed = self.amount * i128::from(mono.saturating_sub(self.at));
-        self.at = self.at.max(mono);
-        self.level = self.burst.min(self.level + flowed);
-        self.promised = (self.promised - flowed).max(0);
-        let needed = (i128::from(least) * self.span).min(self.burst);
-        if self.level >= needed {
-            return Part::Enough;
-        }
-        if self.amount == 0 {
-            return Part::Short(None);
-        }
-        let promised = if has_begun { 0 } else { self.promised };
-        let missing = needed + promised - self.level;
-        let wait = (missing + self.amount - 1) / self.amount;
-        Part::Short(u64::try_from(wait).ok())
+/// The part of a rate that one of so many nodes has: at least one, if it lets anybody pass at all.
+fn part(rule: &Rule, nodes: u64) -> Rule {
+    let part = |of: u64| (of / nodes).max(of.min(1));
+    Rule {
+        amount: part(rule.amount),
+        burst: part(rule.burst),
+        ..*rule
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Bucket, Part, Share};
+    use super::{Bucket, Part, Share, Speed, part};
     use crate::domain::{Flow, Kind, Pace, Rule};
+    use std::time::Duration;
 
     const SECOND: u64 = 1_000_000_000;
 
-    fn share(amount: u64, nodes: i64) -> Share {
+    fn share(amount: u64, nodes: u64) -> Share {
         let rule = Rule::new(Kind::Rate(Flow::Requests, Pace::Minute), amount);
-        Share::Flow(Bucket::new(&rule, 60, nodes, i64::MAX, 0))
+        let speed = Speed::of(&part(&rule, nodes));
+        Share::Flow(speed, Bucket::full(speed, 0))
+    }
+
+    fn short(seconds: u64) -> Part {
+        Part::Short(Some(Duration::from_secs(seconds)))
     }
 
     #[test]
@@ -192,10 +157,10 @@ mod tests {
         assert_eq!(share.look(60, false, 0), Part::Enough);
         assert_eq!(share.take(60, 60, 16), 60);
         for seconds in 1..=3 {
-            assert_eq!(share.look(1, false, 0), Part::Short(Some(seconds * SECOND)));
+            assert_eq!(share.look(1, false, 0), short(seconds));
             share.promise(1);
         }
-        assert_eq!(share.look(1, true, 0), Part::Short(Some(SECOND)));
+        assert_eq!(share.look(1, true, 0), short(1));
         assert_eq!(share.look(2, false, 2 * SECOND), Part::Enough);
         assert_eq!(share.left(), 2);
     }
@@ -205,6 +170,6 @@ mod tests {
         let mut share = share(1, 3);
         assert_eq!(share.look(1, false, 0), Part::Enough);
         assert_eq!(share.take(1, 1, 16), 1);
-        assert_eq!(share.look(1, false, 0), Part::Short(Some(60 * SECOND)));
+        assert_eq!(share.look(1, false, 0), short(60));
     }
 }

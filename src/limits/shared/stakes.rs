@@ -176,9 +176,9 @@ impl Stakes {
         }
         let weight = |at: &usize| match (parts[*at], shorts[*at].kind) {
             (Part::Enough, _) => None,
-            (Part::Short(_), Kind::InFlight) => Some((0, 0)),
-            (Part::Short(wait), Kind::Rate(..)) => Some((1, wait.unwrap_or(u64::MAX))),
-            (Part::Short(_), Kind::Budget(..)) => Some((2, 0)),
+            (Part::Short(_), Kind::InFlight) => Some((0, Duration::ZERO)),
+            (Part::Short(wait), Kind::Rate(..)) => Some((1, wait.unwrap_or(Duration::MAX))),
+            (Part::Short(_), Kind::Budget(..)) => Some((2, Duration::ZERO)),
         };
         let by = (0..parts.len())
             .filter(|at| weight(at).is_some())
@@ -205,7 +205,7 @@ impl Stakes {
             return Ok(Drawn::Granted);
         };
         let wait = match parts[by] {
-            Part::Short(wait) => wait.map(Duration::from_nanos),
+            Part::Short(wait) => wait,
             Part::Enough => None,
         };
         Ok(question.refusal(by, &stands, wait, now))

@@ -62,7 +62,7 @@ impl Bid {
                 let bound = Bound::of(body);
                 for target in targets {
                     let model = Model::named(name(call, target));
-                    ask.input = ask.input.max(bound.of_model(model));
+                    ask.input = ask.input.max(bound.of_model(&model));
                     if model.reasons() {
                         pay.factor = limits.reasoning_factor;
                     }

@@ -4,7 +4,7 @@ mod orders;
 
 use super::{Asker, Queue, Queues, Saturated, Turn, When};
 use crate::{
-    config::{self, Provider, Timeouts, Upstream},
+    config::{self, Timeouts, Upstream},
     domain::Priority,
 };
 use std::{
@@ -202,25 +202,10 @@ async fn the_bound_follows_the_configuration() {
 }
 
 fn upstream(name: &str, concurrency: u32) -> Arc<Upstream> {
-    let second = Duration::from_secs(1);
+    let timeouts = Timeouts::each(Duration::from_secs(1));
     Arc::new(Upstream {
-        name: name.into(),
-        provider: Provider::OpenAi,
-        base_url: "http://127.0.0.1:1".to_owned(),
-        api_key: None,
-        authorities: None,
-        headers: Vec::new(),
-        stream_usage: true,
-        timeouts: Timeouts {
-            connect: second,
-            first_byte: second,
-            idle: second,
-            total: second,
-        },
         concurrency: NonZeroU32::new(concurrency),
-        retries: 0,
-        price_list: None,
-        words_per_second: 0,
+        ..Upstream::bare(name.into(), "http://127.0.0.1:1".to_owned(), timeouts)
     })
 }
 

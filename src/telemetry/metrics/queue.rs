@@ -1,10 +1,7 @@
 //! The series of queues, which are looked up once for each upstream that has one.
 
 use super::QUEUE_WAIT;
-use metrics::{
-    Counter, Gauge, Histogram, Unit, counter, describe_counter, describe_gauge, describe_histogram,
-    gauge, histogram,
-};
+use metrics::{Counter, Gauge, Histogram, counter, gauge, histogram};
 use std::time::Duration;
 
 /// Why a call got no turn at an upstream.
@@ -73,27 +70,4 @@ impl QueueMetrics {
     pub fn refused(&self, why: NoTurn) {
         self.refusals[usize::from(why == NoTurn::RanOut)].increment(1);
     }
-}
-
-pub(super) fn describe() {
-    describe_gauge!(
-        "weir_queue_turns_taken",
-        Unit::Count,
-        "Requests that an upstream with a bound has at present."
-    );
-    describe_gauge!(
-        "weir_queue_waiting",
-        Unit::Count,
-        "Requests that wait for their turn at an upstream."
-    );
-    describe_histogram!(
-        QUEUE_WAIT,
-        Unit::Seconds,
-        "How long requests waited for their turn, by what came of it."
-    );
-    describe_counter!(
-        "weir_queue_refusals_total",
-        Unit::Count,
-        "Requests that got no turn at an upstream, by reason."
-    );
 }

@@ -9,13 +9,13 @@ fn body(content: &str) -> Vec<u8> {
 }
 
 fn bound(body: &[u8]) -> u64 {
-    Bound::of(body).of_model(Model::named("gpt-4o"))
+    Bound::of(body).of_model(&Model::named("gpt-4o"))
 }
 
 fn both(body: &[u8]) -> (u64, u64) {
     let model = Model::named("gpt-4o");
-    let exact = prompt::count(model, Endpoint::Chat, body).tokens;
-    (exact, Bound::of(body).of_model(model))
+    let exact = prompt::count(&model, Endpoint::Chat, body).tokens;
+    (exact, Bound::of(body).of_model(&model))
 }
 
 #[test]

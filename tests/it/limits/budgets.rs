@@ -1,6 +1,6 @@
 //! Budgets: ceilings under many calls at once, inside a stream, and over a crash.
 
-use super::{CENT_A_TOKEN, begin, made};
+use super::{CENT_A_TOKEN, begin};
 use crate::{
     ledger::{row, rows, rows_in, says},
     support::{END, FakeUpstream, Gateway, Reply, chat, chat_stream, error_event, event, until},
@@ -26,7 +26,7 @@ async fn a_stream_ends_with_the_last_event_that_its_budget_pays() {
     let (reply, feed) = Reply::fed();
     let upstream = FakeUpstream::with([reply]).await;
     let gateway = gateway(&upstream).await;
-    let key = made(&gateway, &["--budget", "5"]).await;
+    let key = gateway.make_known_key(&["--budget", "5"]).await;
     let (mut conn, head) = begin(&gateway, &key.key, &chat_stream("up")).await;
     assert_eq!(head.status, 200);
     let one = event("Hi");
@@ -68,7 +68,7 @@ async fn whose_budget_it_was_is_told_in_openai_s_words() {
     let upstream = FakeUpstream::start().await;
     let gateway = gateway(&upstream).await;
     gateway.make_project("proj_a").await;
-    let key = made(&gateway, &["--project", "proj_a"]).await;
+    let key = gateway.make_known_key(&["--project", "proj_a"]).await;
     let limits: [(&[&str], &str); 2] = [
         (&["--project", "proj_a"], "project_spend_limit_exceeded"),
         (&[], "organization_spend_limit_exceeded"),
@@ -107,7 +107,7 @@ async fn many_streams_at_once_spend_what_there_is_and_no_more() {
     let events: Vec<_> = (0..20).map(|_| event("Hi")).chain([END.into()]).collect();
     let upstream = FakeUpstream::with((0..STREAMS).map(|_| Reply::streams(&events))).await;
     let gateway = Arc::new(gateway(&upstream).await);
-    let key = made(&gateway, &["--budget", "100"]).await;
+    let key = gateway.make_known_key(&["--budget", "100"]).await;
     let key: Arc<str> = key.key.into();
     let clients = (0..STREAMS).map(|i| {
         let (gateway, key) = (Arc::clone(&gateway), Arc::clone(&key));
@@ -150,7 +150,9 @@ async fn what_was_spent_is_remembered_over_a_crash() {
         setup.config(CENT_A_TOKEN)
     };
     let gateway = setup().start().await;
-    let key = made(&gateway, &["--budget", "10", "--budget-interval", "life"]).await;
+    let key = gateway
+        .make_known_key(&["--budget", "10", "--budget-interval", "life"])
+        .await;
     let path = "/v1/chat/completions";
     let response = gateway
         .post_with(&key.key, path, chat("up").to_string())
@@ -184,7 +186,7 @@ async fn what_nobody_has_priced_no_budget_holds() {
     let upstream = FakeUpstream::with([Reply::json(200, answer.to_string())]).await;
     let setup = Gateway::setup().upstream("up", &upstream, "");
     let gateway = setup.start().await;
-    let key = made(&gateway, &["--budget", "5"]).await;
+    let key = gateway.make_known_key(&["--budget", "5"]).await;
     let path = "/v1/chat/completions";
     let response = gateway
         .post_with(&key.key, path, chat("up").to_string())

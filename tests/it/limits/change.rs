@@ -1,6 +1,6 @@
 //! `weir key change`: what a key may do is changed at the prompt, and in force in a gateway that runs.
 
-use super::{CENT_A_TOKEN, made};
+use super::CENT_A_TOKEN;
 use crate::support::{FakeUpstream, Gateway, Reply, chat, until};
 use serde_json::{Value, json};
 
@@ -27,7 +27,7 @@ async fn a_limit_that_changes_at_the_prompt_holds_in_a_gateway_that_runs() {
     let setup = Gateway::setup().upstream("up", &upstream, "");
     let tier = "[[tier]]\nname = \"slow\"\nrequests_per_day = 1";
     let gateway = setup.config(CENT_A_TOKEN).config(tier).start().await;
-    let key = made(&gateway, &["--requests-per-day", "1"]).await;
+    let key = gateway.make_known_key(&["--requests-per-day", "1"]).await;
     let becomes = async |status: u16, code: &str| {
         until(&format!("{status} {code}"), async || {
             let body = chat("up").to_string();
@@ -72,7 +72,7 @@ async fn what_is_named_changes_and_the_audit_log_tells_of_it() {
         "--metadata",
         "a=b",
     ];
-    let id = made(&gateway, &arguments).await.id;
+    let id = gateway.make_known_key(&arguments).await.id;
     let named = [
         "--requests-per-minute",
         "none",
@@ -115,8 +115,8 @@ async fn what_is_named_changes_and_the_audit_log_tells_of_it() {
 #[tokio::test]
 async fn a_change_that_makes_no_sense_is_refused() {
     let gateway = Gateway::setup().start().await;
-    let id = made(&gateway, &["--tokens-per-day", "5"]).await.id;
-    let ended = made(&gateway, &[]).await.id;
+    let id = gateway.make_known_key(&["--tokens-per-day", "5"]).await.id;
+    let ended = gateway.make_known_key(&[]).await.id;
     let exit = gateway.weir(&["key", "revoke", &ended]).await;
     assert_eq!(exit.code, Some(0), "{exit:?}");
     let admin = gateway.admin.as_str();

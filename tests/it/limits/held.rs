@@ -1,6 +1,6 @@
 //! What a call holds while it is in the air, told by what others find left.
 
-use super::{begin, made};
+use super::begin;
 use crate::support::{Conn, FakeUpstream, Gateway, Reply, chat, chat_stream};
 use serde_json::{Value, json};
 
@@ -13,7 +13,7 @@ async fn has_room_for_two(prices: &str, call: &Value) -> bool {
     let upstream = FakeUpstream::with([reply, Reply::json(200, answer.to_string())]).await;
     let setup = Gateway::setup().upstream("up", &upstream, "");
     let gateway = setup.config(prices).start().await;
-    let key = made(&gateway, &["--budget", "5"]).await;
+    let key = gateway.make_known_key(&["--budget", "5"]).await;
     let mut conn = Conn::open(gateway.data).await;
     conn.post(PATH, &key.key, call.to_string()).await;
     let _in_the_air = upstream.request().await;
@@ -55,7 +55,9 @@ async fn a_slice_is_as_many_tokens_whatever_the_model() {
     let gateway = setup.upstream("gpt-4o", &upstream, "").start().await;
     let mut left = Vec::new();
     for model in ["o3", "gpt-4o"] {
-        let key = made(&gateway, &["--tokens-per-minute", "1000000"]).await;
+        let key = gateway
+            .make_known_key(&["--tokens-per-minute", "1000000"])
+            .await;
         let body = json!({"model": model, "stream": true, "messages": chat_stream("")["messages"]});
         let (_conn, head) = begin(&gateway, &key.key, &body).await;
         assert_eq!(head.status, 200);

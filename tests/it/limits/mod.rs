@@ -8,26 +8,27 @@ mod overview;
 mod rates;
 mod shared;
 
-use crate::support::{Conn, Gateway, Head, Key, Response, until};
+use crate::support::{Conn, Gateway, Head, Response};
 use std::time::Duration;
 
 /// What a model called `up` costs: a cent for a token of the answer, and nothing for the prompt.
 const CENT_A_TOKEN: &str = "[[price]]\nmodel = \"up\"\ninput = 0\noutput = 10000\n";
 
-/// Makes a key, and waits until the gateway knows it.
-async fn made(gateway: &Gateway, arguments: &[&str]) -> Key {
-    let key = gateway
-        .make_key(&[&["--name", "k"], arguments].concat())
-        .await;
-    let authorization = format!("Bearer {}", key.key);
-    until("the key is known", async || {
-        let headers = [("authorization", authorization.as_str())];
-        let response = gateway.bare("GET", "/v1/models", &headers).await;
-        (response.status() == 200).then_some(())
-    })
-    .await;
-    key
-}
+/// A tier, and limits of all and of the model.
+const GOLD: &str = r#"
+[[tier]]
+name = "gold"
+concurrent_requests = 3
+
+[[limit]]
+on = "organization"
+budgets = [{ dollars = 3, per = "month" }]
+
+[[limit]]
+on = "model"
+name = "u*"
+concurrent_requests = 5
+"#;
 
 /// Sends a request with `key` and waits for the head of its answer.
 async fn begin(gateway: &Gateway, key: &str, body: &serde_json::Value) -> (Conn, Head) {

@@ -1,6 +1,6 @@
 //! Rates, and requests in the air.
 
-use super::{begin, made, told};
+use super::{begin, told};
 use crate::support::{END, FakeUpstream, Gateway, Reply, chat, chat_stream, event, until};
 use serde_json::json;
 use std::{sync::Arc, time::Duration};
@@ -22,11 +22,15 @@ async fn gateway(upstream: &FakeUpstream, more: &str) -> Gateway {
 async fn what_is_over_the_rate_is_refused_with_when_to_come_back() {
     let upstream = FakeUpstream::with((0..3).map(|_| answer())).await;
     let gateway = gateway(&upstream, "").await;
-    let key = made(&gateway, &["--requests-per-minute", "120"]).await;
+    let key = gateway
+        .make_known_key(&["--requests-per-minute", "120"])
+        .await;
     // Two a second come back, so that the third of three in a row is not among them.
     let path = "/v1/chat/completions";
     let body = chat("up").to_string();
-    let slow = made(&gateway, &["--requests-per-minute", "2"]).await;
+    let slow = gateway
+        .make_known_key(&["--requests-per-minute", "2"])
+        .await;
     for left in ["1", "0"] {
         let response = gateway.post_with(&slow.key, path, &body).await;
         assert_eq!(response.status(), 200, "{}", response.text());
@@ -70,7 +74,7 @@ async fn whoever_waits_as_long_as_told_is_let_in() {
     let upstream = FakeUpstream::with((0..2 * CALLERS).map(|_| answer())).await;
     let tier = "[[tier]]\nname = \"brisk\"\nrequests_per_minute = 1200\nrequests_burst = 20\n";
     let gateway = Arc::new(gateway(&upstream, tier).await);
-    let key = Arc::new(made(&gateway, &["--tier", "brisk"]).await);
+    let key = Arc::new(gateway.make_known_key(&["--tier", "brisk"]).await);
     let call = async |gateway: &Gateway, key: &str| {
         let path = "/v1/chat/completions";
         gateway.post_with(key, path, chat("up").to_string()).await
@@ -104,7 +108,7 @@ async fn whoever_is_late_by_a_little_is_let_in_even_where_nothing_is_saved() {
     let upstream = FakeUpstream::with((0..CALLERS).map(|_| answer())).await;
     let tier = "[[tier]]\nname = \"single\"\nrequests_per_minute = 300\nrequests_burst = 1\n";
     let gateway = Arc::new(gateway(&upstream, tier).await);
-    let key = Arc::new(made(&gateway, &["--tier", "single"]).await);
+    let key = Arc::new(gateway.make_known_key(&["--tier", "single"]).await);
     let callers = (0..CALLERS).map(|number| {
         let (gateway, key) = (Arc::clone(&gateway), Arc::clone(&key));
         tokio::spawn(async move {
@@ -141,7 +145,7 @@ async fn of_many_at_once_exactly_as_many_pass_as_may() {
     let upstream = FakeUpstream::with((0..50).map(|_| answer())).await;
     let gateway = Arc::new(gateway(&upstream, "").await);
     // 50 in 24 hours: none comes back while the test runs.
-    let key = made(&gateway, &["--requests-per-day", "50"]).await;
+    let key = gateway.make_known_key(&["--requests-per-day", "50"]).await;
     let key: Arc<str> = key.key.into();
     let callers = (0..CALLERS).map(|_| {
         let (gateway, key) = (Arc::clone(&gateway), Arc::clone(&key));
@@ -165,7 +169,9 @@ async fn so_many_are_in_the_air_and_no_more() {
     let (first, feed) = Reply::fed();
     let upstream = FakeUpstream::with([first, answer()]).await;
     let gateway = gateway(&upstream, "").await;
-    let key = made(&gateway, &["--concurrent-requests", "1"]).await;
+    let key = gateway
+        .make_known_key(&["--concurrent-requests", "1"])
+        .await;
     let (mut conn, head) = begin(&gateway, &key.key, &chat_stream("up")).await;
     assert_eq!(head.status, 200);
     let path = "/v1/chat/completions";
@@ -193,7 +199,9 @@ async fn so_many_are_in_the_air_and_no_more() {
 async fn a_client_that_leaves_gives_its_place_back() {
     let upstream = FakeUpstream::with([Reply::silence(), answer()]).await;
     let gateway = gateway(&upstream, "").await;
-    let key = made(&gateway, &["--concurrent-requests", "1"]).await;
+    let key = gateway
+        .make_known_key(&["--concurrent-requests", "1"])
+        .await;
     let mut conn = crate::support::Conn::open(gateway.data).await;
     conn.post("/v1/chat/completions", &key.key, chat("up").to_string())
         .await;
@@ -213,7 +221,9 @@ async fn a_client_that_leaves_gives_its_place_back() {
 async fn tokens_are_corrected_to_what_was_used() {
     let upstream = FakeUpstream::with((0..2).map(|_| answer())).await;
     let gateway = gateway(&upstream, "").await;
-    let key = made(&gateway, &["--tokens-per-day", "100000"]).await;
+    let key = gateway
+        .make_known_key(&["--tokens-per-day", "100000"])
+        .await;
     let path = "/v1/chat/completions";
     let body = chat("up").to_string();
     let first = gateway.post_with(&key.key, path, &body).await;
@@ -245,7 +255,7 @@ async fn a_stream_that_is_faster_than_its_rate_is_slowed_down() {
     // A token of the answer every 50 ms after the first ten.
     let tier = "[[tier]]\nname = \"slow\"\noutput_tokens_per_minute = 1200\ntokens_burst = 10\n";
     let gateway = gateway(&upstream, tier).await;
-    let key = made(&gateway, &["--tier", "slow"]).await;
+    let key = gateway.make_known_key(&["--tier", "slow"]).await;
     let begun = Instant::now();
     let (mut conn, head) = begin(&gateway, &key.key, &chat_stream("up")).await;
     let (body, is_whole) = conn.body(&head).await;
@@ -268,7 +278,7 @@ async fn a_stream_is_not_cut_for_those_who_were_refused() {
     // 20 tokens a second after the first two hundred.
     let tier = "[[tier]]\nname = \"slow\"\ntokens_per_minute = 1200\ntokens_burst = 200\n";
     let gateway = gateway(&upstream, tier).await;
-    let key = made(&gateway, &["--tier", "slow"]).await;
+    let key = gateway.make_known_key(&["--tier", "slow"]).await;
     let (mut conn, head) = begin(&gateway, &key.key, &chat_stream("up")).await;
     assert_eq!(head.status, 200);
     let part = event("Hi").repeat(100);
@@ -308,7 +318,7 @@ async fn a_project_s_limit_on_a_pattern_is_one_for_all_models_under_it() {
     ];
     let exit = gateway.weir(&rate).await;
     assert_eq!(exit.code, Some(0), "{exit:?}");
-    let key = made(&gateway, &["--project", "proj_a"]).await;
+    let key = gateway.make_known_key(&["--project", "proj_a"]).await;
     let path = "/v1/chat/completions";
     // The limit is in force within a second of its change; and no model is asked for twice.
     let mut count = 0;

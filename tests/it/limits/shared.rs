@@ -1,6 +1,6 @@
 //! Three gateways, one Postgres and one Redis: what they allow together.
 
-use super::{CENT_A_TOKEN, begin, made};
+use super::{CENT_A_TOKEN, begin};
 use crate::{
     ledger::rows,
     support::{
@@ -60,7 +60,7 @@ impl Nodes {
 
     /// A key that all of them know.
     async fn key(&self, arguments: &[&str]) -> Key {
-        let key = made(&self.all[0], arguments).await;
+        let key = self.all[0].make_known_key(arguments).await;
         let authorization = format!("Bearer {}", key.key);
         for node in &self.all[1..] {
             until("the key is known", async || {

@@ -1,18 +1,8 @@
 //! API keys that are made for users: they end with what their users may do.
 
-use super::{Made, done, get_as, projects, user};
+use super::{done, get_as, key_of, projects, user};
 use crate::support::{Gateway, Key, until};
 use serde_json::{Value, json};
-
-async fn key_of(gateway: &Gateway, user: &Made, project: &str) -> Key {
-    let arguments = ["--project", project, "--user", &user.id];
-    let key = gateway.make_key(&arguments).await;
-    until("the key", async || {
-        (opens(gateway, &key).await == 200).then_some(())
-    })
-    .await;
-    key
-}
 
 async fn opens(gateway: &Gateway, key: &Key) -> u16 {
     let body = crate::support::chat("simulator").to_string();

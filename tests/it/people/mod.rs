@@ -8,7 +8,7 @@ mod keys;
 mod sign_in;
 mod tiers;
 
-use crate::support::{Conn, Gateway, Response, Setup};
+use crate::support::{Conn, Gateway, Key, Response, Setup};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 use std::{
@@ -73,6 +73,12 @@ async fn user(gateway: &Gateway, email: &str, arguments: &[&str]) -> Made {
         id: made["id"].as_str().unwrap().to_owned(),
         email: email.to_owned(),
     }
+}
+
+/// Makes a key for a user, and waits until the gateway knows it.
+async fn key_of(gateway: &Gateway, user: &Made, project: &str) -> Key {
+    let arguments = ["--project", project, "--user", &user.id];
+    gateway.make_known_key(&arguments).await
 }
 
 /// Makes projects with ids that a test can name.

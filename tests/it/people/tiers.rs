@@ -1,7 +1,7 @@
 //! The tiers of users: one set of limits for all that somebody does, through whatever key or token.
 
-use super::{Made, ask, chat_as, done, get_as, login, user};
-use crate::support::{Database, Dir, Gateway, Key, Response, until};
+use super::{Made, ask, chat_as, done, get_as, key_of, login, user};
+use crate::support::{Database, Dir, Gateway, Response, until};
 use serde_json::{Value, json};
 
 /// In a day, so that nothing comes back while a test runs.
@@ -15,18 +15,6 @@ name = "pro"
 requests_per_day = 4
 "#;
 const BOTH: [&str; 4] = ["--project", "proj_a", "--project", "proj_b"];
-
-/// Makes a key for a user, and waits until the gateway knows it.
-async fn key_of(gateway: &Gateway, user: &Made, project: &str) -> Key {
-    let arguments = ["--project", project, "--user", &user.id];
-    let key = gateway.make_key(&arguments).await;
-    until("the key", async || {
-        let response = get_as(gateway.data, "/v1/models", &key.key).await;
-        (response.status() == 200).then_some(())
-    })
-    .await;
-    key
-}
 
 /// Asks a model for an answer, with a key or in a project of a token.
 async fn call(gateway: &Gateway, credential: &str, project: &str) -> Response {

@@ -360,6 +360,19 @@ impl Gateway {
             .await;
         Key::of(&exit)
     }
+
+    /// Makes a key, and waits until the gateway knows it, which costs the key nothing.
+    pub async fn make_known_key(&self, arguments: &[&str]) -> Key {
+        let key = self.make_key(arguments).await;
+        let authorization = format!("Bearer {}", key.key);
+        let headers = [("authorization", authorization.as_str())];
+        until("the key", async || {
+            let response = self.bare("GET", "/v1/models", &headers).await;
+            (response.status() == 200).then_some(())
+        })
+        .await;
+        key
+    }
 }
 
 impl Key {
@@ -391,6 +404,18 @@ impl Drop for Gateway {
 pub async fn weir(dir: &Path, arguments: &[&str], environment: &[(&str, &str)]) -> Exit {
     let mut command = command(dir);
     command.args(arguments).envs(environment.iter().copied());
+    end(command).await
+}
+
+/// The same where what it prints finds no room.
+pub async fn weir_unheard(dir: &Path, arguments: &[&str]) -> Exit {
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full");
+    let mut command = command(dir);
+    command.args(arguments).stdout(full.unwrap());
+    end(command).await
+}
+
+async fn end(mut command: Command) -> Exit {
     let run = tokio::task::spawn_blocking(move || command.output().unwrap());
     let output = within("the end of the command", run).await.unwrap();
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();

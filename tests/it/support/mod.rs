@@ -8,7 +8,7 @@ mod upstream;
 
 pub use client::{Conn, Head, Response};
 pub use dir::{Database, Dir};
-pub use gateway::{Exit, Gateway, Key, Setup, free_port, weir};
+pub use gateway::{Exit, Gateway, Key, Setup, free_port, weir, weir_unheard};
 pub use upstream::{FakeUpstream, Feed, Reply};
 
 use serde_json::Value;

@@ -2,7 +2,10 @@
 
 use super::super::*;
 use super::{MINUTE, clock, holder, rate, start};
-use crate::domain::{Flow, Kind, Pace, Rule};
+use crate::{
+    domain::{Flow, Kind, Pace, Rule},
+    limits::EASE,
+};
 use proptest::prelude::*;
 
 fn wait(engine: &Engine, holders: &Holders, ask: &Ask, mono: u64) -> u64 {

@@ -1,13 +1,13 @@
 //! `/auth/…` and `/v1/me`: signing in with a password, going on, signing out, and who one is. On both planes.
 
-use super::{
-    Operation, Request, json_text,
-    rights::{self, Actor},
-};
+mod me;
+
+pub use me::{ME, ME_OF_DATA};
+
+use super::{Operation, Request, json_text};
 use crate::{
-    auth::Rejected,
     body::{self, Body},
-    domain::{Caller, Secret, User},
+    domain::{Secret, User},
     error::Error,
     people::{Client, Credentials, Grant, SessionId, SignInError},
     telemetry::metrics,
@@ -72,20 +72,6 @@ pub const LOGOUT: Operation = Operation::new(
         .gives(&[(204, Content::Empty)])
         .refuses(&[401, 429, 503]),
 );
-/// `GET /v1/me` on the control plane.
-pub const ME: Operation = Operation::new(
-    |request| Box::pin(async move { me(&request) }),
-    ABOUT_ME.credential(Credential::Admin),
-);
-/// `GET /v1/me` on the data plane.
-pub const ME_OF_DATA: Operation = Operation::new(
-    |request| Box::pin(async move { me_of_data(&request) }),
-    ABOUT_ME.credential(Credential::Key),
-);
-const ABOUT_ME: About = About::new("Signing in", "Whose credential this is")
-    .gives(&[(200, Content::Json(&WHO))])
-    .refuses(&[503]);
-
 const TOKENS: Shape = Shape::new("Tokens", || {
     Schema::object()
         .with("access_token", Schema::text())
@@ -125,37 +111,6 @@ const ACCEPTANCE: Shape = Shape::new("Acceptance", || {
         .may("name", Schema::text().length(1, 128).or_null())
         .open()
 });
-const WHO: Shape = Shape::new("Me", || {
-    let part = Schema::object()
-        .with("id", Schema::text())
-        .with("role", Schema::words(["owner", "member"]));
-    Schema::object()
-        .with(
-            "object",
-            Schema::words([
-                "organization.user",
-                "organization.project.api_key",
-                "organization.admin_api_key",
-            ]),
-        )
-        .with("id", Schema::text().or_null())
-        .with("email", Schema::text().or_null())
-        .with("name", Schema::text().or_null())
-        .with("role", Schema::words(["owner", "reader"]).or_null())
-        .with("tier", Schema::text().or_null())
-        .with(
-            "user_id",
-            Schema::text().or_null().says("Whom a key is for"),
-        )
-        .with(
-            "project_id",
-            Schema::text()
-                .or_null()
-                .says("What a key is for, or a user's token that is for one project"),
-        )
-        .with("projects", Schema::list(part))
-});
-
 async fn login(mut request: Request) -> Result<Response<Body>, Error> {
     let members = members(&mut request).await?;
     let credentials = Credentials {
@@ -217,25 +172,6 @@ async fn logout(mut request: Request) -> Result<Response<Body>, Error> {
     Ok(response)
 }
 
-fn me(request: &Request) -> Result<Response<Body>, Error> {
-    match rights::who(&request.app, request.headers())? {
-        Actor::Configured => json_text(&Me::admin(None)),
-        Actor::AdminKey(id) => json_text(&Me::admin(Some(id.public()))),
-        Actor::User(user) => json_text(&Me::user(&user)),
-    }
-}
-
-fn me_of_data(request: &Request) -> Result<Response<Body>, Error> {
-    match request.app.keys.authenticate(request.headers()) {
-        Ok(caller) => json_text(&Me::key(&caller)),
-        Err(Rejected::Malformed) => json_text(&Me::user(&*user(request)?)),
-        Err(rejected) => {
-            metrics::unauthenticated(rejected.as_str());
-            Err(Error::Unauthenticated)
-        }
-    }
-}
-
 /// The members of a body.
 async fn members(request: &mut Request) -> Result<Members, Error> {
     Ok(request.object().await?.into())
@@ -287,66 +223,5 @@ fn result<T>(outcome: &Result<T, SignInError>) -> &'static str {
         Err(SignInError::Slowed(_)) => "slowed",
         Err(SignInError::Busy) => "busy",
         Err(SignInError::Failed(_)) => "failed",
-    }
-}
-
-/// Who somebody is. What does not go with the kind of credential is null.
-#[derive(Default, Serialize)]
-struct Me {
-    object: &'static str,
-    id: Option<String>,
-    email: Option<String>,
-    name: Option<String>,
-    role: Option<&'static str>,
-    tier: Option<String>,
-    user_id: Option<String>,
-    project_id: Option<String>,
-    projects: Vec<Part>,
-}
-
-#[derive(Serialize)]
-struct Part {
-    id: String,
-    role: &'static str,
-}
-
-impl Me {
-    fn admin(id: Option<String>) -> Self {
-        Self {
-            object: "organization.admin_api_key",
-            id,
-            ..Self::default()
-        }
-    }
-
-    fn key(caller: &Caller) -> Self {
-        let owner = caller.owner.as_deref();
-        let text = |text: &Option<Box<str>>| text.as_deref().map(str::to_owned);
-        Self {
-            object: "organization.project.api_key",
-            id: Some(caller.key.to_string()),
-            user_id: owner.and_then(|owner| text(&owner.user)),
-            project_id: owner.and_then(|owner| text(&owner.project)),
-            ..Self::default()
-        }
-    }
-
-    fn user(user: &User) -> Self {
-        let text = |text: &Option<Box<str>>| text.as_deref().map(str::to_owned);
-        let part = |one: &crate::domain::Membership| Part {
-            id: one.project.to_string(),
-            role: one.role.as_str(),
-        };
-        Self {
-            object: "organization.user",
-            id: Some(user.id.to_string()),
-            email: text(&user.email),
-            name: text(&user.name),
-            role: Some(user.role.as_str()),
-            tier: text(&user.tier),
-            project_id: text(&user.project),
-            projects: user.memberships.iter().map(part).collect(),
-            ..Self::default()
-        }
     }
 }

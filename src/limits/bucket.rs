@@ -114,8 +114,13 @@ pub(super) struct Bucket {
 
 impl Bucket {
     pub(super) fn full(speed: Speed, mono: u64) -> Self {
+        Self::holding(i64::MAX, speed, mono)
+    }
+
+    /// One in which so much is left, as far as there is room for it.
+    pub(super) fn holding(left: i64, speed: Speed, mono: u64) -> Self {
         Self {
-            level: speed.full,
+            level: speed.full.min(i128::from(left) * speed.one),
             at: mono,
             promised: -FAR,
             awaited: -FAR,
