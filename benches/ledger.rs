@@ -154,6 +154,7 @@ fn call(ledger: &Ledger, number: u64, chunks: u64) -> bool {
             reasoning: Some(0),
             ..Usage::default()
         }),
+        usage_is_running: false,
         usage_refused: false,
         counted: None,
         attempts: 1,

@@ -22,12 +22,17 @@ pub struct Usage {
 }
 
 impl Usage {
-    /// Whether it says enough of a call to `endpoint` that nothing has to be counted: an embedding has no answer.
+    /// Whether it says what the answer to a call of `endpoint` came to: that of an embedding comes to nothing.
     pub fn settles(&self, endpoint: Endpoint) -> bool {
         match endpoint {
             Endpoint::Embeddings => self.input.is_some(),
             _ => self.output.is_some(),
         }
+    }
+
+    /// Whether it says enough of a call to `endpoint` that nothing has to be counted.
+    pub fn is_whole(&self, endpoint: Endpoint) -> bool {
+        self.input.is_some() && self.settles(endpoint)
     }
 }
 

@@ -67,6 +67,8 @@ pub struct Settlement<'a> {
     pub status: u16,
     /// What the provider said was used, if it said.
     pub usage: Option<Usage>,
+    /// More of the answer may have passed than that says: its figures are the least.
+    pub usage_is_running: bool,
     /// A part of that was no count of anything and is left out.
     pub usage_refused: bool,
     /// What Weir counted itself, where the provider did not say.
@@ -111,6 +113,8 @@ pub struct Counted {
     pub output: Option<u64>,
     /// Those among them that are reasoning.
     pub reasoning: Option<u64>,
+    /// Those among them that are sound.
+    pub audio: Option<u64>,
     /// All of these are exact.
     pub exact: bool,
 }
@@ -229,9 +233,17 @@ pub(super) fn sane_quantity(quantity: Option<u64>) -> Option<u64> {
     quantity.filter(|quantity| *quantity <= TOKENS_MAX)
 }
 
+/// What a provider said was used.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Said {
+    pub(super) usage: Option<Usage>,
+    /// Its figures are the least.
+    pub(super) is_running: bool,
+}
+
 /// The usage to write down, where it comes from, and whether a part of what the provider said was refused.
 pub(super) fn judge(
-    said: Option<Usage>,
+    said: Said,
     counted: Option<Counted>,
     endpoint: Endpoint,
     answer: Option<(u16, bool)>,
@@ -240,30 +252,47 @@ pub(super) fn judge(
     if endpoint.uses_nothing() {
         return (Usage::default(), None, false);
     }
-    let (mut usage, refused) = said.map_or((Usage::default(), false), sane);
-    if usage.settles(endpoint) {
-        return (usage, Some(Source::Provider), refused);
-    }
-    let source = |exact| match exact {
-        true => Some(Source::Counted),
-        false => Some(Source::Estimated),
+    let (said, is_running, refused) = match said.usage.map(sane) {
+        Some((usage, refused)) => (usage, said.is_running, refused),
+        None => Default::default(),
     };
-    if let Some(counted) = counted {
-        usage.input = usage.input.or(counted.input);
-        usage.output = usage.output.or(counted.output);
-        usage.reasoning = usage.reasoning.or(counted.reasoning);
-        return (usage, source(counted.exact), refused);
+    if counted.is_none() && said.settles(endpoint) && !is_running {
+        return (said, Some(Source::Provider), refused);
     }
-    if let Some(output) = estimate(endpoint, answer, counts) {
-        usage.output = Some(output.count);
-        return (usage, source(output.exact), refused);
-    }
-    let source = usage.input.map(|_| Source::Provider);
-    (usage, source, refused)
+    let counted = counted.or_else(|| {
+        let output = estimate(endpoint, answer, counts)?;
+        Some(Counted {
+            output: Some(output.count),
+            exact: output.exact,
+            ..Counted::default()
+        })
+    });
+    let counted = counted.unwrap_or_default();
+    let figure = |said: Option<u64>, counted: Option<u64>| match is_running {
+        true => said.max(counted),
+        false => said.or(counted),
+    };
+    let usage = Usage {
+        input: figure(said.input, counted.input),
+        output: figure(said.output, counted.output),
+        reasoning: figure(said.reasoning, counted.reasoning),
+        audio_output: figure(said.audio_output, counted.audio),
+        ..said
+    };
+    // What is said to be a part of something may be more than was counted of it.
+    let (usage, is_less) = sane(usage);
+    let source = match (usage.input, usage.output) {
+        (None, None) => None,
+        figures if figures == (said.input, said.output) => Some(Source::Provider),
+        _ if counted.exact => Some(Source::Counted),
+        _ => Some(Source::Estimated),
+    };
+    (usage, source, refused || is_less)
 }
 
-/// What a provider may say: parts that are no larger than their whole, and figures that a call can have.
-fn sane(mut usage: Usage) -> (Usage, bool) {
+/// What a provider may say: parts that are no larger than their whole, and figures that a call can have. And whether
+/// anything else was left out.
+pub fn sane(mut usage: Usage) -> (Usage, bool) {
     let mut refused = false;
     let mut bound = |part: &mut Option<u64>, max: Option<u64>| {
         if part.is_some_and(|part| part > max.unwrap_or(TOKENS_MAX)) {

@@ -68,6 +68,7 @@ pub(crate) fn settle(ledger: &Ledger, call: &Call) {
             output: Some(0),
             ..Usage::default()
         }),
+        usage_is_running: false,
         usage_refused: false,
         counted: None,
         attempts: 1,

@@ -14,7 +14,9 @@ mod rows;
 mod writer;
 
 pub use doctor::{Examined, examine};
-pub use entry::{Admission, Answer, Counted, METADATA_MAX_BYTES, Settled, Settlement, Tokens};
+pub use entry::{
+    Admission, Answer, Counted, METADATA_MAX_BYTES, Settled, Settlement, Tokens, sane,
+};
 pub use flight::Error;
 pub use report::{
     Ask, Batch, Column, Format, Line, Payer, Payers, ReportError, Reports, Spent, Sum, Sums, Usage,

@@ -242,6 +242,7 @@ impl World {
                 output: Some(output),
                 ..Usage::default()
             }),
+            usage_is_running: false,
             usage_refused: false,
             counted: None,
             attempts: 1,

@@ -18,6 +18,8 @@ use tokio::time::Instant;
 pub(super) struct Passed {
     pub(super) chunks: u64,
     pub(super) bytes: u64,
+    /// It came to its own end.
+    pub(super) is_whole: bool,
     /// When the first and the last of the chunks passed.
     pub(super) passed: Option<(Instant, Instant)>,
 }

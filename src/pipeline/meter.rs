@@ -13,7 +13,7 @@ use crate::{
     domain::{Arrival, Endpoint, Outcome, Tier},
     error::Error,
     events::{CallInfo, What},
-    ledger::{Admission, Answer, Counted, Flight, Settlement},
+    ledger::{Admission, Answer, Counted, Flight, Settlement, sane},
     limits::Used,
     queue::Turn,
     tap::{Report, Watch},
@@ -25,12 +25,14 @@ use crate::{
 };
 use http::{StatusCode, response::Parts};
 use std::{
+    convert::Infallible,
     num::NonZeroU32,
+    pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
     time::{Duration, UNIX_EPOCH},
 };
-use tokio::time::Instant;
+use tokio::{sync::oneshot, time::Instant};
 
 /// A call in the air. Whatever way it goes out, it is settled.
 pub(super) struct Meter {
@@ -44,6 +46,8 @@ pub(super) struct Meter {
     status: StatusCode,
     is_stream: bool,
     tally: Option<Box<Tally>>,
+    /// Ready once the call is settled that is counted elsewhere before.
+    settling: Option<oneshot::Receiver<Infallible>>,
     /// What it holds of its limits; none if it has none.
     hold: Option<Box<Hold>>,
     /// The call's turn at its upstream. It goes with the meter, which the tap lets go after the upstream's body.
@@ -112,6 +116,7 @@ impl Meter {
             status: StatusCode::from_u16(CLIENT_LEFT).expect("three digits"),
             is_stream: false,
             tally: None,
+            settling: None,
             hold,
             turn: None,
             left: false,
@@ -218,16 +223,27 @@ impl Meter {
 
     /// Settles the call once its tokens are known, which may be later and on another thread.
     fn conclude(&mut self, outcome: Outcome, seen: &Seen, figures: Passed) {
-        let said = seen.usage;
-        let is_said = said.is_some_and(|usage| usage.settles(self.info.endpoint));
+        if seen.is_only_error() {
+            let nothing = Some(Counted::default());
+            return self.settle(outcome, seen, nothing, &figures);
+        }
+        let (mut said, _) = sane(seen.usage.unwrap_or_default());
+        if !seen.usage_of.is_all(figures.is_whole) {
+            said.output = None;
+            said.input = said.input.filter(|input| *input > 0); // no prompt has none
+        }
+        let is_said = said.is_whole(self.info.endpoint);
         let Some(tally) = self.tally.take().filter(|_| !is_said) else {
             return self.settle(outcome, seen, None, &figures);
         };
         let mut rest = self.detach();
         let (seen, chunks) = (seen.clone(), figures.chunks);
         let chunks = if self.is_stream { chunks } else { 0 };
+        let (settled, settling) = oneshot::channel::<Infallible>();
+        self.settling = Some(settling);
         tally.finish(said, chunks, move |counted| {
             rest.settle(outcome, &seen, Some(counted), &figures);
+            drop(settled);
         });
     }
 
@@ -243,6 +259,7 @@ impl Meter {
             flight: self.flight.take(),
             hold: self.hold.take(),
             tally: None,
+            settling: None,
             turn: None,
             ..*self
         }
@@ -269,10 +286,14 @@ impl Meter {
             }
             _ => None,
         };
+        let usage_is_running = !seen.usage_of.is_all(figures.is_whole);
+        let said = seen.usage.map(|usage| sane(usage).0);
+        let said = said.filter(|_| !usage_is_running && !self.info.endpoint.uses_nothing());
         let settled = flight.settle(&Settlement {
             outcome,
             status: self.status.as_u16(),
             usage: seen.usage,
+            usage_is_running,
             usage_refused: seen.usage_refused,
             counted,
             attempts: self.attempts,
@@ -308,7 +329,7 @@ impl Meter {
             status: self.status,
             is_stream: self.is_stream,
             outcome,
-            usage: seen.usage.filter(|_| !self.info.endpoint.uses_nothing()),
+            usage: said,
             passed: figures,
             duration,
         }
@@ -366,6 +387,7 @@ impl Watch for Meter {
     }
 
     fn chunk(&mut self, chunks: u64, bytes: u64, now: Instant) {
+        self.passes();
         if let Some(flight) = &self.flight {
             let at = now.saturating_duration_since(self.arrival.started);
             flight.count(chunks, bytes, micros(at));
@@ -381,6 +403,7 @@ impl Watch for Meter {
         let figures = Passed {
             chunks: report.chunks,
             bytes: report.bytes,
+            is_whole: report.outcome == Outcome::Completed,
             passed: report.passed,
         };
         let outcome = match self.left {
@@ -388,6 +411,15 @@ impl Watch for Meter {
             false => report.outcome,
         };
         self.conclude(outcome, report.seen, figures);
+    }
+
+    fn poll_settled(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if let Some(settling) = &mut self.settling {
+            // It ends by being let go, and so even if settling fails.
+            let Err(_) = ready!(Pin::new(settling).poll(cx));
+            self.settling = None;
+        }
+        Poll::Ready(())
     }
 }
 

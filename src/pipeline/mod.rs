@@ -8,6 +8,8 @@ mod hangup;
 mod hold;
 mod meter;
 mod pricing;
+mod sound;
+mod sum;
 mod tally;
 mod turn;
 

@@ -1,11 +1,14 @@
 //! Counts what nobody else counts: the tokens of an answer as it passes, and those of a prompt whose provider said
 //! nothing. Exactly where the rules are known, and never for long on a thread that serves.
 
+use super::{
+    sound::Sound,
+    sum::{Beside, echoes, sum},
+};
 use crate::{
     app::Reserved,
     domain::{Endpoint, Usage},
     ledger::{Counted, Tokens},
-    telemetry::metrics,
     tokens::{
         Answer, Answered, Count, Counter, Encoding, Model, Running, Slot, Why, estimate_stream,
     },
@@ -48,6 +51,11 @@ pub(super) struct Tally {
     told: Tokens,
     /// What it came to as far as it has passed.
     passed: Tokens,
+    /// The sound that was told, and as much of it as has passed.
+    sound: Sound,
+    sound_passed: Sound,
+    /// How often the answer repeats the prompt.
+    echoes: u64,
 }
 
 enum PromptCount {
@@ -107,6 +115,10 @@ impl Tally {
             }
             _ => Texts::none(),
         };
+        let echoes = match endpoint {
+            Endpoint::Completions => echoes(&prompt.body),
+            _ => 0,
+        };
         let is_long = prompt.body.len() > PROMPT_HELD_BYTES;
         let prompt = match is_stream && is_long && is_memory_scarce {
             true => PromptCount::begin(counter, model.clone(), endpoint, prompt),
@@ -121,6 +133,9 @@ impl Tally {
             texts,
             told: Tokens::default(),
             passed: Tokens::default(),
+            sound: Sound::default(),
+            sound_passed: Sound::default(),
+            echoes,
         }
     }
 
@@ -131,6 +146,9 @@ impl Tally {
 
     /// Takes in a piece of text.
     pub(super) fn push(&mut self, choice: u32, part: Part, piece: &str) {
+        if part == Part::Sound {
+            return self.sound.push(piece, self.is_stream);
+        }
         let slot = (choice, part);
         match &mut self.texts {
             Texts::Counted(encoding, texts) => {
@@ -192,17 +210,24 @@ impl Tally {
 
     /// What a stream's text comes to that was told, after so many events with content.
     pub(super) fn told(&self, chunks: u64) -> u64 {
-        match self.told.exact {
+        let text = match self.told.exact {
             true => self.told.count,
             false => estimate_stream(self.told.count, chunks),
-        }
+        };
+        text + self.sound.tokens()
     }
 
     /// What was told has passed. Says what that comes to, if that is news.
     pub(super) fn pass(&mut self) -> Option<Tokens> {
-        let is_news = self.told != self.passed;
-        self.passed = self.told;
-        is_news.then_some(self.passed)
+        let is_news = (self.told, self.sound) != (self.passed, self.sound_passed);
+        (self.passed, self.sound_passed) = (self.told, self.sound);
+        is_news.then(|| {
+            let sound = self.sound.tokens();
+            Tokens {
+                count: self.told.count + sound,
+                exact: self.told.exact && sound == 0,
+            }
+        })
     }
 
     /// What the prompt comes to, which is counted on another thread.
@@ -228,7 +253,7 @@ impl Tally {
 
     /// What has passed.
     pub(super) fn passed(&self) -> u64 {
-        self.passed.count
+        self.passed.count + self.sound_passed.tokens()
     }
 
     /// Goes on here with what was held, once its encoding is loaded.
@@ -260,7 +285,7 @@ impl Tally {
     /// and now or on a thread that counts.
     pub(super) fn finish(
         self,
-        said: Option<Usage>,
+        said: Usage,
         chunks: u64,
         done: impl FnOnce(Counted) + Send + 'static,
     ) {
@@ -272,17 +297,32 @@ impl Tally {
             texts,
             told,
             passed,
-            is_stream: _,
+            sound,
+            sound_passed,
+            echoes,
+            is_stream,
         } = self;
-        let input_is_said = said.is_some_and(|usage| usage.input.is_some());
+        let beside = Beside {
+            input: said.input,
+            sound: match is_stream {
+                true => sound_passed,
+                false => sound,
+            },
+            echoes,
+            chunks,
+        };
+        let input_is_said = said.input.is_some();
         let (of, of_prompt) = (counter.clone(), model.clone());
         let with_output = move |output: Option<Answered>| {
             if input_is_said {
-                return done(counted(None, output, chunks));
+                return done(sum(None, output, beside));
             }
-            let with_input = move |input| done(counted(Some(input), output, chunks));
+            let with_input = move |input| done(sum(Some(input), output, beside));
             prompt.count(&of, of_prompt, endpoint, with_input);
         };
+        if said.output.is_some() {
+            return with_output(None);
+        }
         if told != passed {
             // What was told last was held back: what passed was counted before it came.
             let estimated = (!passed.exact).then_some(Why::Cut);
@@ -408,28 +448,5 @@ fn about(count: u64) -> Tokens {
     Tokens {
         count,
         exact: false,
-    }
-}
-
-/// Puts together what was counted; it is as exact as the least exact of it.
-fn counted(input: Option<Count>, output: Option<Answered>, chunks: u64) -> Counted {
-    let parts = [input, output.map(|answered| answered.output)];
-    let why = parts
-        .into_iter()
-        .flatten()
-        .find_map(|count| count.estimated);
-    if let Some(why @ (Why::Overloaded | Why::TooLong)) = why {
-        metrics::count_refused(why.as_str());
-    }
-    let tokens = |count: Count| match count.estimated {
-        None => count.tokens,
-        Some(_) => estimate_stream(count.tokens, chunks),
-    };
-    let reasoning = output.map(|answered| answered.reasoning.tokens);
-    Counted {
-        input: input.map(|count| count.tokens),
-        output: output.map(|answered| tokens(answered.output)),
-        reasoning: reasoning.filter(|tokens| *tokens > 0),
-        exact: why.is_none(),
     }
 }

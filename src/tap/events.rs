@@ -2,10 +2,18 @@
 
 use crate::wire::answer::{Event, EventReader, Hear, Seen};
 use bytes::{Bytes, BytesMut};
-use std::{collections::VecDeque, ops::Range};
+use std::{cell::Cell, collections::VecDeque, ops::Range};
 
 /// An event that grows beyond this goes on in pieces, as it comes: memory a stream is bounded.
 const HELD_MAX_BYTES: usize = 1 << 20;
+
+/// What came of a piece that was taken in.
+pub(super) struct Fed {
+    /// Pieces with content that it made ready.
+    pub(super) content: u64,
+    /// If an event has ended in it: how many of the texts in it go on with such. No text of an earlier piece stays.
+    pub(super) texts: Option<usize>,
+}
 
 pub(super) struct Events {
     reader: EventReader,
@@ -77,13 +85,13 @@ impl Events {
         !self.open
     }
 
-    /// Takes in what the upstream sent; returns how many events with content it completed.
+    /// Takes in what the upstream sent.
     pub(super) fn feed(
         &mut self,
         piece: Bytes,
         ready: &mut VecDeque<Bytes>,
         hear: &mut Hear<'_>,
-    ) -> u64 {
+    ) -> Fed {
         let mut piece = piece;
         if self.lies_between() && piece.first() == Some(&b'\n') {
             // It belongs to the event before, and shares its fate.
@@ -95,7 +103,13 @@ impl Events {
         }
         let read = self.read(&piece, hear);
         self.pass(piece, &read, ready);
-        read.content
+        Fed {
+            content: read.content,
+            texts: match self.open {
+                true => Some(read.heard), // the event goes on in pieces, and its texts with them
+                false => read.end.map(|_| read.texts),
+            },
+        }
     }
 
     /// The upstream's stream is over; what is held is the last event, though no blank line ends it.
@@ -123,10 +137,17 @@ impl Events {
             ..Read::default()
         };
         let (hide_usage, mut open) = (self.hide_usage, self.open);
-        self.reader.feed(piece, hear, |end, event| {
+        let heard = Cell::new(0);
+        let mut hear = |choice, part, text: &str| {
+            heard.set(heard.get() + 1);
+            hear(choice, part, text);
+        };
+        self.reader.feed(piece, &mut hear, |end, event| {
             read.event(end, &event, hide_usage && !open);
+            read.texts = heard.get();
             open = false;
         });
+        read.heard = heard.get();
         read
     }
 
@@ -179,6 +200,9 @@ struct Read {
     /// What the client is not to see.
     cuts: Vec<Range<usize>>,
     content: u64,
+    /// Texts in it, and those among them that are of complete events.
+    heard: usize,
+    texts: usize,
     last_only_usage: bool,
 }
 

@@ -4,6 +4,7 @@
 //! clock, and never lies about how a stream ended: what an upstream leaves unfinished ends with an error event, and
 //! whole events are all that a client ever sees. It knows no key, no limit and no store; a [`Watch`] is told instead.
 
+mod begun;
 mod events;
 mod pace;
 mod reader;
@@ -12,6 +13,7 @@ mod watch;
 pub use watch::{Report, Watch};
 
 use crate::{body, domain::Outcome, tasks::Signal, wire::error::ErrorBody};
+use begun::Begun;
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use pace::{Lapse, Pace};
@@ -77,9 +79,13 @@ pub struct Tap<B, W: Watch> {
     held: Option<Held>,
     /// What came with it and was not taken in yet.
     rest: Bytes,
+    /// The texts of an event that is not complete, which the watch is not told yet.
+    begun: Begun,
     state: State,
     /// The watch knows how it ended.
     told: bool,
+    /// That is not written down yet.
+    is_settling: bool,
 }
 
 /// A piece of a stream that somebody has yet to let through.
@@ -125,8 +131,10 @@ where
             passed: None,
             held: None,
             rest: Bytes::new(),
+            begun: Begun::default(),
             state: State::Open,
             told: false,
+            is_settling: false,
         }
     }
 
@@ -146,22 +154,51 @@ where
         // An LF that belongs to the event before may have come with it.
         let may_interject = self.reader.can_interject() && !self.reader.lies_between();
         let may_end = self.reader.can_end();
-        let watch = &mut self.watch;
-        let mut heard = false;
-        let mut hear = |choice, part, text: &str| {
-            heard = true;
-            watch.text(choice, part, text);
+        let content = match !self.reader.is_stream() || ends_event(&data) {
+            true => self.feed(data),
+            false => self.feed_begun(data),
         };
-        let content = self.reader.feed(data, &mut self.ready, &mut hear);
-        if heard {
-            self.watch.text_passes();
-        }
         self.held = Some(Held {
             content,
             came: now,
             may_interject,
             may_end,
         });
+    }
+
+    /// Reads a piece with which its last event ends.
+    fn feed(&mut self, data: Bytes) -> u64 {
+        let watch = &mut self.watch;
+        let mut heard = self.begun.tell(self.begun.len(), watch);
+        let mut hear = |choice, part, text: &str| {
+            heard = true;
+            watch.text(choice, part, text);
+        };
+        let fed = self.reader.feed(data, &mut self.ready, &mut hear);
+        if heard {
+            self.watch.text_passes();
+        }
+        fed.content
+    }
+
+    /// Reads a piece whose end may lie in an event.
+    fn feed_begun(&mut self, data: Bytes) -> u64 {
+        let before = self.begun.len();
+        let begun = &mut self.begun;
+        let mut hear = |choice, part, text: &str| begun.push(choice, part, text);
+        let fed = self.reader.feed(data, &mut self.ready, &mut hear);
+        match fed.texts {
+            Some(texts) => self.tell_begun(before + texts),
+            None => self.begun.join(before),
+        }
+        fed.content
+    }
+
+    /// Tells so many of the texts that were begun.
+    fn tell_begun(&mut self, texts: usize) {
+        if self.begun.tell(texts, &mut self.watch) {
+            self.watch.text_passes();
+        }
     }
 
     /// Lets through what was taken in, once it may go on.
@@ -200,6 +237,16 @@ where
         }
     }
 
+    /// Waits for what the watch was told of the answer's end to be written down: by what lies in `ready` the client
+    /// will know that it is over. The upstream has no part in that, nor have the time limits.
+    fn poll_settled(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.is_settling {
+            std::task::ready!(self.watch.poll_settled(cx));
+            self.is_settling = false;
+        }
+        Poll::Ready(())
+    }
+
     /// Ends an answer that may not go on: what is held is not let through.
     fn cut_off(&mut self, held: Held, outcome: Outcome, error: ErrorBody) {
         self.held = None;
@@ -219,6 +266,9 @@ where
     /// The upstream has come to the end of its body.
     fn complete(&mut self) {
         let content = self.reader.finish(&mut self.ready);
+        if self.reader.is_complete() {
+            self.tell_begun(self.begun.len());
+        }
         if content > 0 {
             self.count(content, Instant::now());
         }
@@ -302,12 +352,19 @@ fn broken(outcome: Outcome, why: &str) -> ErrorBody {
     ErrorBody::new(why, "server_error", None, Some(code))
 }
 
+/// The ways in which an event's last line and the blank line behind it end.
+const BLANKS: [&[u8]; 3] = [b"\n\n", b"\r\n\r\n", b"\r\r"];
+
+/// Whether an event ends where this piece of a stream does; the blank line may also have begun before it.
+fn ends_event(piece: &[u8]) -> bool {
+    BLANKS.iter().any(|blank| piece.ends_with(blank))
+}
+
 /// Where the first event in a piece of a stream ends, or the piece does; the blank line may also be found in its rest.
 fn first_events_end(piece: &[u8]) -> usize {
     let feeds = memchr::memchr2_iter(b'\n', b'\r', piece);
     for at in feeds {
-        let line_ends = [&b"\n\n"[..], b"\r\n\r\n", b"\r\r"];
-        let blank = line_ends
+        let blank = BLANKS
             .into_iter()
             .find(|blank| piece[at..].starts_with(blank));
         if let Some(blank) = blank {
@@ -332,6 +389,7 @@ where
         let this = self.get_mut();
         loop {
             std::task::ready!(this.poll_held(cx));
+            std::task::ready!(this.poll_settled(cx));
             if let Some(bytes) = this.ready.pop_front() {
                 this.bytes += bytes.len() as u64;
                 return Poll::Ready(Some(Ok(Frame::data(bytes))));
@@ -375,6 +433,7 @@ where
     fn is_end_stream(&self) -> bool {
         self.ready.is_empty()
             && self.held.is_none()
+            && !self.is_settling
             && match self.state {
                 State::Open => {
                     !self.reader.is_stream() && self.source.as_ref().is_none_or(B::is_end_stream)
@@ -433,6 +492,7 @@ impl<B, W: Watch> Tap<B, W> {
         if std::mem::replace(&mut self.told, true) {
             return;
         }
+        self.is_settling = true;
         self.watch.end(Report {
             outcome,
             seen: self.reader.seen(),

@@ -1,6 +1,9 @@
 //! What is read of a body beside it, by what it is. Only a stream of events has places where something may stand.
 
-use super::{Content, events::Events};
+use super::{
+    Content,
+    events::{Events, Fed},
+};
 use crate::wire::answer::{DocumentReader, Hear, Seen};
 use bytes::Bytes;
 use std::collections::VecDeque;
@@ -40,20 +43,23 @@ impl Reader {
         }
     }
 
-    /// Takes in what has come; returns how many pieces with content are ready.
+    /// Takes in what has come.
     pub(super) fn feed(
         &mut self,
         data: Bytes,
         ready: &mut VecDeque<Bytes>,
         hear: &mut Hear<'_>,
-    ) -> u64 {
+    ) -> Fed {
         match self {
             Self::Opaque(_) => {}
             Self::Document(reader) => reader.feed(&data, hear),
             Self::Events(events) => return events.feed(data, ready, hear),
         }
         ready.push_back(data);
-        1
+        Fed {
+            content: 1,
+            texts: None,
+        }
     }
 
     /// The body is over; returns how many pieces with content are ready that waited for more.

@@ -21,6 +21,10 @@ struct Notes {
     allowance: Option<usize>,
     /// Nothing passes, and nothing is refused either.
     is_undecided: bool,
+    /// Nothing is ever held back.
+    is_free: bool,
+    /// Its end is not written down.
+    is_unsettled: bool,
     waits: Option<Waker>,
     chunks: u64,
     text: String,
@@ -48,7 +52,7 @@ impl Watch for Guard {
     fn text_passes(&mut self) {}
 
     fn may_hold_back(&self) -> bool {
-        true
+        !self.notes().is_free
     }
 
     fn poll_pass(&mut self, _: u64, cx: &mut Context<'_>) -> Poll<Result<(), ErrorBody>> {
@@ -77,6 +81,17 @@ impl Watch for Guard {
 
     fn end(&mut self, report: Report<'_>) {
         self.notes().ends.push((report.outcome, report.chunks));
+    }
+
+    fn poll_settled(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let mut notes = self.notes();
+        match notes.is_unsettled {
+            true => {
+                notes.waits = Some(cx.waker().clone());
+                Poll::Pending
+            }
+            false => Poll::Ready(()),
+        }
     }
 }
 
@@ -282,4 +297,71 @@ async fn an_upstream_is_let_go_before_the_client_has_read_how_its_answer_ended()
     assert!(tap.frame().await.is_some());
     assert!(tap.source.is_none());
     assert!(tap.frame().await.is_none());
+}
+
+/// What passes of the pieces of a stream that then falls silent, and what its watch is told.
+fn passed(pieces: &[&'static str], guard: &Guard) -> String {
+    let mut tap = tap(EVENTS, pieces, false, guard);
+    let mut context = Context::from_waker(Waker::noop());
+    let mut passed = Vec::new();
+    while let Poll::Ready(Some(frame)) = Pin::new(&mut tap).poll_frame(&mut context) {
+        passed.extend_from_slice(&frame.unwrap().into_data().unwrap());
+    }
+    String::from_utf8(passed).unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_text_of_an_event_is_told_once_the_event_is_complete() {
+    for ends in ["\n\n", "\r\n\r\n", "\r\r", "\n\r\n", "\r\n\n"] {
+        let events = [ONE, TWO, ONE].concat().replace("\n\n", ends);
+        let events: &'static str = events.leak();
+        for (first, second) in (0..events.len()).map(|cut| events.split_at(cut)) {
+            for is_free in [false, true] {
+                let guard = Guard::default();
+                guard.notes().is_free = is_free;
+                let bytes: Vec<_> = first.split_inclusive(|_| true).collect();
+                for pieces in [&[first][..], &[first, second], &bytes] {
+                    guard.notes().text.clear();
+                    let passed = passed(pieces, &guard);
+                    let texts = passed.split("\"content\":\"").skip(1);
+                    let texts: String = texts.map(|text| &text[..1]).collect();
+                    assert_eq!(guard.notes().text, texts, "{passed:?} of {pieces:?}");
+                }
+            }
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_learns_of_the_end_once_it_is_written_down() {
+    let document = "{\"choices\":[]}";
+    for (content, pieces) in [
+        (EVENTS, &[ONE, DONE][..]),
+        (Content::Document, &[document]),
+        (EVENTS, &[ONE]),
+    ] {
+        let guard = Guard::default();
+        guard.notes().is_unsettled = true;
+        let reading = tokio::spawn(read(tap(content, pieces, true, &guard)));
+        while guard.notes().waits.is_none() {
+            tokio::task::yield_now().await;
+        }
+        // Neither the upstream's silence nor anything else is held against it.
+        tokio::time::advance(Duration::from_secs(6000)).await;
+        tokio::task::yield_now().await;
+        assert!(!reading.is_finished());
+        let outcome = match pieces {
+            [ONE] => Outcome::UpstreamFailed,
+            _ => Outcome::Completed,
+        };
+        assert_eq!(guard.notes().ends, [(outcome, 1)]);
+        let waker = {
+            let mut notes = guard.notes();
+            notes.is_unsettled = false;
+            notes.waits.take().unwrap()
+        };
+        waker.wake();
+        let whole = reading.await.unwrap();
+        assert!(whole.starts_with(&pieces.concat()), "{whole}");
+    }
 }

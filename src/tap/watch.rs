@@ -14,7 +14,8 @@ use tokio::time::Instant;
 pub trait Watch: Send + Unpin + 'static {
     /// Whether it wants the texts of the answer told; asked once, at the beginning.
     fn wants_text(&self) -> bool;
-    /// A piece of text has come, of this choice and part. It has not gone on to the client yet.
+    /// A piece of text has come, of this choice and part, in an event that is complete. It has not gone on to the
+    /// client yet.
     fn text(&mut self, choice: u32, part: Part, text: &str);
     /// The text that was told so far would go on to the client now, if it may.
     fn text_passes(&mut self);
@@ -30,6 +31,8 @@ pub trait Watch: Send + Unpin + 'static {
     fn has_enough(&self) -> bool;
     /// The answer is over. Called exactly once, also when the client hangs up, and before the client can know.
     fn end(&mut self, report: Report<'_>);
+    /// Whether what `end` told is written down. Asked after it until it is ready, and the client cannot know meanwhile.
+    fn poll_settled(&mut self, cx: &mut Context<'_>) -> Poll<()>;
 }
 
 /// What is known about an answer when it is over.

@@ -22,6 +22,8 @@ use walk::{Listening, Walk};
 pub struct Seen {
     /// The usage it reported last.
     pub usage: Option<Usage>,
+    /// What of the answer that usage stands for.
+    pub usage_of: UsageOf,
     /// A figure in it was negative, a fraction or no number that a count can be.
     pub usage_refused: bool,
     /// The last reason that a choice gave for its end.
@@ -36,6 +38,8 @@ pub struct Seen {
     pub images: u64,
     /// Seconds of sound that it transcribes, begun ones included.
     pub seconds: Option<u64>,
+    /// It carried a piece of an answer.
+    pub content: bool,
     /// A choice called a tool.
     pub tool_calls: bool,
     /// It carried an error.
@@ -46,6 +50,36 @@ pub struct Seen {
     pub done: bool,
     /// Something in it was not JSON.
     pub unreadable: bool,
+}
+
+impl Seen {
+    /// Whether it is nothing but an error: there was no answer, and nobody says that one was paid for.
+    pub fn is_only_error(&self) -> bool {
+        self.error && !self.content && self.usage.is_none()
+    }
+}
+
+/// What of an answer a reported usage stands for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum UsageOf {
+    /// All of it: the answer is a document, or was over when it came.
+    #[default]
+    All,
+    /// What had come by then, and nothing has come since: all of it if nothing follows.
+    SoFar,
+    /// What had come by then, and more has come since.
+    Beginning,
+}
+
+impl UsageOf {
+    /// Whether it stands for all of an answer, which came to its own end or did not.
+    pub fn is_all(self, came_to_its_end: bool) -> bool {
+        match self {
+            Self::All => true,
+            Self::SoFar => came_to_its_end,
+            Self::Beginning => false,
+        }
+    }
 }
 
 /// What one event has said.
@@ -226,7 +260,16 @@ impl Data {
             .get(..self.len)
             .is_some_and(|data| data.trim_ascii() == b"[DONE]");
         event.only_usage = self.walk.only_usage();
+        let reports_usage = self.walk.reports_usage();
         let seen = &mut self.walk.seen;
+        seen.usage_of = match (reports_usage, event.content) {
+            // Some providers send what it came to so far with each piece, others zeros; in an event of its own after
+            // the last piece it is neither.
+            (true, _) if event.only_usage && seen.ended => UsageOf::All,
+            (true, _) => UsageOf::SoFar,
+            (false, true) => UsageOf::Beginning,
+            (false, false) => seen.usage_of,
+        };
         seen.ended |= event.done;
         seen.done |= event.done;
         seen.unreadable |= self.broken && !event.done;

@@ -9,20 +9,20 @@ use crate::{
 use serde_json::{Value, json};
 use weir::tokens::Encoding;
 
-const MODEL: &str = "gpt-4o";
+pub(crate) const MODEL: &str = "gpt-4o";
 /// The prompt of `chat` and `chat_stream`: three around a message, a role, a word, three that begin the answer.
-const PROMPT: u64 = 3 + 1 + 1 + 3;
+pub(crate) const PROMPT: u64 = 3 + 1 + 1 + 3;
 /// Several tokens each, and together fewer than apart.
-const PIECES: [&str; 3] = ["It is antidis", "establishment", "arianism, isn't it? "];
+pub(crate) const PIECES: [&str; 3] = ["It is antidis", "establishment", "arianism, isn't it? "];
 const USAGE: &str =
     "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":70,\"completion_tokens\":90}}\n\n";
 
-fn count(text: &str) -> u64 {
+pub(crate) fn count(text: &str) -> u64 {
     Encoding::O200k.count(text)
 }
 
 /// A gateway whose model has an encoding that Weir knows.
-async fn gateway(upstream: &FakeUpstream, server: &str, lines: &str) -> Gateway {
+pub(crate) async fn gateway(upstream: &FakeUpstream, server: &str, lines: &str) -> Gateway {
     let url = upstream.url();
     Gateway::setup()
         .server(server)
@@ -35,12 +35,12 @@ async fn gateway(upstream: &FakeUpstream, server: &str, lines: &str) -> Gateway 
         .await
 }
 
-fn counted(outcome: &str, output: u64) -> Value {
+pub(crate) fn counted(outcome: &str, output: u64) -> Value {
     json!({"outcome": outcome, "source": "counted", "input": PROMPT, "output": output})
 }
 
 /// An event of a choice with this delta.
-fn delta(choice: u32, delta: Value) -> String {
+pub(crate) fn delta(choice: u32, delta: Value) -> String {
     let chunk = json!({"choices": [{"index": choice, "delta": delta}]});
     format!("data: {chunk}\n\n")
 }

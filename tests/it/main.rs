@@ -17,6 +17,8 @@ mod completions;
 mod config;
 mod control;
 mod counting;
+mod counting_more;
+mod counting_usage;
 mod crash;
 mod docs;
 mod document;

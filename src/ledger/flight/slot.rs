@@ -12,7 +12,7 @@ use super::{
 use crate::{
     domain::{Asked, Endpoint, NanoDollars, Outcome, Owner, Price, PriceTag, Usage},
     ledger::entry::{
-        Admission, Answer, Counts, EntryId, METADATA_MAX_BYTES, Settled, Settlement, Source,
+        Admission, Answer, Counts, EntryId, METADATA_MAX_BYTES, Said, Settled, Settlement, Source,
         Tokens, charge, judge, sane_quantity,
     },
 };
@@ -183,14 +183,13 @@ impl<'a> Slot<'a> {
         answer: Option<(u16, bool)>,
         settlement: &Settlement<'_>,
     ) -> Settled {
-        let (usage, source, refused) = judge(
-            settlement.usage,
-            settlement.counted,
-            endpoint,
-            answer,
-            // Whoever spoiled them from outside has them left out.
-            self.counts().unwrap_or_else(|Torn| self.passed()),
-        );
+        let said = Said {
+            usage: settlement.usage,
+            is_running: settlement.usage_is_running,
+        };
+        // Whoever spoiled them from outside has them left out.
+        let counts = self.counts().unwrap_or_else(|Torn| self.passed());
+        let (usage, source, refused) = judge(said, settlement.counted, endpoint, answer, counts);
         let status = Some(settlement.status);
         let quantity = sane_quantity(settlement.quantity).or(spoken(&self.asked(), answer));
         let figures = Figures {
@@ -220,13 +219,14 @@ impl<'a> Slot<'a> {
         let asked = self.read_asked()?;
         let counts = self.counts()?;
         let how = answer.as_ref().map(|answer| (answer.status, answer.stream));
-        let (usage, source, _) = judge(None, None, admission.endpoint, how, counts);
+        let (usage, source, _) = judge(Said::default(), None, admission.endpoint, how, counts);
         let price = answer.as_ref().and_then(|answer| answer.price.as_deref());
         let price: Option<PriceTag> = price.and_then(|text| text.parse().ok());
         let settlement = Settlement {
             outcome: Outcome::Interrupted,
             status: 0,
             usage: None,
+            usage_is_running: false,
             usage_refused: false,
             counted: None,
             attempts: u32::from(answer.is_some()),

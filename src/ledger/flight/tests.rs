@@ -40,6 +40,7 @@ fn settlement(usage: Option<Usage>) -> Settlement<'static> {
         outcome: Outcome::Completed,
         status: 200,
         usage,
+        usage_is_running: false,
         usage_refused: false,
         counted: None,
         attempts: 2,

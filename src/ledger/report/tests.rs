@@ -136,6 +136,7 @@ fn settle(ledger: &Ledger, call: &Call) {
             output: Some(7),
             ..Usage::default()
         }),
+        usage_is_running: false,
         usage_refused: false,
         counted: None,
         attempts: 1,

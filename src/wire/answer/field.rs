@@ -17,6 +17,14 @@ pub(super) enum Node {
     Data,
     /// A choice's `delta` or `message`.
     Delta,
+    /// Its `content`, as an array.
+    Parts,
+    Part,
+    /// A part's `thinking`, as an array.
+    Thoughts,
+    Thought,
+    /// The sound of the answer.
+    Sound,
     /// `tool_calls`, an array.
     ToolCalls,
     ToolCall,
@@ -64,6 +72,7 @@ pub(super) enum Field {
     CacheWriteApart,
     Reasoning,
     Audio,
+    Sound,
 }
 
 impl Field {
@@ -73,6 +82,26 @@ impl Field {
         match name.plain() {
             Some(name) => field(node, name),
             None => escaped(node, name),
+        }
+    }
+
+    /// Whether it is usage or a count in it: where something else stands, that is nonsense.
+    pub(super) fn is_figure(self, node: Node) -> bool {
+        match node {
+            Node::Root | Node::Response => self == Self::Usage,
+            Node::Usage | Node::InputDetails | Node::OutputDetails => matches!(
+                self,
+                Self::Input
+                    | Self::InputTokens
+                    | Self::Output
+                    | Self::Cached
+                    | Self::CacheWrite
+                    | Self::CacheReadApart
+                    | Self::CacheWriteApart
+                    | Self::Reasoning
+                    | Self::Audio
+            ),
+            _ => false,
         }
     }
 }
@@ -111,6 +140,22 @@ fn field(node: Node, name: &[u8]) -> Field {
             b"reasoning_content" => Field::Text(Kind::ReasoningContent),
             b"tool_calls" => Field::ToolCalls,
             b"function_call" => Field::FunctionCall,
+            b"audio" => Field::Sound,
+            _ => Field::Other,
+        },
+        Node::Part => match name {
+            b"text" => Field::Text(Kind::Content),
+            b"refusal" => Field::Text(Kind::Refusal),
+            b"thinking" => Field::Text(Kind::Thinking),
+            _ => Field::Other,
+        },
+        Node::Thought => match name {
+            b"text" => Field::Text(Kind::Thinking),
+            _ => Field::Other,
+        },
+        Node::Sound => match name {
+            b"transcript" => Field::Text(Kind::Transcript),
+            b"data" => Field::Text(Kind::Sound),
             _ => Field::Other,
         },
         Node::ToolCall => match name {
@@ -147,6 +192,11 @@ fn field(node: Node, name: &[u8]) -> Field {
             b"audio_tokens" => Field::Audio,
             _ => Field::Other,
         },
-        Node::Other | Node::Choices | Node::Data | Node::ToolCalls => Field::Other,
+        Node::Other
+        | Node::Choices
+        | Node::Data
+        | Node::Parts
+        | Node::Thoughts
+        | Node::ToolCalls => Field::Other,
     }
 }

@@ -309,3 +309,74 @@ fn images_and_seconds_are_counted() {
         assert_eq!(read_document(text).seen().seconds, seconds, "{text}");
     }
 }
+
+#[test]
+fn content_in_parts_and_sound_have_texts() {
+    let stream = concat!(
+        r#"data: {"choices":[{"index":0,"delta":{"content":[{"type":"text","text":"a"},{"text":"b","type":"text"}]}}]}"#,
+        "\n\n",
+        r#"data: {"choices":[{"index":0,"delta":{"content":[{"type":"thinking","thinking":[{"type":"text","text":"c"}]}]}}]}"#,
+        "\n\n",
+        r#"data: {"choices":[{"index":0,"delta":{"content":[{"type":"thinking","thinking":"d"},{"type":"image_url","image_url":{"url":"x"}}]}}]}"#,
+        "\n\n",
+        r#"data: {"choices":[{"index":0,"delta":{"audio":{"id":"i","transcript":"e","data":"AAAA","expires_at":1}}}]}"#,
+        "\n\n",
+    );
+    let heard = texts(&[stream.as_bytes()]);
+    let expected = [
+        ("0 Content", "ab"),
+        ("0 Reasoning", "cd"),
+        ("0 Sound", "AAAA"),
+        ("0 Transcript", "e"),
+    ]
+    .map(|(name, text)| (name.to_owned(), text.to_owned()));
+    assert_eq!(heard, BTreeMap::from(expected));
+    let (events, reader) = read_events(stream);
+    assert!(events.iter().all(|event| event.content) && reader.seen().content);
+}
+
+#[test]
+fn usage_stands_for_what_came_before_it() {
+    let text = "data: {\"choices\":[{\"delta\":{\"content\":\"a\"}}]}\n\n";
+    let with_text =
+        "data: {\"choices\":[{\"delta\":{\"content\":\"a\"}}],\"usage\":{\"prompt_tokens\":1}}\n\n";
+    let stop = "data: {\"choices\":[{\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n";
+    let stop_with =
+        "data: {\"choices\":[{\"delta\":{},\"finish_reason\":\"stop\"}],\"usage\":{}}\n\n";
+    let alone = "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":1}}\n\n";
+    for (events, expected) in [
+        ([text, stop, alone], UsageOf::All),
+        ([text, alone, stop], UsageOf::SoFar),
+        ([text, with_text, stop], UsageOf::SoFar),
+        ([text, text, stop_with], UsageOf::SoFar),
+        ([alone, text, stop], UsageOf::Beginning),
+        ([stop, alone, text], UsageOf::Beginning),
+    ] {
+        let (_, reader) = read_events(&events.concat());
+        assert_eq!(reader.seen().usage_of, expected, "{events:?}");
+    }
+    let document = r#"{"usage":{"prompt_tokens":1},"choices":[{"message":{"content":"a"}}]}"#;
+    assert_eq!(read_document(document).seen().usage_of, UsageOf::All);
+}
+
+#[test]
+fn usage_that_is_no_usage_is_refused() {
+    for (text, refused) in [
+        (r#"{"usage":null}"#, false),
+        (r#"{"usage":{"prompt_tokens":null,"queue":"1.5"}}"#, false),
+        (r#"{"usage":"12"}"#, true),
+        (r#"{"usage":[1]}"#, true),
+        (r#"{"usage":true}"#, true),
+        (r#"{"usage":12}"#, true),
+        (r#"{"usage":{"prompt_tokens":"12"}}"#, true),
+        (r#"{"usage":{"prompt_tokens":false}}"#, true),
+        (r#"{"usage":{"prompt_tokens":{}}}"#, true),
+        (
+            r#"{"usage":{"prompt_tokens_details":{"cached_tokens":"1"}}}"#,
+            true,
+        ),
+        (r#"{"choices":[{"usage":"12"}]}"#, false),
+    ] {
+        assert_eq!(read_document(text).seen().usage_refused, refused, "{text}");
+    }
+}

@@ -15,6 +15,10 @@ pub enum Part {
     ToolName(u32),
     /// That call's arguments.
     ToolArguments(u32),
+    /// What the sound says that it made.
+    Transcript,
+    /// That sound: no text, but base64.
+    Sound,
 }
 
 /// Is told each piece of text, with the index of its choice and the part of it.
@@ -24,12 +28,25 @@ pub type Hear<'a> = dyn FnMut(u32, Part, &str) + 'a;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     Content,
-    /// `reasoning` and `reasoning_content` are two names for one thing, and some servers write both.
+    /// `reasoning` and `reasoning_content` are two names for one thing, and some servers write both; to others it is
+    /// a part of the content.
     Reasoning,
     ReasoningContent,
+    Thinking,
     Refusal,
     ToolName,
     ToolArguments,
+    Transcript,
+    Sound,
+}
+
+impl Kind {
+    fn is_reasoning(self) -> bool {
+        matches!(
+            self,
+            Self::Reasoning | Self::ReasoningContent | Self::Thinking
+        )
+    }
 }
 
 /// Text that waits for its index, which some servers write behind it; of more than this the index is guessed.
@@ -46,7 +63,7 @@ pub(super) struct Texts {
     in_tool: bool,
     tool: Option<u32>,
     tools: u32,
-    /// Which of its two names this answer's reasoning goes by.
+    /// Which of its names this answer's reasoning goes by.
     reasoning: Option<Kind>,
     waiting: Vec<Waiting>,
 }
@@ -65,8 +82,7 @@ impl Texts {
 
     #[inline]
     pub(super) fn wants(&self, kind: Kind) -> bool {
-        let is_reasoning = matches!(kind, Kind::Reasoning | Kind::ReasoningContent);
-        self.listens && !(is_reasoning && self.reasoning.is_some_and(|name| name != kind))
+        self.listens && !(kind.is_reasoning() && self.reasoning.is_some_and(|name| name != kind))
     }
 
     /// Makes ready for another document of the same answer.
@@ -137,7 +153,7 @@ impl Texts {
         if text.is_empty() {
             return;
         }
-        if let Kind::Reasoning | Kind::ReasoningContent = kind {
+        if kind.is_reasoning() {
             self.reasoning = Some(kind);
         }
         let tool = match self.in_tool {
@@ -184,10 +200,12 @@ impl Texts {
 fn part(kind: Kind, tool: u32) -> Part {
     match kind {
         Kind::Content => Part::Content,
-        Kind::Reasoning | Kind::ReasoningContent => Part::Reasoning,
+        Kind::Reasoning | Kind::ReasoningContent | Kind::Thinking => Part::Reasoning,
         Kind::Refusal => Part::Refusal,
         Kind::ToolName => Part::ToolName(tool),
         Kind::ToolArguments => Part::ToolArguments(tool),
+        Kind::Transcript => Part::Transcript,
+        Kind::Sound => Part::Sound,
     }
 }
 

@@ -3,7 +3,7 @@
 use super::{
     Event, Seen,
     field::{Field, Node},
-    texts::{Hear, Texts},
+    texts::{Hear, Kind, Texts},
 };
 use crate::{
     domain::{Tier, Usage},
@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// Levels above which nothing of interest lies.
-const LEVELS: usize = 8;
+const LEVELS: usize = 9;
 
 #[derive(Debug, Default)]
 pub(super) struct Walk {
@@ -52,6 +52,10 @@ impl Walk {
         self.texts.restart();
     }
 
+    pub(super) fn reports_usage(&self) -> bool {
+        self.reports_usage
+    }
+
     pub(super) fn only_usage(&self) -> bool {
         self.no_choices && self.reports_usage
     }
@@ -90,6 +94,11 @@ impl Walk {
                 Node::Other
             }
             (Node::Choice, Field::Delta, true) => Node::Delta,
+            (Node::Delta, Field::Text(Kind::Content), false) => Node::Parts,
+            (Node::Parts, _, true) => Node::Part,
+            (Node::Part, Field::Text(Kind::Thinking), false) => Node::Thoughts,
+            (Node::Thoughts, _, true) => Node::Thought,
+            (Node::Delta, Field::Sound, true) => Node::Sound,
             (Node::Delta, Field::ToolCalls, false) => {
                 self.texts.begin_tools();
                 Node::ToolCalls
@@ -106,6 +115,10 @@ impl Walk {
             (Node::ToolCall, Field::Function, true) => Node::Function,
             (Node::Usage, Field::InputDetails, true) => Node::InputDetails,
             (Node::Usage, Field::OutputDetails, true) => Node::OutputDetails,
+            (node, field, _) if field.is_figure(node) => {
+                self.seen.usage_refused = true;
+                Node::Other
+            }
             _ => Node::Other,
         };
         self.depth += 1;
@@ -117,7 +130,12 @@ impl Walk {
 
     fn saw_tool_call(&mut self) {
         self.seen.tool_calls = true;
+        self.saw_content();
+    }
+
+    fn saw_content(&mut self) {
         self.event.content = true;
+        self.seen.content = true;
     }
 
     #[inline(always)]
@@ -138,7 +156,7 @@ impl Walk {
 
     fn string(&mut self, text: Text<'_>) {
         match (self.node(), std::mem::take(&mut self.field)) {
-            (Node::Choice | Node::Delta, Field::Text(_)) => self.event.content |= !text.is_empty(),
+            (_, Field::Text(_)) if !text.is_empty() => self.saw_content(),
             (Node::Choice, Field::FinishReason) => {
                 self.seen.finish_reason = text.decode().map(|reason| reason.into());
                 self.seen.ended = true;
@@ -157,14 +175,14 @@ impl Walk {
             }
             (Node::Root, Field::Type) => self.event_type(text.plain().unwrap_or_default()),
             (Node::Root | Node::Response, Field::Error) => self.seen.error = true,
-            _ => {}
+            (node, field) => self.seen.usage_refused |= field.is_figure(node),
         }
     }
 
     /// The kinds of event of the Responses API.
     fn event_type(&mut self, kind: &[u8]) {
-        self.event.content |= kind.ends_with(b".delta");
         match kind {
+            delta if delta.ends_with(b".delta") => self.saw_content(),
             b"response.completed" | b"response.incomplete" => self.seen.ended = true,
             b"image_generation.completed" | b"image_edit.completed" => {
                 self.seen.images += 1;
@@ -197,6 +215,7 @@ impl Walk {
             self.seen.seconds = known.or(seconds);
             return;
         }
+        self.seen.usage_refused |= field == Field::Usage;
         let Some(usage) = &mut self.seen.usage else {
             return;
         };
@@ -305,7 +324,10 @@ impl Sink for Listening<'_, '_> {
             Token::String(text) => self.string(text),
             Token::Number(text) => walk.number(text),
             Token::Null => walk.null(span),
-            Token::Bool(_) => walk.field = Field::Other,
+            Token::Bool(_) => {
+                let field = std::mem::take(&mut walk.field);
+                walk.seen.usage_refused |= field.is_figure(walk.node());
+            }
         }
     }
 
