@@ -1,7 +1,8 @@
 //! Every error has OpenAI's shape, says whose it is, and names its request.
 
 use crate::support::{
-    Conn, END, FakeUpstream, Gateway, Reply, chat, chat_stream, error_event, event, free_port,
+    Conn, END, FakeUpstream, Gateway, Reply, Response, chat, chat_stream, error_event, event,
+    free_port,
 };
 use std::time::Duration;
 
@@ -279,6 +280,20 @@ async fn an_error_after_an_early_start_becomes_an_event() {
     assert!(response.is_whole && !response.text().contains("[DONE]"));
 }
 
+/// What a client gets of a stream that has begun before its upstream answers with `reply`.
+async fn answered_late(reply: Reply) -> Response {
+    let late = FakeUpstream::with([reply]).await;
+    let hangs = FakeUpstream::with([Reply::silence()]).await;
+    let gateway = Gateway::setup()
+        .server("heartbeat = \"30ms\"")
+        .upstream("hangs", &hangs, "timeouts = { first_byte = \"200ms\" }")
+        .upstream("late", &late, "")
+        .config("[[model]]\nname = \"m\"\nto = [\"hangs\", \"late\"]")
+        .start()
+        .await;
+    gateway.chat(chat_stream("m")).await
+}
+
 #[tokio::test]
 async fn an_upstreams_refusal_after_an_early_start_becomes_an_event() {
     let error =
@@ -288,16 +303,7 @@ async fn an_upstreams_refusal_after_an_early_start_becomes_an_event() {
         (429, "<h1>no</h1>", "upstream_error"),
         (200, "{\"choices\":[]}", "upstream_error"), // no stream, though one was asked for
     ] {
-        let late = FakeUpstream::with([Reply::json(status, body)]).await;
-        let hangs = FakeUpstream::with([Reply::silence()]).await;
-        let gateway = Gateway::setup()
-            .server("heartbeat = \"30ms\"")
-            .upstream("hangs", &hangs, "timeouts = { first_byte = \"200ms\" }")
-            .upstream("late", &late, "")
-            .config("[[model]]\nname = \"m\"\nto = [\"hangs\", \"late\"]")
-            .start()
-            .await;
-        let response = gateway.chat(chat_stream("m")).await;
+        let response = answered_late(Reply::json(status, body)).await;
         assert_eq!(response.status(), 200);
         assert_eq!(error_event(&response.body)["code"], code);
     }
@@ -306,16 +312,7 @@ async fn an_upstreams_refusal_after_an_early_start_becomes_an_event() {
 #[tokio::test]
 async fn an_upstreams_refusal_in_an_event_is_as_it_was_written() {
     let error = "{\n  \"zone\": 1.0,\n  \"error\": {\"message\": \"no\"}\r\n}\n";
-    let late = FakeUpstream::with([Reply::json(400, error)]).await;
-    let hangs = FakeUpstream::with([Reply::silence()]).await;
-    let gateway = Gateway::setup()
-        .server("heartbeat = \"30ms\"")
-        .upstream("hangs", &hangs, "timeouts = { first_byte = \"200ms\" }")
-        .upstream("late", &late, "")
-        .config("[[model]]\nname = \"m\"\nto = [\"hangs\", \"late\"]")
-        .start()
-        .await;
-    let response = gateway.chat(chat_stream("m")).await;
+    let response = answered_late(Reply::json(400, error)).await;
     let event = "data: {   \"zone\": 1.0,   \"error\": {\"message\": \"no\"}  }\n\n";
     assert!(response.text().ends_with(event), "{}", response.text());
 }
