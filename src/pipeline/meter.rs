@@ -377,7 +377,6 @@ impl Watch for Meter {
                 }
             }
         }
-        self.passes();
         Poll::Ready(Ok(()))
     }
 

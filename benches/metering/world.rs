@@ -1,0 +1,267 @@
+//! What lies around the gateway: clients, and the server that they want answers of. Threads that block, so that they
+//! take little and the gateway meets each event by itself.
+
+use std::{
+    io::{self, Read, Write},
+    net::{SocketAddr, TcpListener, TcpStream},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+        mpsc,
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+/// Streams a side.
+const STREAMS: usize = 100;
+/// Clients that ask again and again.
+const ASKERS: usize = 4;
+/// From one event to the next, about: far less than the gateway could take.
+const GAP: Duration = Duration::from_micros(100);
+/// In each event once and nowhere else.
+const MARK: u8 = b'~';
+/// How long anybody waits for anything.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// What models write, a token or two a piece.
+const PIECES: [&str; 12] = [
+    "The",
+    " answer",
+    " to",
+    " your",
+    " question",
+    " depends",
+    " on",
+    " how",
+    " you",
+    " count",
+    ",",
+    " token",
+];
+
+/// Which of its ways the gateway answers by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Side {
+    With,
+    Without,
+}
+
+impl Side {
+    /// What a request asks for it by.
+    pub(crate) fn path(self) -> &'static str {
+        match self {
+            Self::With => "/with",
+            Self::Without => "/without",
+        }
+    }
+}
+
+/// The server behind the gateway.
+#[derive(Clone)]
+pub(crate) struct Upstream {
+    pub(crate) address: SocketAddr,
+    /// The streams that were asked for and got no owner yet.
+    begun: Arc<Mutex<mpsc::Receiver<TcpStream>>>,
+}
+
+/// Serves answers on a port of its own.
+pub(crate) fn upstream() -> io::Result<Upstream> {
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    let address = listener.local_addr()?;
+    let (begins, begun) = mpsc::channel();
+    spawn(move || {
+        for stream in listener.incoming() {
+            let (stream, begins) = (stream?, begins.clone());
+            spawn(move || answer(stream, &begins))?;
+        }
+        Ok(())
+    })?;
+    Ok(Upstream {
+        address,
+        begun: Arc::new(Mutex::new(begun)),
+    })
+}
+
+const WHOLE: &str = r#"{"id":"chatcmpl-0123456789","object":"chat.completion","created":1795260325,"model":"gpt-4o-2024-08-06","choices":[{"index":0,"message":{"role":"assistant","content":"The answer depends on how you count."},"logprobs":null,"finish_reason":"stop"}],"usage":{"prompt_tokens":12,"completion_tokens":8,"total_tokens":20}}"#;
+
+/// Answers what comes over a connection: whole, or with the head of a stream whose events are somebody else's business.
+fn answer(mut stream: TcpStream, begins: &mpsc::Sender<TcpStream>) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    while let Some(body) = message(&mut stream)? {
+        if memchr::memmem::find(&body, br#""stream":true"#).is_some() {
+            stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n")?;
+            begins.send(stream.try_clone()?).map_err(io::Error::other)?;
+        } else {
+            let head = format!(
+                "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{WHOLE}",
+                WHOLE.len()
+            );
+            stream.write_all(head.as_bytes())?;
+        }
+    }
+    Ok(())
+}
+
+/// The body of the next message with a length; none if nothing comes any more.
+fn message(stream: &mut TcpStream) -> io::Result<Option<Vec<u8>>> {
+    let mut all = Vec::new();
+    let mut buffer = [0; 4096];
+    loop {
+        if let Some(end) = memchr::memmem::find(&all, b"\r\n\r\n") {
+            let head = String::from_utf8_lossy(&all[..end]).to_lowercase();
+            let length = head.split("content-length: ").nth(1).unwrap_or("0");
+            let length = length.lines().next().unwrap_or_default();
+            let length: usize = length.trim().parse().map_err(io::Error::other)?;
+            if all.len() >= end + 4 + length {
+                return Ok(Some(all.split_off(end + 4)));
+            }
+        }
+        match stream.read(&mut buffer)? {
+            0 => return Ok(None),
+            n => all.extend_from_slice(&buffer[..n]),
+        }
+    }
+}
+
+/// Clients of both sides, and the streams that they wait on.
+pub(crate) struct World {
+    streams: [Vec<TcpStream>; 2],
+    /// Events that clients have read.
+    read: Arc<AtomicU64>,
+    askers: Vec<TcpStream>,
+    model: &'static str,
+    sent: usize,
+}
+
+impl World {
+    pub(crate) fn new(
+        gateway: SocketAddr,
+        upstream: Upstream,
+        model: &'static str,
+    ) -> anyhow::Result<Self> {
+        let read = Arc::<AtomicU64>::default();
+        let open = |side: Side| -> anyhow::Result<Vec<TcpStream>> {
+            let begun = upstream
+                .begun
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            let one = |_| -> anyhow::Result<TcpStream> {
+                let mut client = TcpStream::connect(gateway)?;
+                client.write_all(&request(side, model, true))?;
+                let read = Arc::clone(&read);
+                spawn(move || listen(client, &read))?;
+                Ok(begun.recv_timeout(PATIENCE)?)
+            };
+            (0..STREAMS).map(one).collect()
+        };
+        let streams = [open(Side::With)?, open(Side::Without)?];
+        let asker = |_| TcpStream::connect(gateway);
+        Ok(Self {
+            streams,
+            read,
+            askers: (0..ASKERS).map(asker).collect::<io::Result<_>>()?,
+            model,
+            sent: 0,
+        })
+    }
+
+    /// Sends events, one stream after the other, and waits until all are read; says how many.
+    pub(crate) fn events(&mut self, side: Side, span: Duration) -> anyhow::Result<u64> {
+        let before = self.read.load(Ordering::SeqCst);
+        let until = Instant::now() + span;
+        let mut events = 0;
+        while Instant::now() < until {
+            for stream in &mut self.streams[side as usize] {
+                let piece = PIECES[self.sent / STREAMS % PIECES.len()];
+                stream.write_all(&chunk(piece))?;
+                self.sent += 1;
+                events += 1;
+                thread::sleep(GAP);
+            }
+        }
+        let patience = Instant::now() + PATIENCE;
+        while self.read.load(Ordering::SeqCst) < before + events {
+            anyhow::ensure!(Instant::now() < patience, "events were lost");
+            thread::sleep(GAP);
+        }
+        Ok(events)
+    }
+
+    /// Asks as fast as answers come; says how often.
+    pub(crate) fn requests(&mut self, side: Side, span: Duration) -> anyhow::Result<u64> {
+        let request = request(side, self.model, false);
+        let until = Instant::now() + span;
+        let ask = |asker: &mut TcpStream| -> io::Result<u64> {
+            let mut asked = 0;
+            while Instant::now() < until {
+                asker.write_all(&request)?;
+                let answer = message(asker)?;
+                if answer.is_none_or(|answer| answer != WHOLE.as_bytes()) {
+                    return Err(io::Error::other("an answer is not whole"));
+                }
+                asked += 1;
+            }
+            Ok(asked)
+        };
+        let asked = thread::scope(|scope| {
+            let askers: Vec<_> = (self.askers.iter_mut())
+                .map(|asker| scope.spawn(|| ask(asker)))
+                .collect();
+            let asked = askers
+                .into_iter()
+                .map(|asker| asker.join().expect("it does not panic"));
+            asked.sum::<io::Result<u64>>()
+        });
+        Ok(asked?)
+    }
+}
+
+/// Counts the events that come in.
+fn listen(mut client: TcpStream, read: &AtomicU64) -> io::Result<()> {
+    let mut buffer = [0; 4096];
+    loop {
+        let n = client.read(&mut buffer)?;
+        if n == 0 {
+            return Ok(());
+        }
+        let events = memchr::memchr_iter(MARK, &buffer[..n]).count();
+        read.fetch_add(events as u64, Ordering::SeqCst);
+    }
+}
+
+fn request(side: Side, model: &str, stream: bool) -> Vec<u8> {
+    let body = format!(
+        r#"{{"model":"{model}","stream":{stream},"messages":[{{"role":"user","content":"What does it depend on?"}}]}}"#
+    );
+    format!(
+        "POST {} HTTP/1.1\r\nhost: gateway\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+        side.path(),
+        body.len()
+    )
+    .into_bytes()
+}
+
+/// An event with this piece of an answer, in a chunk of its own.
+fn chunk(piece: &str) -> Vec<u8> {
+    let mark = char::from(MARK);
+    let event = format!(
+        "data: {{\"id\":\"chatcmpl-0123456789{mark}\",\"object\":\"chat.completion.chunk\",\"created\":1795260325,\
+         \"model\":\"gpt-4o-2024-08-06\",\"choices\":[{{\"index\":0,\"delta\":{{\"content\":\"{piece}\"}},\
+         \"logprobs\":null,\"finish_reason\":null}}]}}\n\n"
+    );
+    format!("{:x}\r\n{event}\r\n", event.len()).into_bytes()
+}
+
+/// A thread that ends with what it serves.
+fn spawn(work: impl FnOnce() -> io::Result<()> + Send + 'static) -> io::Result<()> {
+    let work = move || {
+        // What breaks a connection shows in what is not read.
+        let _ = work();
+    };
+    thread::Builder::new()
+        .name("world".to_owned())
+        .stack_size(64 << 10)
+        .spawn(work)
+        .map(drop)
+}
