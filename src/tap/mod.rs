@@ -5,18 +5,22 @@
 //! whole events are all that a client ever sees. It knows no key, no limit and no store; a [`Watch`] is told instead.
 
 mod begun;
+mod ending;
 mod events;
 mod pace;
+mod piece;
 mod reader;
 mod watch;
 
 pub use watch::{Report, Watch};
 
-use crate::{body, domain::Outcome, tasks::Signal, wire::error::ErrorBody};
+use crate::{body, domain::Outcome, tasks::Signal};
 use begun::Begun;
 use bytes::Bytes;
+use ending::State;
 use http_body::{Body, Frame, SizeHint};
-use pace::{Lapse, Pace};
+use pace::Pace;
+use piece::{ends_event, first_events_end};
 use reader::Reader;
 use std::{
     collections::VecDeque,
@@ -58,9 +62,6 @@ pub enum Content {
 /// The comment that keeps a silent stream open. One line: a blank line after it would end an event.
 pub const HEARTBEAT: &[u8] = b": ping\n";
 
-const SHUTDOWN: &str = "The gateway is shutting down.";
-const TOO_LONG: &str = "The answer took longer than the gateway waits.";
-
 /// Wraps an upstream's body.
 pub struct Tap<B, W: Watch> {
     /// None once nothing more is wanted of it: then the upstream need not go on, however long the client takes.
@@ -97,14 +98,6 @@ struct Held {
     may_interject: bool,
     /// In place of it the stream can end with an event.
     may_end: bool,
-}
-
-enum State {
-    Open,
-    /// All is said but what lies in `ready`.
-    Ended,
-    /// The client must see the body break off.
-    Aborted(Box<str>),
 }
 
 impl<B, W> Tap<B, W>
@@ -237,23 +230,6 @@ where
         }
     }
 
-    /// Waits for what the watch was told of the answer's end to be written down: by what lies in `ready` the client
-    /// will know that it is over. The upstream has no part in that, nor have the time limits.
-    fn poll_settled(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        if self.is_settling {
-            std::task::ready!(self.watch.poll_settled(cx));
-            self.is_settling = false;
-        }
-        Poll::Ready(())
-    }
-
-    /// Ends an answer that may not go on: what is held is not let through.
-    fn cut_off(&mut self, held: Held, outcome: Outcome, error: ErrorBody) {
-        self.held = None;
-        self.ready.clear();
-        self.last_word(held.may_end, outcome, error);
-    }
-
     fn count(&mut self, content: u64, now: Instant) {
         if content > 0 {
             self.chunks += content;
@@ -280,98 +256,6 @@ where
         }
         self.end(Outcome::Completed, State::Ended);
     }
-
-    /// Ends an answer that is not complete.
-    fn break_off(&mut self, outcome: Outcome, why: &'static str) {
-        if self.reader.is_done() {
-            // After `[DONE]` the client misses nothing.
-            return self.end(Outcome::Completed, State::Ended);
-        }
-        self.last_word(self.reader.can_end(), outcome, broken(outcome, why));
-    }
-
-    /// Ends an answer by an error event where the client can read one, else by a broken body.
-    fn last_word(&mut self, may_end: bool, outcome: Outcome, error: ErrorBody) {
-        let state = if may_end {
-            self.ready.push_back(error.to_event().into());
-            State::Ended
-        } else {
-            State::Aborted(error.error.message.into())
-        };
-        self.end(outcome, state);
-    }
-
-    fn end(&mut self, outcome: Outcome, state: State) {
-        self.state = state;
-        self.source = None;
-        self.tell(outcome);
-    }
-
-    /// What has come may not go on yet: is it time to do something about that?
-    fn poll_patience(&mut self, held: Held, cx: &mut Context<'_>) -> Poll<()> {
-        let (outcome, why) = if self.pace.poll_cut(&self.cut, cx) {
-            (Outcome::Interrupted, SHUTDOWN)
-        } else {
-            match std::task::ready!(self.pace.poll_held(cx, held.may_interject)) {
-                Lapse::Silence => {
-                    // Before what is held, which lies there already.
-                    self.ready.push_front(Bytes::from_static(HEARTBEAT));
-                    return Poll::Ready(());
-                }
-                Lapse::Idle | Lapse::Deadline => (Outcome::TimedOut, TOO_LONG),
-            }
-        };
-        self.cut_off(held, outcome, broken(outcome, why));
-        Poll::Ready(())
-    }
-
-    /// Nothing has come: is it time to do something about that?
-    fn poll_pace(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        if self.pace.poll_cut(&self.cut, cx) {
-            self.break_off(Outcome::Interrupted, SHUTDOWN);
-            return Poll::Ready(());
-        }
-        match std::task::ready!(self.pace.poll(cx, self.reader.can_interject())) {
-            Lapse::Silence => {
-                self.reader.interject();
-                self.ready.push_back(Bytes::from_static(HEARTBEAT));
-            }
-            Lapse::Idle => self.break_off(Outcome::TimedOut, "The upstream stopped sending."),
-            Lapse::Deadline => self.break_off(Outcome::TimedOut, TOO_LONG),
-        }
-        Poll::Ready(())
-    }
-}
-
-/// The error of an answer that ended so before it was complete.
-fn broken(outcome: Outcome, why: &str) -> ErrorBody {
-    let code = match outcome {
-        Outcome::Interrupted => "gateway_shutdown",
-        _ => "upstream_interrupted",
-    };
-    ErrorBody::new(why, "server_error", None, Some(code))
-}
-
-/// The ways in which an event's last line and the blank line behind it end.
-const BLANKS: [&[u8]; 3] = [b"\n\n", b"\r\n\r\n", b"\r\r"];
-
-/// Whether an event ends where this piece of a stream does; the blank line may also have begun before it.
-fn ends_event(piece: &[u8]) -> bool {
-    BLANKS.iter().any(|blank| piece.ends_with(blank))
-}
-
-/// Where the first event in a piece of a stream ends, or the piece does; the blank line may also be found in its rest.
-fn first_events_end(piece: &[u8]) -> usize {
-    let feeds = memchr::memchr2_iter(b'\n', b'\r', piece);
-    for at in feeds {
-        let blank = BLANKS
-            .into_iter()
-            .find(|blank| piece[at..].starts_with(blank));
-        if let Some(blank) = blank {
-            return at + blank.len();
-        }
-    }
-    piece.len()
 }
 
 impl<B, W> Body for Tap<B, W>
@@ -454,29 +338,7 @@ where
     }
 }
 
-impl<B, W: Watch> Drop for Tap<B, W> {
-    fn drop(&mut self) {
-        self.left();
-    }
-}
-
 impl<B, W: Watch> Tap<B, W> {
-    /// The body is dropped: if it was not over, the client has gone.
-    fn left(&mut self) {
-        if !matches!(self.state, State::Open) {
-            return;
-        }
-        let outcome = if std::thread::panicking() {
-            Outcome::Interrupted
-        } else {
-            Outcome::ClientGone
-        };
-        self.state = State::Ended;
-        self.held = None;
-        self.ready.clear();
-        self.tell(outcome);
-    }
-
     /// Who watches.
     pub fn watch(&mut self) -> &mut W {
         &mut self.watch
@@ -485,21 +347,6 @@ impl<B, W: Watch> Tap<B, W> {
     /// Whether the watch has been told how the answer ended.
     pub fn is_over(&self) -> bool {
         self.told
-    }
-
-    /// Tells the watch how the answer ended, once.
-    fn tell(&mut self, outcome: Outcome) {
-        if std::mem::replace(&mut self.told, true) {
-            return;
-        }
-        self.is_settling = true;
-        self.watch.end(Report {
-            outcome,
-            seen: self.reader.seen(),
-            chunks: self.chunks,
-            bytes: self.passing(),
-            passed: self.passed,
-        });
     }
 
     /// Bytes that have gone on to the client, or are about to.

@@ -6,7 +6,10 @@
 )]
 
 use super::*;
-use crate::{tasks::Signal, wire::answer::Part};
+use crate::{
+    tasks::Signal,
+    wire::{answer::Part, error::ErrorBody},
+};
 use http_body_util::BodyExt;
 use std::{
     convert::Infallible,
