@@ -2,8 +2,8 @@
 //!
 //! The data plane is served by single-threaded runtimes, one a worker, and a connection stays with the worker that
 //! it was given to. One acceptor hands them out, always to the worker with the fewest: the load is even, the number
-//! of connections has one bound, and a port that is taken is an error. The control plane has a runtime of its own,
-//! so that a scrape or a long query delays no client.
+//! of connections has one bound, and a port that is taken is an error. It has a thread of its own, as each worker has,
+//! so that whatever the control plane is asked delays no client, not even a new one.
 
 mod connection;
 mod control;
@@ -183,8 +183,31 @@ impl Workers {
         Ok(Self { lanes })
     }
 
-    /// Accepts connections until the gateway drains, and hands each to the worker with the fewest.
-    pub async fn accept(&self, app: &App, listener: TcpListener, connections: &Arc<Connections>) {
+    /// Starts the thread that accepts connections until the gateway drains, and hands each to the worker with the
+    /// fewest.
+    pub fn accept(
+        self,
+        app: &Arc<App>,
+        listener: TcpListener,
+        connections: &Arc<Connections>,
+    ) -> Result<(), Error> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
+        let listener = listener.into_std()?;
+        let (app, connections) = (Arc::clone(app), Arc::clone(connections));
+        let listener = {
+            let _inside = runtime.enter();
+            TcpListener::from_std(listener)?
+        };
+        let accept = move || runtime.block_on(self.hand_out(&app, listener, &connections));
+        std::thread::Builder::new()
+            .name("weir-accept".to_owned())
+            .spawn(accept)?;
+        Ok(())
+    }
+
+    async fn hand_out(&self, app: &App, listener: TcpListener, connections: &Arc<Connections>) {
         while let Some((stream, peer)) = next(&listener, app, connections, Plane::Data).await {
             let lane = self
                 .lanes

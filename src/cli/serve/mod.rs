@@ -106,10 +106,10 @@ async fn serve(flags: Flags, loaded: Loaded, log: Log) -> Result<(), Ending> {
         control.certificate,
         Arc::clone(&connections),
     ));
-    tokio::select! {
-        () = workers.accept(&app, data.listener, &connections) => {}
-        () = stop.asked() => {}
-    }
+    workers
+        .accept(&app, data.listener, &connections)
+        .context("no thread to accept connections with")?;
+    stop.asked().await;
 
     drain(&app, &connections, &mut stop).await;
     if let Some(shared) = app.gate.shared() {

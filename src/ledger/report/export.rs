@@ -3,7 +3,7 @@
 use super::{Column, ReportError, Reports, statement::first_id};
 use crate::{
     ledger::{entry::EntryId, rows},
-    store::{self, Row, Value},
+    store::{self, Row, Transaction, Value},
 };
 use serde_json::value::RawValue;
 use std::fmt::Write;
@@ -76,54 +76,57 @@ impl Wanted {
 }
 
 impl Reports {
-    /// The next entries that are wanted, in the order in which their calls began.
+    /// The next entries that are wanted, in the order in which their calls began. They become text on the thread that
+    /// reads them, so that nobody else waits for that.
     pub async fn export(&self, wanted: Wanted, format: Format) -> Result<Batch, ReportError> {
-        let (after, until) = wanted.span();
-        let sql = "SELECT id FROM entry WHERE id > $1 AND id < $2 ORDER BY id LIMIT 1 OFFSET $3";
-        let values = vec![after.clone(), until.clone(), LOOKED_AT.into()];
-        let beyond: Option<[u8; 16]> = match self.0.query(sql, values).await?.first() {
-            Some(row) => Some(row.get(0)?),
-            None => None,
-        };
-        let end = beyond.map_or(until, Value::from);
-        let rows = self.entries(&wanted, after, end).await?;
-        let mut text = String::new();
-        for row in &rows {
-            match format {
-                Format::JsonLines => json_line(row, &mut text)?,
-                Format::Csv => csv_line(row, &mut text)?,
-            }
-        }
-        let rest = beyond.map(|beyond| Wanted {
-            // The one before it, so that it is the first of the next batch.
-            after: Some(format!("{:032x}", u128::from_be_bytes(beyond) - 1)),
-            ..wanted
-        });
-        Ok(Batch { text, rest })
+        self.0.ask(move |tx| batch(tx, wanted, format)).await
     }
+}
 
-    async fn entries(
-        &self,
-        wanted: &Wanted,
-        after: Value,
-        end: Value,
-    ) -> Result<Vec<Row>, store::Error> {
-        let mut values = vec![after, end];
-        let mut conditions = String::new();
-        for (column, names) in &wanted.only {
-            let place = |name: &String| {
-                values.push(name.as_str().into());
-                format!("${}", values.len())
-            };
-            let places: Vec<String> = names.iter().map(place).collect();
-            conditions += &format!(" AND {} IN ({})", column.of_entry(), places.join(", "));
+fn batch(tx: &mut Transaction<'_>, wanted: Wanted, format: Format) -> Result<Batch, ReportError> {
+    let (after, until) = wanted.span();
+    let sql = "SELECT id FROM entry WHERE id > $1 AND id < $2 ORDER BY id LIMIT 1 OFFSET $3";
+    let values = [after.clone(), until.clone(), LOOKED_AT.into()];
+    let beyond: Option<[u8; 16]> = match tx.query(sql, &values)?.first() {
+        Some(row) => Some(row.get(0)?),
+        None => None,
+    };
+    let end = beyond.map_or(until, Value::from);
+    let mut text = String::new();
+    for row in &entries(tx, &wanted, after, end)? {
+        match format {
+            Format::JsonLines => json_line(row, &mut text)?,
+            Format::Csv => csv_line(row, &mut text)?,
         }
-        let columns = rows::entry_columns().join(", ");
-        let sql = format!(
-            "SELECT {columns} FROM entry WHERE id > $1 AND id < $2{conditions} ORDER BY id"
-        );
-        self.0.query(sql, values).await
     }
+    let rest = beyond.map(|beyond| Wanted {
+        // The one before it, so that it is the first of the next batch.
+        after: Some(format!("{:032x}", u128::from_be_bytes(beyond) - 1)),
+        ..wanted
+    });
+    Ok(Batch { text, rest })
+}
+
+fn entries(
+    tx: &mut Transaction<'_>,
+    wanted: &Wanted,
+    after: Value,
+    end: Value,
+) -> Result<Vec<Row>, store::Error> {
+    let mut values = vec![after, end];
+    let mut conditions = String::new();
+    for (column, names) in &wanted.only {
+        let place = |name: &String| {
+            values.push(name.as_str().into());
+            format!("${}", values.len())
+        };
+        let places: Vec<String> = names.iter().map(place).collect();
+        conditions += &format!(" AND {} IN ({})", column.of_entry(), places.join(", "));
+    }
+    let columns = rows::entry_columns().join(", ");
+    let sql =
+        format!("SELECT {columns} FROM entry WHERE id > $1 AND id < $2{conditions} ORDER BY id");
+    tx.query(&sql, &values)
 }
 
 fn json_line(row: &Row, into: &mut String) -> Result<(), store::Error> {
