@@ -75,14 +75,7 @@ fn section(key: &str) -> &str {
 /// A configuration of which only the keys for which `is_ours` holds are known to be good.
 fn load_part(flags: &Flags, is_ours: impl Fn(&str) -> bool) -> Result<Config, Problems> {
     let report = Report::default();
-    let environment = environment::read();
-    let (config, _, _) = read_all(
-        flags,
-        &environment,
-        Path::new(""),
-        Tokenizers::Unwanted,
-        &report,
-    )?;
+    let (config, _) = read_for_a_command(flags, &environment::read(), &report)?;
     report.finish().or_else(|problems| {
         let (ours, _): (Vec<_>, Vec<_>) =
             (problems.0.into_iter()).partition(|problem| is_ours(&problem.key));
@@ -100,19 +93,24 @@ fn load_part(flags: &Flags, is_ours: impl Fn(&str) -> bool) -> Result<Config, Pr
 pub fn load_models(flags: &Flags) -> Result<Vec<String>, Problems> {
     let report = Report::default();
     let environment = environment::read();
-    let (config, source, _) = read_all(
-        flags,
-        &environment,
-        Path::new(""),
-        Tokenizers::Unwanted,
-        &report,
-    )?;
+    let (config, source) = read_for_a_command(flags, &environment, &report)?;
     let written = source.as_deref().map(read).transpose();
     let written = written.map_err(|problem| Problems(vec![problem]))?;
     let tree = lay_over(written, flags, &environment, &report);
     let mut names = routes::names(Section::root(tree, &report).sections("model"));
     names.extend(config.models.iter().map(|model| model.name.to_string()));
     Ok(names)
+}
+
+/// As [`read_all`], for a command: it counts nothing, so that it needs no tokenizer.
+fn read_for_a_command(
+    flags: &Flags,
+    environment: &Environment,
+    report: &Report,
+) -> Result<(Config, Option<PathBuf>), Problems> {
+    let unwanted = Tokenizers::Unwanted;
+    let (config, source, _) = read_all(flags, environment, Path::new(""), unwanted, report)?;
+    Ok((config, source))
 }
 
 /// As [`load`], with the environment and the working directory given.
