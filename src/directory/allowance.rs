@@ -54,9 +54,9 @@ impl Allowances {
         })
     }
 
-    /// Whether a project is there and was not archived.
-    pub fn is_open(&self, project: &str) -> bool {
-        self.has(project, |allowance| !allowance.is_archived)
+    /// Whether a project is there, archived or not.
+    pub fn is_there(&self, project: &str) -> bool {
+        self.has(project, |_| true)
     }
 
     /// Whether a project was archived, and what it says of clients that hang up: what every request asks, in one look.

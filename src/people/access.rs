@@ -71,12 +71,12 @@ impl People {
 
     /// The caller that a request's token stands for, in the project that the token or the headers name.
     ///
-    /// `is_open` says whether a project is there: outside issuers may claim what they like.
+    /// `is_there` says whether a project is there: outside issuers may claim what they like.
     pub fn caller(
         &self,
         headers: &HeaderMap,
         now: SystemTime,
-        is_open: impl Fn(&str) -> bool,
+        is_there: impl Fn(&str) -> bool,
     ) -> Result<Result<Caller, Project>, Unproven> {
         let holder = self.holder(headers, now)?;
         let (meter, terms) = match &holder {
@@ -84,7 +84,7 @@ impl People {
             Holder::Outside(outsider) => (outsider.meter, outsider.terms.clone()),
         };
         let owner = holder.owner(headers).and_then(|owner| match &holder {
-            Holder::Outside(_) => there(owner, is_open),
+            Holder::Outside(_) => there(owner, is_there),
             // Users of Weir's own have parts in projects that are there.
             Holder::Own(..) => Ok(owner),
         });
@@ -224,9 +224,9 @@ impl Holder {
 }
 
 /// An owner whose project is there.
-fn there(owner: Arc<Owner>, is_open: impl Fn(&str) -> bool) -> Result<Arc<Owner>, Project> {
+fn there(owner: Arc<Owner>, is_there: impl Fn(&str) -> bool) -> Result<Arc<Owner>, Project> {
     match owner.project.as_deref() {
-        Some(project) if !is_open(project) => Err(Project::Unknown(project.to_owned())),
+        Some(project) if !is_there(project) => Err(Project::Unknown(project.to_owned())),
         _ => Ok(owner),
     }
 }
