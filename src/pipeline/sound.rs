@@ -1,11 +1,9 @@
 //! Sound in an answer, whose tokens can only be guessed, from how long it is.
 
+use crate::tokens::{PACKED_BYTES_PER_SECOND, RAW_BYTES_PER_SECOND};
+
 /// What OpenAI has documented of sound that a model makes: a token is 50 ms of it.
 const TOKENS_PER_SECOND: u64 = 20;
-/// 24 kHz and 16 bits, the only kind that is streamed, and what WAV files hold.
-const RAW_BYTES_PER_SECOND: u64 = 48_000;
-/// 128 kbit/s, as the other formats have it.
-const PACKED_BYTES_PER_SECOND: u64 = 16_000;
 /// How a WAV file begins in base64.
 const WAV: &str = "UklGR";
 

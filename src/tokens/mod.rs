@@ -18,6 +18,7 @@ mod image;
 mod json;
 mod model;
 mod prompt;
+mod sound;
 mod text;
 mod tools;
 mod words;
@@ -28,6 +29,7 @@ pub use counter::Counter;
 pub use encoding::Encoding;
 pub use estimate::{estimate, estimate_stream};
 pub use model::Model;
+pub use sound::{PACKED_BYTES_PER_SECOND, RAW_BYTES_PER_SECOND};
 pub use text::Running;
 
 use std::ops::AddAssign;

@@ -8,6 +8,7 @@ use super::{
     estimate::estimate,
     image::{self, Detail},
     json::Value,
+    sound::{PACKED_BYTES_PER_SECOND, RAW_BYTES_PER_SECOND},
     tools,
 };
 use crate::domain::Endpoint;
@@ -191,8 +192,8 @@ fn recording(audio: Value<'_>) -> Count {
     const TOKENS_PER_SECOND: u64 = 10;
     let raw = |name| audio.get(name).map_or("", Value::raw);
     let bytes_per_second = match raw("format") {
-        "\"wav\"" => 48_000, // 24 kHz, 16 bits
-        _ => 16_000,         // 128 kbit/s
+        "\"wav\"" => RAW_BYTES_PER_SECOND,
+        _ => PACKED_BYTES_PER_SECOND,
     };
     let bytes = raw("data").len() as u64 / 4 * 3;
     let tokens = (bytes * TOKENS_PER_SECOND).div_ceil(bytes_per_second);
