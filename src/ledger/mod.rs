@@ -3,42 +3,41 @@
 //! A call holds a slot of the flight table from before it goes upstream until its entry is committed to the store.
 //! What a call does here is a few stores to memory; it never waits for a disk, nor for the writer.
 
+mod bell;
+mod call;
 mod doctor;
 mod entry;
 #[cfg(test)]
 pub(crate) mod fixture;
 mod flight;
+mod judge;
 mod report;
 mod rounds;
 mod rows;
 mod writer;
 
+pub use call::{Asker, Flight};
 pub use doctor::{Examined, examine};
-pub use entry::{
-    Admission, Answer, Counted, METADATA_MAX_BYTES, Settled, Settlement, Tokens, sane,
-};
+pub use entry::{Admission, Answer, Counted, METADATA_MAX_BYTES, Settled, Settlement, Tokens};
 pub use flight::Error;
+pub use judge::sane;
 pub use report::{
     Ask, Batch, Column, Format, Line, Payer, Payers, ReportError, Reports, Spent, Sum, Sums, Usage,
     Wanted, Width,
 };
 
-use crate::{
-    domain::{Asked, Endpoint, Place},
-    store,
-    telemetry::metrics,
-};
+use crate::{domain::Place, store, telemetry::metrics};
+use bell::Bell;
 use flight::Table;
 use rounds::Rounds;
 use std::{
-    cell::Cell,
     collections::BTreeSet,
     path::PathBuf,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
-    thread::{self, JoinHandle, Thread},
+    thread::{self, JoinHandle},
     time::Duration,
 };
 
@@ -154,12 +153,8 @@ impl Ledger {
     /// Takes a slot for a call, which must not go upstream without one.
     pub fn admit(&self, admission: &Admission<'_>) -> Result<Flight, Full> {
         let slot = self.shared.table.admit(admission).ok_or(Full)?;
-        Ok(Flight {
-            shared: Arc::clone(&self.shared),
-            slot,
-            endpoint: admission.endpoint,
-            answer: Cell::new(None),
-        })
+        let shared = Arc::clone(&self.shared);
+        Ok(Flight::new(shared, slot, admission.endpoint))
     }
 
     /// Waits until everything that was settled before this call is committed, what an earlier process left included.
@@ -222,107 +217,6 @@ fn flush(shared: &Shared, every: Duration) {
             metrics::ledger_failed();
             tracing::warn!(%error, "the flight table cannot be written to the disk");
         }
-    }
-}
-
-/// One call's place in the flight table.
-///
-/// Dropped without being settled it stays in the air, and is settled as interrupted at the next start.
-#[must_use = "a call is settled once it is over"]
-pub struct Flight {
-    shared: Arc<Shared>,
-    slot: u32,
-    endpoint: Endpoint,
-    /// Who answers has been noted: with this status, and whether as a stream.
-    answer: Cell<Option<(u16, bool)>>,
-}
-
-impl Flight {
-    /// Notes who answers.
-    pub fn answered(&self, answer: &Answer<'_>) {
-        self.answer.set(Some((answer.status, answer.stream)));
-        self.shared.table.answer(self.slot, answer);
-    }
-
-    /// A way to note what the call asks for while its request still passes.
-    pub fn asker(&self) -> Asker {
-        Asker {
-            shared: Arc::clone(&self.shared),
-            slot: self.slot,
-            sequence: self.shared.table.sequence(self.slot),
-        }
-    }
-
-    /// What was noted by then of what the call asks for.
-    pub fn asked(&self) -> Asked {
-        self.shared.table.asked(self.slot)
-    }
-
-    /// Counts what has passed so far; `at_us` is since the start. Never waits.
-    pub fn count(&self, chunks: u64, bytes: u64, at_us: u64) {
-        self.shared.table.count(self.slot, chunks, bytes, at_us);
-    }
-
-    /// Notes what the text that has passed so far came to. Never waits.
-    pub fn tokens(&self, tokens: Tokens) {
-        self.shared.table.tokens(self.slot, tokens);
-    }
-
-    /// Writes down the end. Never waits: it runs when a stream is dropped, and a hang-up must not lose a charge.
-    pub fn settle(self, settlement: &Settlement<'_>) -> Settled {
-        // Not read back from the slot: that is for whoever finds it after a crash.
-        let (endpoint, answer) = (self.endpoint, self.answer.get());
-        let table = &self.shared.table;
-        let settled = table.settle(self.slot, endpoint, answer, settlement);
-        if settled.usage_refused {
-            metrics::usage_refused();
-        }
-        self.shared.bell.ring();
-        settled
-    }
-}
-
-/// Notes what a call asks for. It may outlive the call, and then does nothing.
-pub struct Asker {
-    shared: Arc<Shared>,
-    slot: u32,
-    sequence: u64,
-}
-
-impl Asker {
-    /// Notes it, in place of what was noted before. Called on the thread of the call.
-    pub fn note(&self, asked: &Asked) {
-        self.shared.table.ask(self.slot, self.sequence, asked);
-    }
-}
-
-/// Wakes the writer, and costs next to nothing while it is awake.
-#[derive(Default)]
-struct Bell {
-    asleep: AtomicBool,
-    writer: std::sync::OnceLock<Thread>,
-}
-
-impl Bell {
-    /// Something was pushed on the queue. That store and this load are in one order with the writer's store and its
-    /// look at the queue: one of the two sees the other.
-    fn ring(&self) {
-        if self.asleep.load(Ordering::SeqCst)
-            && self.asleep.swap(false, Ordering::SeqCst)
-            && let Some(writer) = self.writer.get()
-        {
-            writer.unpark();
-        }
-    }
-
-    /// Sleeps until it rings, or `at_most` so long, unless there is something to do.
-    fn wait(&self, at_most: Duration, is_idle: impl FnOnce() -> bool) {
-        self.writer.get_or_init(thread::current);
-        self.asleep.store(true, Ordering::SeqCst);
-        if is_idle() {
-            thread::park_timeout(at_most);
-        }
-        self.asleep.store(false, Ordering::SeqCst);
     }
 }
 

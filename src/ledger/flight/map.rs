@@ -3,13 +3,16 @@
 //! A store into the mapping is in the kernel's hands at once, so what was stored outlives the process, however that
 //! ends. What outlives the machine is what has been flushed.
 
-use super::Error;
+use super::{
+    Error,
+    extent::{self, Extent},
+};
 use memmap2::{MmapOptions, MmapRaw};
 use std::{
     fs::{File, OpenOptions, TryLockError},
-    io::{self, Write},
+    io,
     os::unix::fs::{FileExt, OpenOptionsExt},
-    path::{Path, PathBuf},
+    path::Path,
     sync::atomic::{AtomicU64, Ordering},
 };
 
@@ -24,13 +27,6 @@ pub(super) const GROUP_BYTES: usize = GROUP_SLOTS * SLOT_BYTES;
 /// Bytes of a slot's note, which lies in a file of its own: its pages are memory only where calls have notes.
 pub(super) const NOTE_BYTES: usize = 2048;
 
-/// The extension of the file that tells of slots that were lost.
-const LOST: &str = "lost";
-
-const MAGIC: u64 = u64::from_le_bytes(*b"weirflgt");
-const VERSION: u64 = 3;
-/// Bytes of the header that are in use: what the file is, how many slots it has, how many of them were ever reached.
-const LABEL_BYTES: usize = 40;
 /// The word of the header that says how many slots were ever reached.
 const REACHED: usize = 4;
 
@@ -68,10 +64,8 @@ impl Map {
         reserve(&file, len as u64).map_err(refused)?;
         if found.slots < slots || !found.has_header {
             // After the room is there: a header never promises slots that don't exist.
-            let [size, slots, reached] = [SLOT_BYTES, slots, found.reached].map(|one| one as u64);
-            let header = [MAGIC, VERSION, size, slots, reached];
-            let bytes: Vec<u8> = header.into_iter().flat_map(u64::to_le_bytes).collect();
-            file.write_all_at(&bytes, 0).map_err(refused)?;
+            let label = extent::label(slots, found.reached);
+            file.write_all_at(&label, 0).map_err(refused)?;
         }
         let raw = MmapOptions::new()
             .len(len)
@@ -188,103 +182,6 @@ fn map_notes(path: &Path, len: usize) -> io::Result<MmapRaw> {
     let file = open(path)?;
     reserve(&file, len as u64)?;
     MmapOptions::new().len(len).map_raw(&file)
-}
-
-/// What a table's file holds, by its header and its length.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Extent {
-    pub(super) slots: usize,
-    /// From here on no slot was ever taken.
-    pub(super) reached: usize,
-    /// Those that may have been in use and are not in the file any more.
-    pub(super) lost: usize,
-    has_header: bool,
-    /// Something is missing that was there: a new file is not yet whole either, but it never had more.
-    is_damaged: bool,
-}
-
-impl Extent {
-    /// Reads it from a file; none if that is no table of this version.
-    pub(super) fn read(file: &File, path: &Path) -> io::Result<Option<Self>> {
-        let len = file.metadata()?.len() as usize;
-        let mut header = [0; LABEL_BYTES];
-        if len >= LABEL_BYTES {
-            file.read_exact_at(&mut header, 0)?;
-        }
-        // They are made once the table is whole, and tell how many slots that had.
-        let notes = match path.with_extension("notes").metadata() {
-            Ok(notes) => notes.len() as usize / NOTE_BYTES,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => 0,
-            Err(error) => return Err(error),
-        };
-        Ok(Self::of(&header, len, notes))
-    }
-
-    fn of(header: &[u8; LABEL_BYTES], len: usize, notes: usize) -> Option<Self> {
-        let (words, _) = header.as_chunks();
-        let words: [u64; LABEL_BYTES / 8] = std::array::from_fn(|at| u64::from_le_bytes(words[at]));
-        let there = heads_in(len);
-        match words {
-            // Whatever is there may be a call, and says so itself.
-            [0, 0, 0, 0, 0] => Some(Self {
-                slots: there,
-                reached: there,
-                lost: notes.saturating_sub(there),
-                has_header: false,
-                is_damaged: notes > 0,
-            }),
-            [MAGIC, VERSION, size, slots, reached] if size == SLOT_BYTES as u64 => {
-                let slots = usize::try_from(slots).ok()?;
-                let whole = slots.div_ceil(GROUP_SLOTS).checked_mul(GROUP_BYTES)?;
-                let reached = slots.min(usize::try_from(reached).ok()?);
-                Some(Self {
-                    slots,
-                    reached,
-                    lost: reached.saturating_sub(there),
-                    has_header: true,
-                    is_damaged: len < HEADER_BYTES + whole,
-                })
-            }
-            _ => None,
-        }
-    }
-
-    /// Says that something is missing, and keeps a line about slots that were lost where it is not overlooked.
-    fn report(&self, table: &Path) -> io::Result<()> {
-        if !self.is_damaged {
-            return Ok(());
-        }
-        if self.lost == 0 {
-            tracing::warn!(table = %table.display(), "the flight table had lost its header, or its end, in which no call was");
-            return Ok(());
-        }
-        let path = lost(table);
-        let mut file = OpenOptions::new()
-            .append(true)
-            .create(true)
-            .mode(0o600)
-            .open(&path)?;
-        writeln!(
-            file,
-            "{} slots that may have held calls were gone",
-            self.lost
-        )?;
-        file.sync_all()?;
-        tracing::error!(slots = self.lost, noted = %path.display(), "the flight table was cut short: calls in its slots may be lost");
-        Ok(())
-    }
-}
-
-/// The file that tells of slots that were lost; it is there only if some were.
-pub(super) fn lost(table: &Path) -> PathBuf {
-    table.with_extension(LOST)
-}
-
-/// How many slots begin in a file of this length.
-fn heads_in(len: usize) -> usize {
-    let bytes = len.saturating_sub(HEADER_BYTES);
-    let begun = (bytes % GROUP_BYTES).div_ceil(HALF_BYTES).min(GROUP_SLOTS);
-    bytes / GROUP_BYTES * GROUP_SLOTS + begun
 }
 
 /// Gives the file this length if it is shorter, with blocks behind it: a page that cannot be stored would end the process.

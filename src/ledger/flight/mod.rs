@@ -3,8 +3,11 @@
 //! Counting is a store to memory. Nothing here waits: slots are taken, settled and handed to the writer without a lock
 //! and without a system call.
 
+mod end;
+mod extent;
 mod map;
 mod reading;
+mod recovery;
 mod section;
 mod slot;
 mod stack;
@@ -13,14 +16,12 @@ mod view;
 use super::entry::{Admission, Answer, Entry, EntryId, Settled, Settlement, Tokens};
 use crate::domain::{Asked, Endpoint};
 use map::{GROUP_SLOTS, Map};
+use recovery::Leftovers;
 use section::Torn;
 use slot::{NOTE_WORDS, Slot, State};
 use stack::Stack;
 use std::{
-    collections::BTreeSet,
-    fs::OpenOptions,
-    io::{self, Write},
-    os::unix::fs::OpenOptionsExt,
+    io,
     path::{Path, PathBuf},
     sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
 };
@@ -73,26 +74,6 @@ pub(super) struct Table {
 
 /// Slots that may wait for the writer: enough for a cheap commit.
 const WAITING_MAX: u32 = 1024;
-/// More models than that are not told apart after a crash.
-const MODELS_MAX: usize = 64;
-
-/// What was found in a table at the start.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Leftovers {
-    /// Calls that had ended.
-    pub(super) settled: usize,
-    /// Calls that were in the air.
-    pub(super) interrupted: usize,
-    /// The models that those asked for, or the first of them.
-    pub(super) models: BTreeSet<String>,
-    /// Slots that cannot be trusted, and were set aside.
-    pub(super) torn: usize,
-    /// Slots that may have held calls, and were not in the file any more.
-    pub(super) lost: usize,
-    /// Calls among the first two whose metadata is not there any more.
-    pub(super) notes_lost: usize,
-}
-
 impl Table {
     /// Opens the table at `path`, made if missing, and has what an earlier process left in it settled. Blocks.
     pub(super) fn open(path: &Path, slots: u32, start: u64) -> Result<(Self, Leftovers), Error> {
@@ -114,57 +95,6 @@ impl Table {
         };
         let leftovers = table.recover(slots)?;
         Ok((table, leftovers))
-    }
-
-    fn recover(&self, slots: u32) -> Result<Leftovers, Error> {
-        let mut found = Leftovers {
-            lost: self.map.lost(),
-            ..Leftovers::default()
-        };
-        let occupied = self.map.occupied().map_err(|source| Error::File {
-            path: self.path.clone(),
-            source,
-        })?;
-        let reached = occupied.iter().rposition(|is_occupied| *is_occupied);
-        let reached = reached.map_or(0, |last| last as u64 + 1);
-        self.map.reached().store(reached, Ordering::Relaxed);
-        // Backwards, so that the first slots are on top, and only as many pages are touched as are needed.
-        for index in (0..self.links.len() as u32).rev() {
-            if !occupied[index as usize] {
-                if index < slots {
-                    self.free.push(&self.links, index);
-                }
-                continue;
-            }
-            let slot = self.slot(index);
-            let settled = match slot.state() {
-                // It was not, a moment ago: someone else writes here.
-                Ok(State::Free) => Err(Torn),
-                Ok(State::InFlight) => slot.interrupt().map(|model| {
-                    found.interrupted += 1;
-                    if found.models.len() < MODELS_MAX {
-                        found.models.insert(model);
-                    }
-                }),
-                Ok(State::Settled) => slot.entry().map(|_| found.settled += 1),
-                Err(torn) => Err(torn),
-            };
-            self.used.fetch_add(1, Ordering::Relaxed);
-            match settled {
-                Ok(()) => {
-                    found.notes_lost += usize::from(slot.has_lost_note());
-                    self.queue(index);
-                }
-                Err(Torn) => {
-                    found.torn += 1;
-                    self.set_aside(index).map_err(|source| Error::File {
-                        path: self.aside(),
-                        source,
-                    })?;
-                }
-            }
-        }
-        Ok(found)
     }
 
     fn slot(&self, index: u32) -> Slot<'_> {
@@ -279,25 +209,6 @@ impl Table {
         self.free.push(&self.links, index);
     }
 
-    /// Keeps what a torn slot holds in a file, for people to look at, and frees the slot.
-    fn set_aside(&self, index: u32) -> io::Result<()> {
-        let path = self.aside();
-        let mut file = OpenOptions::new()
-            .append(true)
-            .create(true)
-            .mode(0o600)
-            .open(&path)?;
-        file.write_all(&self.slot(index).raw())?;
-        file.sync_all()?;
-        tracing::error!(slot = index, kept = %path.display(), "a slot of the flight table is torn and not on the ledger");
-        self.release(index);
-        Ok(())
-    }
-
-    fn aside(&self) -> PathBuf {
-        aside(&self.path)
-    }
-
     /// Slots that are not free.
     pub(super) fn used(&self) -> u32 {
         self.used.load(Ordering::Relaxed)
@@ -328,10 +239,6 @@ impl Table {
         }
         Ok(())
     }
-}
-
-fn aside(table: &Path) -> PathBuf {
-    table.with_extension("torn")
 }
 
 #[cfg(test)]

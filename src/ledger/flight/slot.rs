@@ -1,19 +1,19 @@
 //! One slot of the flight table: what is where in its words, and how it says what it holds.
 //!
 //! A slot holds four sections: in its head the admission and the answer, in its tail the settlement, and what was
-//! asked where that becomes known later. A section's checksum is stored last, so a process that dies while it writes leaves a section that is not
-//! there yet. The counts beside them need none against that, for each is one word; that of tokens, which is charged for, carries some
-//! bits of one all the same.
+//! asked where that becomes known later. A section's checksum is stored last, so a process that dies while it writes
+//! leaves a section that is not there yet. The counts beside them need none against that, for each is one word; that of
+//! tokens, which is charged for, carries some bits of one all the same.
 
 use super::{
     map::{HALF_BYTES, NOTE_BYTES},
     section::{Draft, PREFIX, Section, Torn},
 };
 use crate::{
-    domain::{Asked, Endpoint, NanoDollars, Outcome, Owner, Price, PriceTag, Usage},
-    ledger::entry::{
-        Admission, Answer, Counts, EntryId, METADATA_MAX_BYTES, Said, Settled, Settlement, Source,
-        Tokens, charge, judge, sane_quantity,
+    domain::{Asked, Endpoint, Owner, Price, PriceTag},
+    ledger::{
+        entry::{Admission, Answer, Counts, EntryId, METADATA_MAX_BYTES, Tokens},
+        judge::sane_quantity,
     },
 };
 use std::{
@@ -55,10 +55,9 @@ const _: () = assert!(METADATA_MAX_BYTES == (NOTE_WORDS - PREFIX) * 8);
 
 /// Longer texts are cut, at a character.
 const REQUEST_MAX: usize = 128;
-const MODEL_MAX: usize = 128;
+pub(super) const MODEL_MAX: usize = 128;
 const UPSTREAM_MAX: usize = 64;
 const PROVIDER_MAX: usize = 16;
-const FINISH_MAX: usize = 32;
 const UPSTREAM_REQUEST_MAX: usize = 96;
 const IMAGE_SIZE_MAX: usize = 16;
 
@@ -90,7 +89,7 @@ impl<'a> Slot<'a> {
         }
     }
 
-    fn set(self, state: State) {
+    pub(super) fn set(self, state: State) {
         let code = match state {
             State::Free => 0,
             State::InFlight => 1,
@@ -176,125 +175,6 @@ impl<'a> Slot<'a> {
         self.head[TOKENS].store(word, Ordering::Relaxed);
     }
 
-    /// Writes down the end of a call to `endpoint` that was answered with this status, as a stream or not.
-    pub(super) fn settle(
-        self,
-        endpoint: Endpoint,
-        answer: Option<(u16, bool)>,
-        settlement: &Settlement<'_>,
-    ) -> Settled {
-        let said = Said {
-            usage: settlement.usage,
-            is_running: settlement.usage_is_running,
-        };
-        // Whoever spoiled them from outside has them left out.
-        let counts = self.counts().unwrap_or_else(|Torn| self.passed());
-        let (usage, source, refused) = judge(said, settlement.counted, endpoint, answer, counts);
-        let status = Some(settlement.status);
-        let quantity = sane_quantity(settlement.quantity).or(spoken(&self.asked(), answer));
-        let figures = Figures {
-            usage,
-            source,
-            quantity,
-        };
-        let cost = self.conclude(settlement, endpoint, status, figures);
-        Settled {
-            usage_refused: refused || settlement.usage_refused,
-            unpriced: cost.is_none() && figures.is_anything(),
-            input: figures.usage.input.unwrap_or(0),
-            output: figures.usage.output.unwrap_or(0),
-            cost: cost.unwrap_or_default(),
-        }
-    }
-
-    /// Settles a call that nobody follows any more, with what it had come to, and says what model it asked for.
-    pub(super) fn interrupt(self) -> Result<String, Torn> {
-        let admission = self.admission()?;
-        if self.section(SETTLEMENT).read()?.is_some() {
-            // It was settled but for its state.
-            self.set(State::Settled);
-            return Ok(admission.model);
-        }
-        let answer = self.answered()?;
-        let asked = self.read_asked()?;
-        let counts = self.counts()?;
-        let how = answer.as_ref().map(|answer| (answer.status, answer.stream));
-        let (usage, source, _) = judge(Said::default(), None, admission.endpoint, how, counts);
-        let price = answer.as_ref().and_then(|answer| answer.price.as_deref());
-        let price: Option<PriceTag> = price.and_then(|text| text.parse().ok());
-        let settlement = Settlement {
-            outcome: Outcome::Interrupted,
-            status: 0,
-            usage: None,
-            usage_is_running: false,
-            usage_refused: false,
-            counted: None,
-            attempts: u32::from(answer.is_some()),
-            first_us: counts.first_us,
-            duration_us: counts.last_us,
-            served_model: None,
-            finish_reason: None,
-            price: price.as_ref(),
-            quantity: None,
-        };
-        let status = answer.map(|answer| answer.status);
-        let figures = Figures {
-            usage,
-            source,
-            quantity: spoken(&asked, how),
-        };
-        self.conclude(&settlement, admission.endpoint, status, figures);
-        Ok(admission.model)
-    }
-
-    fn conclude(
-        self,
-        settlement: &Settlement<'_>,
-        endpoint: Endpoint,
-        status: Option<u16>,
-        figures: Figures,
-    ) -> Option<NanoDollars> {
-        let Figures {
-            usage,
-            source,
-            quantity,
-        } = figures;
-        let cost = charge(
-            settlement.price.map(|price| &**price),
-            endpoint,
-            &usage,
-            source,
-            quantity,
-        );
-        let mut draft = Draft::default();
-        for figure in [
-            usage.input,
-            usage.cached,
-            usage.cache_write,
-            usage.output,
-            usage.reasoning,
-            usage.audio_input,
-            usage.audio_output,
-            settlement.first_us,
-            status.map(u64::from),
-            quantity,
-            cost.map(|cost| cost.nanos().unsigned_abs()),
-        ] {
-            draft.option(figure);
-        }
-        draft.word(settlement.duration_us);
-        draft.word(settlement.attempts.into());
-        draft.byte(code(&Outcome::ALL, settlement.outcome));
-        draft.byte(source.map_or(NONE, |source| code(&Source::ALL, source)));
-        draft.text(settlement.served_model.unwrap_or_default(), MODEL_MAX);
-        draft.text(settlement.finish_reason.unwrap_or_default(), FINISH_MAX);
-        let price = settlement.price.filter(|_| cost.is_some());
-        draft.text(price_text(price), Price::TEXT_BYTES_MAX);
-        self.section(SETTLEMENT).write(draft.content());
-        self.set(State::Settled);
-        cost
-    }
-
     /// Gives the slot back, once its call is where it lasts.
     pub(super) fn free(self) {
         self.set(State::Free);
@@ -315,7 +195,7 @@ impl<'a> Slot<'a> {
         }
     }
 
-    fn counts(self) -> Result<Counts, Torn> {
+    pub(super) fn counts(self) -> Result<Counts, Torn> {
         let word = self.head[TOKENS].load(Ordering::Relaxed);
         let figure = word & ((1 << TOKENS_CHECK) - 1);
         if word != 0 && word != figure | check(self.sequence(), figure) {
@@ -332,7 +212,7 @@ impl<'a> Slot<'a> {
     }
 
     /// What has passed; its tokens left out.
-    fn passed(self) -> Counts {
+    pub(super) fn passed(self) -> Counts {
         let word = |at: usize| self.head[at].load(Ordering::Relaxed);
         Counts {
             chunks: word(CHUNKS),
@@ -360,7 +240,7 @@ impl<'a> Slot<'a> {
 /// The code of a source that is none.
 pub(super) const NONE: u8 = u8::MAX;
 
-fn code<T: PartialEq>(all: &[T], value: T) -> u8 {
+pub(super) fn code<T: PartialEq>(all: &[T], value: T) -> u8 {
     let place = all.iter().position(|other| *other == value);
     place.expect("`ALL` has all of them") as u8
 }
@@ -371,26 +251,6 @@ fn check(sequence: u64, figure: u64) -> u64 {
     product >> TOKENS_CHECK << TOKENS_CHECK
 }
 
-fn price_text(price: Option<&PriceTag>) -> &str {
+pub(super) fn price_text(price: Option<&PriceTag>) -> &str {
     price.map_or("", PriceTag::text)
-}
-
-/// Characters of the text that is being spoken, by an answer that is no error.
-fn spoken(asked: &Asked, answer: Option<(u16, bool)>) -> Option<u64> {
-    let is_good = answer.is_some_and(|(status, _)| (200..300).contains(&status));
-    asked.characters.filter(|_| is_good)
-}
-
-/// What is charged for.
-#[derive(Clone, Copy)]
-struct Figures {
-    usage: Usage,
-    source: Option<Source>,
-    quantity: Option<u64>,
-}
-
-impl Figures {
-    fn is_anything(self) -> bool {
-        self.source.is_some() || self.quantity.is_some()
-    }
 }

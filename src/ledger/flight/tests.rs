@@ -4,7 +4,10 @@ use crate::{
     ledger::entry::{METADATA_MAX_BYTES, Source},
 };
 use map::{HEADER_BYTES, SLOT_BYTES};
-use std::os::unix::fs::{FileExt, PermissionsExt};
+use std::{
+    fs::OpenOptions,
+    os::unix::fs::{FileExt, PermissionsExt},
+};
 
 mod damage;
 

@@ -1,8 +1,10 @@
 //! A table as it lies on the disk, for someone who only looks.
 
 use super::{
-    Error, aside,
-    map::{self, Extent, GROUP_BYTES, GROUP_SLOTS, HALF_BYTES, HEADER_BYTES, SLOT_BYTES},
+    Error,
+    extent::{self, Extent},
+    map::{self, GROUP_BYTES, GROUP_SLOTS, HALF_BYTES, HEADER_BYTES, SLOT_BYTES},
+    recovery::aside,
     section::Torn,
     slot::{Slot, State},
 };
@@ -49,7 +51,7 @@ pub(in crate::ledger) fn view(path: &Path) -> Result<Option<View>, Error> {
         in_use: file.try_lock_shared().is_err(),
         aside: std::fs::metadata(aside(path)).map_or(0, |data| data.len() / SLOT_BYTES as u64),
         lost: extent.lost,
-        has_lost: map::lost(path).exists(),
+        has_lost: extent::lost(path).exists(),
         ..View::default()
     };
     file.seek(SeekFrom::Start(HEADER_BYTES as u64))
