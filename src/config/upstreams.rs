@@ -1,5 +1,7 @@
 //! The model servers: what is written of each, those that are left out, and the one inside Weir.
 
+mod values;
+
 use super::{
     Provider, Timeouts, Upstream,
     authorities::authorities,
@@ -9,8 +11,8 @@ use super::{
     values::{count, duration},
 };
 use crate::domain::{PriceList, Secret, nearest};
-use http::{HeaderName, HeaderValue, Uri, header};
 use std::{num::NonZeroU32, ops::RangeInclusive, sync::Arc, time::Duration};
+use values::{base_url, headers, list_of, price_list, provider, upstream_name};
 
 /// What to lay timeouts over when there is nothing: the shipped `[timeouts]` has all of them.
 pub(super) const UNSET: Timeouts = Timeouts::each(Duration::ZERO);
@@ -18,26 +20,10 @@ pub(super) const UNSET: Timeouts = Timeouts::each(Duration::ZERO);
 /// The name of the simulator that nobody has to write.
 const SIMULATOR: &str = "simulator";
 
-const NAME_BYTES_MAX: usize = 64; // it labels metrics and log lines
 const RETRIES: u32 = 2;
 const CONCURRENCY_MAX: u32 = 1_000_000; // more than a machine has sockets
 const PACE: RangeInclusive<u32> = 1..=100_000;
 const WAIT: RangeInclusive<Duration> = Duration::from_millis(1)..=Duration::from_secs(86_400);
-
-/// Words of the design that this version cannot speak yet.
-const LATER: &[&str] = &["azure", "anthropic", "gemini", "bedrock"];
-
-/// Headers that the connection or the credential decides.
-const RESERVED: &[HeaderName] = &[
-    header::AUTHORIZATION,
-    header::CONNECTION,
-    header::CONTENT_LENGTH,
-    header::HOST,
-    header::TE,
-    header::TRAILER,
-    header::TRANSFER_ENCODING,
-    header::UPGRADE,
-];
 
 impl Timeouts {
     /// As long for one thing as for another.
@@ -220,98 +206,4 @@ fn implied_simulator(defaults: &Defaults) -> Upstream {
         words_per_second: defaults.words_per_second,
         ..Upstream::bare(SIMULATOR.into(), String::new(), defaults.timeouts)
     }
-}
-
-fn upstream_name(at: At<'_>) -> Option<String> {
-    let name = at.text()?;
-    let is_plain = name
-        .bytes()
-        .all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b));
-    if is_plain && (1..=NAME_BYTES_MAX).contains(&name.len()) {
-        return Some(name);
-    }
-    at.refuse(format!(
-        "expected 1 to {NAME_BYTES_MAX} of the characters A-Z a-z 0-9 . _ -"
-    ))
-}
-
-fn provider(at: At<'_>) -> Option<Provider> {
-    match at.text()?.as_str() {
-        "openai" => Some(Provider::OpenAi),
-        "simulator" => Some(Provider::Simulator),
-        later if LATER.contains(&later) => {
-            at.refuse(format!("`{later}` is not in this version of Weir"))
-        }
-        _ => at.refuse("expected one of `openai`, `simulator`"),
-    }
-}
-
-/// A URL that paths can be appended to. It is not quoted, since it may hold a password that does not belong there.
-fn base_url(at: At<'_>) -> Option<String> {
-    let text = at.text()?;
-    let url = text.trim_end_matches('/');
-    if !url.starts_with("http://") && !url.starts_with("https://") {
-        return at.refuse("expected a URL that begins with http:// or https://");
-    }
-    // `Uri` drops a fragment without a word.
-    if url.contains(['?', '#']) {
-        return at.refuse("expected a URL without a query and a fragment");
-    }
-    let uri = url.parse::<Uri>().ok();
-    let Some(authority) = uri.as_ref().and_then(Uri::authority) else {
-        return at.refuse("is not a URL");
-    };
-    if authority.as_str().contains('@') {
-        return at.refuse("expected a URL without credentials; those go into `api_key`");
-    }
-    let has_port = authority.as_str().len() > authority.host().len();
-    if authority.host().is_empty() || (has_port && authority.port().is_none()) {
-        return at.refuse("has no valid host and port");
-    }
-    Some(url.to_owned())
-}
-
-/// The list that an upstream bills by, as its address tells.
-fn list_of(base_url: &str) -> Option<PriceList> {
-    let uri = base_url.parse::<Uri>().ok()?;
-    PriceList::of_host(uri.host()?)
-}
-
-/// The name of a price list, or nothing, for none.
-fn price_list(at: At<'_>) -> Option<Option<PriceList>> {
-    let name = at.text()?;
-    if name.is_empty() {
-        return Some(None);
-    }
-    let list = PriceList::named(&name);
-    list.map(Some).or_else(|| {
-        let names: Vec<_> = PriceList::names().map(|name| format!("`{name}`")).collect();
-        at.refuse(format!("expected one of {}", names.join(", ")))
-    })
-}
-
-fn headers(mut written: Section<'_>) -> Vec<(HeaderName, HeaderValue)> {
-    written
-        .all()
-        .into_iter()
-        .filter_map(|(name, at)| header(name, &at))
-        .collect()
-}
-
-fn header(mut name: String, at: &At<'_>) -> Option<(HeaderName, HeaderValue)> {
-    if at.is_variable() {
-        name = name.replace('_', "-"); // the name of a variable cannot hold a dash
-    }
-    let Ok(name) = HeaderName::try_from(name) else {
-        return at.refuse("is not the name of a header");
-    };
-    if RESERVED.contains(&name) {
-        return at.refuse("is not for the configuration to set; a credential goes into `api_key`");
-    }
-    let Ok(mut value) = HeaderValue::try_from(at.text()?) else {
-        return at.refuse("is not the value of a header");
-    };
-    // Some servers take their credential in a header of their own: it should not be printed.
-    value.set_sensitive(true);
-    Some((name, value))
 }
