@@ -6,7 +6,7 @@ use crate::{
     ledger::{Full, ReportError},
     limits::roster,
     queue::Saturated,
-    upstream::Failure,
+    upstream::{Broken, Failure},
     wire::{members, query, request::Mistake},
 };
 
@@ -140,6 +140,15 @@ impl From<Failure> for Error {
 }
 
 impl Error {
+    /// An upload that broke off, where `max` bytes were allowed.
+    pub fn upload(broken: Broken, max: u64) -> Self {
+        match broken {
+            Broken::TooLarge => Self::TooLarge(max),
+            Broken::TooSlow => Self::TooSlow,
+            Broken::Cut => Self::BadRequest("The request body broke off."),
+        }
+    }
+
     pub(super) fn wrong(name: &str, expected: &str) -> Self {
         Self::Member(members::Mistake {
             name: name.to_owned(),
