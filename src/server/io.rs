@@ -245,7 +245,7 @@ fn refusal(status: StatusCode) -> Vec<u8> {
         "invalid_request_error"
     };
     let body = ErrorBody::new(message, kind, None, Some(code)).to_json();
-    let id = super::edge::new_id(SystemTime::now());
+    let id = super::id::new_id(SystemTime::now());
     metrics::refused(code);
     if status.is_client_error() {
         // There is no method and no path to write an access line with, but whoever got this id may ask about it.
