@@ -19,6 +19,7 @@ mod once;
 mod outside;
 mod password;
 mod records;
+mod refresh;
 mod session;
 mod sign_in;
 mod telling;
