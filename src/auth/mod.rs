@@ -143,9 +143,9 @@ impl fmt::Debug for Keys {
 
 // The same tests for each database.
 #[cfg(test)]
-#[path = "tests.rs"]
+#[path = "tests/mod.rs"]
 #[expect(clippy::duplicate_mod, reason = "it finds its database by its name")]
 mod on_postgres;
 #[cfg(test)]
-#[path = "tests.rs"]
+#[path = "tests/mod.rs"]
 mod on_sqlite;

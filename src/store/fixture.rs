@@ -26,9 +26,9 @@ macro_rules! fixture {
 pub(crate) use fixture;
 
 impl Fixture {
-    /// The one for a module, by its name.
+    /// The one for a module, by its name or that of one around it.
     pub(crate) fn of(module: &str) -> Option<Self> {
-        match module.ends_with("on_postgres") {
+        match module.contains("on_postgres") {
             true => Self::postgres(),
             false => Self::sqlite(),
         }
