@@ -86,9 +86,9 @@ fn is_sane(text: &str, chars: usize) -> bool {
 }
 
 #[cfg(test)]
-#[path = "tests.rs"]
+#[path = "tests/mod.rs"]
 #[expect(clippy::duplicate_mod, reason = "it finds its database by its name")]
 mod on_postgres;
 #[cfg(test)]
-#[path = "tests.rs"]
+#[path = "tests/mod.rs"]
 mod on_sqlite;
