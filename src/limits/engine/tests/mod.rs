@@ -7,6 +7,7 @@ mod model;
 mod promises;
 mod rates;
 mod rules;
+mod world;
 
 use super::{Admitted, Ask, Engine, Holders, Lease, Now, Origin, Used};
 use crate::domain::{Flow, Kind, Level, Pace, Rule, Rules};
