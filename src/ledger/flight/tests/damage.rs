@@ -1,7 +1,10 @@
 //! What a stranger did to the files is found, and told.
 
 use super::*;
-use std::fs;
+use std::{
+    fs::{self, OpenOptions},
+    os::unix::fs::FileExt,
+};
 
 /// A table with a call in the air and settled ones, each with metadata, and its path.
 fn left(dir: &tempfile::TempDir, settled: usize) -> PathBuf {
