@@ -222,9 +222,9 @@ fn flush(shared: &Shared, every: Duration) {
 
 // The same tests for each database.
 #[cfg(test)]
-#[path = "tests.rs"]
+#[path = "tests/mod.rs"]
 #[expect(clippy::duplicate_mod, reason = "it finds its database by its name")]
 mod on_postgres;
 #[cfg(test)]
-#[path = "tests.rs"]
+#[path = "tests/mod.rs"]
 mod on_sqlite;

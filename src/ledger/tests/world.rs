@@ -1,49 +1,20 @@
-//! Any order of chunks, ends, crashes and replays leaves one entry a call, and sums that are theirs.
+//! A ledger beside what must be on it.
 
-use super::{Admission, Answer, Settlement, doctor, entry::Entry, flight::Table, rows};
+use super::{
+    super::{Admission, Answer, Settlement, doctor, entry::Entry, flight::Table, rows},
+    Act,
+};
 use crate::{
     domain::{Endpoint, KeyId, Outcome, PriceTag, Usage},
-    store::{
-        self, Connection, Mode, Row,
-        fixture::{Fixture, fixture},
-    },
+    store::{self, Connection, Row, fixture::Fixture},
 };
-use proptest::prelude::*;
-use std::{collections::BTreeMap, path::Path};
+use std::{collections::BTreeMap, path::PathBuf};
 
-const START: u64 = 1_700_000_000_000;
-
-/// What may happen next. Numbers choose among the calls in the air.
-#[derive(Clone, Debug)]
-enum Act {
-    Admit,
-    Answer(usize),
-    Chunk(usize),
-    /// The end, with the provider's word or without.
-    Settle(usize, Option<u64>),
-    /// The writer commits some of what waits.
-    Commit(usize),
-    /// The writer commits, and the process dies before a slot is given back.
-    CommitAndCrash,
-    Crash,
-}
-
-fn acts() -> impl Strategy<Value = Vec<Act>> {
-    let act = prop_oneof![
-        4 => Just(Act::Admit),
-        4 => any::<usize>().prop_map(Act::Answer),
-        8 => any::<usize>().prop_map(Act::Chunk),
-        4 => (any::<usize>(), proptest::option::of(0..1000_u64)).prop_map(|(call, said)| Act::Settle(call, said)),
-        2 => (0..4_usize).prop_map(Act::Commit),
-        1 => Just(Act::CommitAndCrash),
-        1 => Just(Act::Crash),
-    ];
-    proptest::collection::vec(act, 1..80)
-}
+pub(super) const START: u64 = 1_700_000_000_000;
 
 /// What the ledger must say of one call in the end.
 #[derive(Clone, Debug, Default, PartialEq)]
-struct Expected {
+pub(super) struct Expected {
     outcome: String,
     output: Option<u64>,
     source: Option<String>,
@@ -98,17 +69,17 @@ struct Call {
     chunks: u64,
 }
 
-struct World {
+pub(super) struct World {
     fixture: Fixture,
-    table: Option<Table>,
-    conn: Connection,
+    pub(super) table: Option<Table>,
+    pub(super) conn: Connection,
     air: Vec<Call>,
-    expected: BTreeMap<String, Expected>,
+    pub(super) expected: BTreeMap<String, Expected>,
     starts: u64,
 }
 
 impl World {
-    fn new(fixture: Fixture) -> Self {
+    pub(super) fn new(fixture: Fixture) -> Self {
         let conn = store::connect(fixture.place()).unwrap();
         let mut world = Self {
             fixture,
@@ -122,7 +93,7 @@ impl World {
         world
     }
 
-    fn path(&self) -> std::path::PathBuf {
+    fn path(&self) -> PathBuf {
         self.fixture.dir().join("flight.table")
     }
 
@@ -134,11 +105,11 @@ impl World {
         self.table = Some(table);
     }
 
-    fn table(&self) -> &Table {
+    pub(super) fn table(&self) -> &Table {
         self.table.as_ref().unwrap()
     }
 
-    fn crash(&mut self) {
+    pub(super) fn crash(&mut self) {
         for call in std::mem::take(&mut self.air) {
             let output = call.answered.then_some(call.chunks);
             let source = call.answered.then_some("estimated");
@@ -148,7 +119,7 @@ impl World {
         self.start();
     }
 
-    fn commit(&mut self, at_most: usize, is_freed: bool) {
+    pub(super) fn commit(&mut self, at_most: usize, is_freed: bool) {
         let mut slots = Vec::new();
         self.table().take_settled(&mut slots);
         for batch in slots.chunks(at_most.max(1)) {
@@ -163,7 +134,7 @@ impl World {
         }
     }
 
-    fn act(&mut self, act: &Act) {
+    pub(super) fn act(&mut self, act: &Act) {
         match *act {
             Act::Admit => {
                 let name = format!("call {}", self.expected.len() + self.air.len());
@@ -265,7 +236,7 @@ impl World {
         self.expected.insert(call.name, expected);
     }
 
-    fn on_the_ledger(&mut self) -> Vec<(String, Expected)> {
+    pub(super) fn on_the_ledger(&mut self) -> Vec<(String, Expected)> {
         let sql = "SELECT request_id, outcome, output, source, cost, price, project_id, metadata
             FROM entry ORDER BY request_id";
         let rows = self.conn.query(sql, &[]).unwrap();
@@ -286,104 +257,22 @@ impl World {
             .collect::<Result<_, store::Error>>()
             .unwrap()
     }
+
+    /// Requests and tokens of answers, by the sums of days.
+    pub(super) fn summed_up(&mut self) -> (i64, i64) {
+        let sql = "SELECT coalesce(sum(requests), 0), coalesce(sum(output), 0) FROM rollup_day";
+        let row = &self.conn.query(sql, &[]).unwrap()[0];
+        (row.get(0).unwrap(), row.get(1).unwrap())
+    }
+
+    /// What the doctor finds.
+    pub(super) fn differences(&mut self) -> Vec<String> {
+        let path = self.path();
+        doctor::examine(&mut self.conn, &path).unwrap().differences
+    }
 }
 
 fn pick(air: &mut [Call], which: usize) -> Option<&mut Call> {
     let count = air.len();
     air.get_mut(which.checked_rem(count)?)
-}
-
-impl World {
-    /// Requests and tokens of answers, by the sums of days.
-    fn summed_up(&mut self) -> (i64, i64) {
-        let sql = "SELECT coalesce(sum(requests), 0), coalesce(sum(output), 0) FROM rollup_day";
-        let row = &self.conn.query(sql, &[]).unwrap()[0];
-        (row.get(0).unwrap(), row.get(1).unwrap())
-    }
-}
-
-fn differences(conn: &mut Connection, table: &Path) -> Vec<String> {
-    doctor::examine(conn, table).unwrap().differences
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(48))]
-
-    #[test]
-    fn any_order_of_events_leaves_one_entry_a_call(acts in acts()) {
-        let Some(fixture) = Fixture::of(module_path!()) else {
-            return Ok(());
-        };
-        let mut world = World::new(fixture);
-        for act in &acts {
-            world.act(act);
-        }
-        world.crash();
-        world.commit(5, false);
-        // What was not given back is found again, and written no second time.
-        world.crash();
-        world.commit(5, true);
-        let expected: Vec<_> = world.expected.clone().into_iter().collect();
-        assert_eq!(world.on_the_ledger(), expected);
-        assert_eq!(world.table().used(), 0);
-        let path = world.path();
-        assert_eq!(differences(&mut world.conn, &path), [""; 0]);
-        assert_eq!(world.summed_up().0, expected.len() as i64);
-    }
-}
-
-/// A world with three completed calls on the ledger.
-fn three(fixture: Fixture) -> World {
-    let mut world = World::new(fixture);
-    for _ in 0..3 {
-        world.act(&Act::Admit);
-        world.act(&Act::Answer(0));
-        world.act(&Act::Settle(0, Some(7)));
-    }
-    world.commit(9, true);
-    world
-}
-
-#[test]
-fn the_doctor_names_sums_that_are_not_those_of_their_entries() {
-    let mut world = three(fixture!());
-    let path = world.path();
-    assert_eq!(differences(&mut world.conn, &path), [""; 0]);
-    let spoil = "UPDATE rollup_day SET output = output + 1 WHERE project_id = ''";
-    world
-        .conn
-        .transact(Mode::Write, |tx| tx.execute(spoil, &[]))
-        .unwrap();
-    let found = differences(&mut world.conn, &path);
-    assert_eq!(found.len(), 2, "{found:?}");
-    assert!(
-        found[0].starts_with("rollup_day of 2023-11-14"),
-        "{found:?}"
-    );
-}
-
-#[test]
-fn the_doctor_names_calls_that_wait_for_a_start() {
-    let mut world = three(fixture!());
-    world.act(&Act::Admit);
-    let path = world.path();
-    assert_eq!(differences(&mut world.conn, &path), [""; 0], "it runs");
-    world.table = None;
-    let found = differences(&mut world.conn, &path);
-    assert!(
-        found[0].contains("1 calls of a gateway that ended"),
-        "{found:?}"
-    );
-}
-
-#[test]
-fn entries_beyond_their_retention_go_and_their_sums_stay() {
-    let mut world = three(fixture!());
-    assert_eq!(rows::prune(&mut world.conn, START).unwrap(), 0);
-    let later = START + 3_600_000;
-    assert_eq!(rows::prune(&mut world.conn, later).unwrap(), 3);
-    assert!(world.on_the_ledger().is_empty());
-    assert_eq!(world.summed_up(), (3, 21));
-    let path = world.path();
-    assert_eq!(differences(&mut world.conn, &path), [""; 0]);
 }
