@@ -8,8 +8,8 @@ use crate::{
     domain::{Day, Owner},
     events::AlertFired,
     ledger::{
-        Ledger, Reports,
-        fixture::{Call, NANOS_A_TOKEN, open, settle},
+        self, Ledger, Reports, Threads,
+        fixture::{Call, NANOS_A_TOKEN, settle},
     },
     store::{
         Db,
@@ -28,18 +28,18 @@ fn noon() -> SystemTime {
     SystemTime::UNIX_EPOCH + 47_482 * DAY + DAY / 2
 }
 
+/// A ledger, and who looks after it.
 struct Office {
-    directory: Directory,
-    reports: Reports,
+    here: Node,
+    ledger: Ledger,
+    threads: Option<Threads>,
+    fixture: Fixture,
 }
 
-async fn office(fixture: &Fixture) -> Office {
-    let db = Db::open(fixture.place()).unwrap();
-    let keys = Keys::open(db.clone()).await.unwrap();
-    Office {
-        directory: Directory::open(db.clone(), keys).await.unwrap(),
-        reports: Reports::new(db),
-    }
+/// Weir, as one process has it.
+struct Node {
+    directory: Directory,
+    reports: Reports,
 }
 
 fn by() -> Origin {
@@ -54,29 +54,67 @@ fn new(threshold: u64) -> NewAlert {
     }
 }
 
-/// Spends `cents` of the default project.
-async fn spend(ledger: &Ledger, at: SystemTime, cents: u64) {
-    let started = at.duration_since(SystemTime::UNIX_EPOCH).unwrap();
-    settle(
-        ledger,
-        &Call {
+impl Office {
+    async fn open(fixture: Fixture) -> Self {
+        let (ledger, threads) = ledger::fixture::open(&fixture);
+        Self {
+            here: Node::open(&fixture).await,
+            ledger,
+            threads: Some(threads),
+            fixture,
+        }
+    }
+
+    /// Spends `cents` of the default project.
+    async fn spend(&self, at: SystemTime, cents: u64) {
+        let started = at.duration_since(SystemTime::UNIX_EPOCH).unwrap();
+        let call = Call {
             started: started.as_millis() as u64,
             key: "alertkey00000001",
             project: None,
             user: None,
             model: "m",
             input: cents * CENT / NANOS_A_TOKEN,
-        },
-    );
-    ledger.settled().await;
-}
+        };
+        settle(&self.ledger, &call);
+        self.ledger.settled().await;
+    }
 
-impl Office {
     /// Makes an alert, and says its id.
     async fn alert(&self, project: Option<&str>, threshold: u64) -> String {
         let project = project.map(str::to_owned);
-        let made = self.directory.create_alert(by(), project, new(threshold));
+        let directory = &self.here.directory;
+        let made = directory.create_alert(by(), project, new(threshold));
         made.await.unwrap().id
+    }
+
+    /// Thresholds of the alerts that go off here.
+    async fn look(&self, now: SystemTime) -> Vec<u64> {
+        self.here.look(now).await
+    }
+
+    /// Another process on the same store.
+    async fn another(&self) -> Node {
+        Node::open(&self.fixture).await
+    }
+}
+
+impl Drop for Office {
+    fn drop(&mut self) {
+        if let Some(threads) = self.threads.take() {
+            threads.close();
+        }
+    }
+}
+
+impl Node {
+    async fn open(fixture: &Fixture) -> Self {
+        let db = Db::open(fixture.place()).unwrap();
+        let keys = Keys::open(db.clone()).await.unwrap();
+        Self {
+            directory: Directory::open(db.clone(), keys).await.unwrap(),
+            reports: Reports::new(db),
+        }
     }
 
     /// Thresholds of the alerts that go off.
@@ -92,80 +130,66 @@ impl Office {
 
 #[tokio::test]
 async fn an_alert_goes_off_once_a_month_also_after_a_restart_and_on_another_node() {
-    let fixture = fixture!();
-    let (ledger, threads) = open(&fixture);
-    let (here, there) = (office(&fixture).await, office(&fixture).await);
+    let office = Office::open(fixture!()).await;
+    let there = office.another().await;
     let project = Some(Owner::DEFAULT_PROJECT.to_owned());
-    let id = here.alert(project.as_deref(), 100).await;
-    here.alert(None, 150).await;
+    let id = office.alert(project.as_deref(), 100).await;
+    office.alert(None, 150).await;
 
-    spend(&ledger, noon(), 99).await;
-    assert_eq!(here.look(noon()).await, [0; 0]);
-    spend(&ledger, noon(), 1).await;
-    let (one, other) = tokio::join!(here.look(noon()), there.look(noon()));
+    office.spend(noon(), 99).await;
+    assert_eq!(office.look(noon()).await, [0; 0]);
+    office.spend(noon(), 1).await;
+    let (one, other) = tokio::join!(office.look(noon()), there.look(noon()));
     assert_eq!([one, other].concat(), [100]);
-    assert_eq!(here.look(noon()).await, [0; 0]);
-    let again = office(&fixture).await;
-    spend(&ledger, noon(), 50).await;
+    assert_eq!(office.look(noon()).await, [0; 0]);
+    let again = office.another().await;
+    office.spend(noon(), 50).await;
     assert_eq!(again.look(noon()).await, [150]);
 
     // Set higher it has another occasion, set lower it has had its own.
-    let raise = here
-        .directory
-        .update_alert(by(), project.clone(), id.clone(), new(200));
+    let directory = &office.here.directory;
+    let raise = directory.update_alert(by(), project.clone(), id.clone(), new(200));
     raise.await.unwrap();
-    assert_eq!(here.look(noon()).await, [0; 0]);
-    spend(&ledger, noon(), 50).await;
-    assert_eq!(here.look(noon()).await, [200]);
-    let lower = here
-        .directory
-        .update_alert(by(), project.clone(), id.clone(), new(120));
+    assert_eq!(office.look(noon()).await, [0; 0]);
+    office.spend(noon(), 50).await;
+    assert_eq!(office.look(noon()).await, [200]);
+    let lower = directory.update_alert(by(), project.clone(), id.clone(), new(120));
     assert!(lower.await.unwrap().last_fired.is_some());
-    assert_eq!(here.look(noon()).await, [0; 0]);
+    assert_eq!(office.look(noon()).await, [0; 0]);
 
     let next = noon() + 31 * DAY;
-    assert_eq!(here.look(next).await, [0; 0]);
-    spend(&ledger, next, 120).await;
-    assert_eq!(here.look(next).await, [120]);
-    here.directory
-        .delete_alert(by(), project, id)
-        .await
-        .unwrap();
-    threads.close();
+    assert_eq!(office.look(next).await, [0; 0]);
+    office.spend(next, 120).await;
+    assert_eq!(office.look(next).await, [120]);
+    directory.delete_alert(by(), project, id).await.unwrap();
 }
 
 #[tokio::test]
 async fn it_goes_off_for_what_is_committed_soon_after_the_month() {
-    let fixture = fixture!();
-    let (ledger, threads) = open(&fixture);
-    let here = office(&fixture).await;
-    here.alert(None, 100).await;
+    let office = Office::open(fixture!()).await;
+    office.alert(None, 100).await;
     let midnight = noon() - DAY / 2;
     let hour = DAY / 24;
 
-    spend(&ledger, midnight - hour, 60).await;
-    assert_eq!(here.look(midnight - hour).await, [0; 0]);
-    spend(&ledger, midnight, 60).await;
-    assert_eq!(here.look(midnight + hour).await, [0; 0]);
-    spend(&ledger, midnight - hour, 60).await;
-    assert_eq!(here.look(midnight + 7 * hour).await, [0; 0]);
-    assert_eq!(here.look(midnight + hour).await, [100]);
-    assert_eq!(here.look(midnight + hour).await, [0; 0]);
-    spend(&ledger, midnight, 60).await;
-    assert_eq!(here.look(midnight + hour).await, [100]);
-    threads.close();
+    office.spend(midnight - hour, 60).await;
+    assert_eq!(office.look(midnight - hour).await, [0; 0]);
+    office.spend(midnight, 60).await;
+    assert_eq!(office.look(midnight + hour).await, [0; 0]);
+    office.spend(midnight - hour, 60).await;
+    assert_eq!(office.look(midnight + 7 * hour).await, [0; 0]);
+    assert_eq!(office.look(midnight + hour).await, [100]);
+    assert_eq!(office.look(midnight + hour).await, [0; 0]);
+    office.spend(midnight, 60).await;
+    assert_eq!(office.look(midnight + hour).await, [100]);
 }
 
 #[tokio::test]
 async fn it_does_not_go_off_for_a_month_that_was_over_before_it_was_made() {
-    let fixture = fixture!();
-    let (ledger, threads) = open(&fixture);
-    let here = office(&fixture).await;
-    here.alert(None, 100).await;
+    let office = Office::open(fixture!()).await;
+    office.alert(None, 100).await;
     let long_ago = SystemTime::UNIX_EPOCH + 31 * DAY;
-    spend(&ledger, long_ago - DAY, 120).await;
-    assert_eq!(here.look(long_ago + DAY / 24).await, [0; 0]);
-    threads.close();
+    office.spend(long_ago - DAY, 120).await;
+    assert_eq!(office.look(long_ago + DAY / 24).await, [0; 0]);
 }
 
 #[test]
@@ -183,19 +207,17 @@ fn it_rests_in_proportion_but_not_for_long_and_not_after_a_failure() {
 
 #[tokio::test]
 async fn it_goes_off_soon_after_the_commit() {
-    let fixture = fixture!();
-    let (ledger, threads) = open(&fixture);
-    let here = office(&fixture).await;
-    here.alert(None, 5).await;
-    let Office { directory, reports } = here;
+    let office = Office::open(fixture!()).await;
+    office.alert(None, 5).await;
+    let Node { directory, reports } = office.another().await;
     let (sender, mut told) = tokio::sync::mpsc::unbounded_channel();
     let sender = Arc::new(sender);
-    let watching = follow(directory, reports, ledger.commits(), move |alert| {
+    let watching = follow(directory, reports, office.ledger.commits(), move |alert| {
         drop(sender.send(alert));
     });
     let now = SystemTime::now();
     let fired = async {
-        spend(&ledger, now, 7).await;
+        office.spend(now, 7).await;
         told.recv().await.unwrap()
     };
     let fired = tokio::select! {
@@ -205,5 +227,4 @@ async fn it_goes_off_soon_after_the_commit() {
     let month = Day::of(now).month().millis();
     assert_eq!((fired.threshold, fired.spent), (5, 7 * CENT));
     assert_eq!((fired.project, fired.period), (None, month));
-    threads.close();
 }
