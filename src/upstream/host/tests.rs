@@ -1,5 +1,5 @@
 use super::*;
-use crate::config::{Provider, Timeouts};
+use crate::config::Timeouts;
 use bytes::BytesMut;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::{
@@ -8,26 +8,9 @@ use tokio::{
 };
 
 fn host(authority: &str) -> Arc<Host> {
-    let hour = Duration::from_secs(3_600);
-    let upstream = Upstream {
-        name: "up".into(),
-        provider: Provider::OpenAi,
-        base_url: format!("http://{authority}/v1"),
-        api_key: None,
-        authorities: None,
-        headers: Vec::new(),
-        stream_usage: false,
-        timeouts: Timeouts {
-            connect: hour,
-            first_byte: hour,
-            idle: hour,
-            total: hour,
-        },
-        retries: 0,
-        price_list: None,
-        concurrency: None,
-        words_per_second: 0,
-    };
+    let url = format!("http://{authority}/v1");
+    let hour = Timeouts::each(Duration::from_secs(3_600));
+    let upstream = Upstream::bare("up".into(), url, hour);
     Host::new(&Arc::new(upstream)).unwrap()
 }
 
