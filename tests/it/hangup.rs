@@ -1,7 +1,7 @@
 //! Clients that hang up: the upstream is told at once, whatever else the client has sent.
 
 use crate::{
-    protocol::{TLS, certify, tls},
+    protocol::tls::{TLS, certify, tls},
     support::{Conn, FakeUpstream, Gateway, Reply, chat, chat_stream, event, within},
 };
 use tokio::net::TcpStream;
