@@ -1,12 +1,20 @@
 //! People: signing in, tokens, outside issuers, rights, and what is tried against them.
 
 mod attacks;
-mod directory;
+mod audit;
+mod commands;
+mod guesses;
+mod invites;
 mod issuers;
 mod key_rights;
 mod keys;
+mod members;
+mod rights;
+mod sessions;
 mod sign_in;
+mod signing;
 mod tiers;
+mod users;
 
 use crate::support::{Conn, Gateway, Key, Response, Setup};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
@@ -86,6 +94,13 @@ async fn projects(gateway: &Gateway, ids: &[&str]) {
     for id in ids {
         gateway.make_project(id).await;
     }
+}
+
+/// Asserts that `value` has these members and no others.
+#[track_caller]
+fn has_members(value: &Value, names: &[&str]) {
+    let members: Vec<&String> = value.as_object().unwrap().keys().collect();
+    assert_eq!(members, names, "{value}");
 }
 
 /// Where OpenAI's Administration API begins.
