@@ -1,6 +1,6 @@
 //! The same at the command line, on the store of a gateway that runs.
 
-use super::{account, get, text};
+use super::{account, becomes, get, text};
 use crate::support::{Dir, Gateway, weir};
 use serde_json::{Value, json};
 
@@ -311,4 +311,79 @@ async fn a_limit_is_set_for_a_model_whose_credential_is_elsewhere() {
     let exit = rate("fra-5").await;
     assert_eq!(exit.code, Some(2), "{exit:?}");
     assert!(exit.stderr.contains("no model `fra-5`"), "{exit:?}");
+}
+
+#[tokio::test]
+async fn people_do_the_same_at_the_command_line() {
+    let gateway = Gateway::setup().start().await;
+    let made = told(&gateway, &["project", "create", "search"]).await;
+    let id = text(&made, "/id");
+    assert!(run(&gateway, &["project", "list"]).await.contains(id));
+    let key = gateway
+        .make_key(&[
+            "--project",
+            id,
+            "--tier",
+            "gold",
+            "--priority",
+            "low",
+            "--requests-per-minute",
+            "5",
+        ])
+        .await;
+    becomes(&gateway, &key.key, 200).await;
+    let agreed = get(&gateway, &format!("/projects/{id}/api_keys/key_{}", key.id)).await;
+    assert_eq!(
+        (
+            text(&agreed, "/weir/tier"),
+            &agreed["weir"]["limits"]["requests_per_minute"]
+        ),
+        ("gold", &json!(5))
+    );
+    assert_eq!(agreed["weir"]["priority"], "low");
+    run(&gateway, &["limit", "spend", "1234", "--project", id]).await;
+    run(
+        &gateway,
+        &[
+            "limit",
+            "rate",
+            "simulator/fast",
+            "--project",
+            id,
+            "--tokens-per-minute",
+            "9000",
+        ],
+    )
+    .await;
+    assert_eq!(
+        get(&gateway, &format!("/projects/{id}/spend_limit")).await["threshold_amount"],
+        1234
+    );
+    let table = run(&gateway, &["limit", "list", "--project", id]).await;
+    assert!(
+        table.contains("$12.34 a month")
+            && table.contains("simulator/fast: max_tokens_per_1_minute 9000"),
+        "{table}"
+    );
+    let listed = told(&gateway, &["limit", "list", "--project", id]).await;
+    assert_eq!(listed["spend_limit"], 1234);
+    run(&gateway, &["limit", "spend", "none", "--project", id]).await;
+    assert_eq!(
+        run(&gateway, &["project", "archive", id]).await.trim(),
+        format!("archived {id}")
+    );
+    becomes(&gateway, &key.key, 401).await;
+    for wrong in [
+        &["project", "archive", id][..],
+        &["project", "archive", "proj_default"],
+        &["project", "create", ""],
+        &["project", "create", "x", "--id", "proj_default"],
+        &["key", "create", "--project", "nobody"],
+        &["limit", "spend", "none"],
+        &["limit", "rate", "", "--project", "proj_default"],
+        &["limit", "spend", "0"],
+        &["limit", "list", "--project", "nobody"],
+    ] {
+        mistaken(&gateway, wrong).await;
+    }
 }

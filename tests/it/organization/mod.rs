@@ -2,6 +2,7 @@
 //!
 //! Every answer of every test here, good or bad, is held against OpenAI's description.
 
+mod agreed;
 mod audit;
 mod commands;
 mod ended;
