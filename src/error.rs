@@ -171,7 +171,7 @@ impl Error {
                 StatusCode::BAD_REQUEST,
                 INVALID,
                 Some(match mistake {
-                    query::Mistake::Syntax => "bad_request",
+                    query::Mistake::Syntax | query::Mistake::TooMany => "bad_request",
                     query::Mistake::Missing(_) => "missing_required_parameter",
                     query::Mistake::Twice(_) => "duplicate_parameter",
                     query::Mistake::Unknown(_) => "unknown_parameter",

@@ -2,10 +2,16 @@
 
 use std::borrow::Cow;
 
+/// What a formula begins with, or what spreadsheets skip or fold before they look: the wide signs of East Asia are the
+/// narrow ones to some.
+const FORMULA: [char; 11] = [
+    '=', '+', '-', '@', '\t', '\r', '\n', '\u{ff1d}', '\u{ff0b}', '\u{ff0d}', '\u{ff20}',
+];
+
 /// A value as it stands in a line.
 pub fn field(text: &str) -> Cow<'_, str> {
     // A client chooses some of these texts, and a spreadsheet would run one that begins so.
-    let is_formula = text.starts_with(['=', '+', '-', '@', '\t', '\r']);
+    let is_formula = text.starts_with(FORMULA);
     if !is_formula && !text.contains(['"', ',', '\n', '\r']) {
         return Cow::Borrowed(text);
     }
@@ -84,13 +90,15 @@ mod tests {
     #[test]
     fn a_formula_becomes_text() {
         assert_eq!(field("=1+1"), "\"'=1+1\"");
+        assert_eq!(field("\n=1+1"), "\"'\n=1+1\"");
+        assert_eq!(field("\u{ff1d}1+1"), "\"'\u{ff1d}1+1\"");
         assert_eq!(field("gpt-5"), "gpt-5");
     }
 
     proptest! {
         #[test]
         fn what_is_written_is_read_back(texts in prop::collection::vec("[a-z\",\n\r ]{0,8}", 1..5)) {
-            let texts: Vec<String> = texts.into_iter().filter(|text| !text.starts_with('\r')).collect();
+            let texts: Vec<String> = texts.into_iter().filter(|text| !text.starts_with(['\r', '\n'])).collect();
             let line: Vec<_> = texts.iter().map(|text| field(text)).collect();
             if !texts.is_empty() {
                 assert_eq!(record(&format!("{}\nx", line.join(","))), Some((texts, "x")));

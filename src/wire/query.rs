@@ -9,8 +9,10 @@ const PAIRS_MAX: usize = 512;
 /// What is wrong with a query.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Mistake {
-    /// It is no query at all, or an endless one.
+    /// It is no query at all.
     Syntax,
+    /// It has more parameters than anybody reads.
+    TooMany,
     /// A parameter that must be there is not.
     Missing(&'static str),
     /// A parameter that takes one value has several.
@@ -25,7 +27,7 @@ impl Mistake {
     /// The parameter that is wrong.
     pub fn param(&self) -> Option<&str> {
         match self {
-            Self::Syntax => None,
+            Self::Syntax | Self::TooMany => None,
             Self::Missing(name) | Self::Twice(name) | Self::Wrong(name, _) => Some(name),
             Self::Unknown(name) => Some(name),
         }
@@ -36,6 +38,7 @@ impl fmt::Display for Mistake {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Syntax => write!(f, "the query is not `name=value&…`, percent-encoded"),
+            Self::TooMany => write!(f, "the query has more than {PAIRS_MAX} parameters"),
             Self::Missing(name) => write!(f, "missing required parameter: `{name}`"),
             Self::Twice(name) => write!(f, "`{name}` takes one value"),
             Self::Unknown(name) => write!(f, "unknown parameter: `{name}`"),
@@ -56,7 +59,7 @@ impl Query {
             pairs.take(PAIRS_MAX + 1).collect()
         });
         if pairs.len() > PAIRS_MAX {
-            return Err(Mistake::Syntax);
+            return Err(Mistake::TooMany);
         }
         let read = |pair: &str| {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
@@ -184,7 +187,7 @@ mod tests {
         let parse = |query: &str| Query::parse(Some(query), &["a"]).map(|_| ());
         assert_eq!(parse("a=%zz"), Err(Mistake::Syntax));
         assert_eq!(parse("b=1"), Err(Mistake::Unknown("b".to_owned())));
-        assert_eq!(parse(&"a=1&".repeat(PAIRS_MAX + 1)), Err(Mistake::Syntax));
+        assert_eq!(parse(&"a=1&".repeat(PAIRS_MAX + 1)), Err(Mistake::TooMany));
         assert_eq!(parse(&"a=1&".repeat(PAIRS_MAX)), Ok(()));
     }
 

@@ -2,8 +2,17 @@
 
 use super::csv;
 use crate::domain::Day;
-use serde::Deserialize;
-use std::collections::{BTreeMap, BTreeSet};
+use serde::{
+    Deserialize, Deserializer,
+    de::{
+        MapAccess, SeqAccess, Visitor,
+        value::{MapAccessDeserializer, SeqAccessDeserializer},
+    },
+};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
 
 /// Results in one export at most.
 const ROWS_MAX: usize = 1_000_000;
@@ -119,11 +128,33 @@ impl UsageExport {
     }
 }
 
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Document {
-    Page(Page),
-    Pages(Vec<Page>),
+/// A page, or a list of them.
+struct Pages(Vec<Page>);
+
+impl<'de> Deserialize<'de> for Pages {
+    // By hand, since an enum without tags forgets where in the text the mistake was.
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct Either;
+
+        impl<'de> Visitor<'de> for Either {
+            type Value = Pages;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a page or a list of pages")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, page: A) -> Result<Pages, A::Error> {
+                let page = Page::deserialize(MapAccessDeserializer::new(page))?;
+                Ok(Pages(vec![page]))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, pages: A) -> Result<Pages, A::Error> {
+                Vec::deserialize(SeqAccessDeserializer::new(pages)).map(Pages)
+            }
+        }
+
+        from.deserialize_any(Either)
+    }
 }
 
 #[derive(Deserialize)]
@@ -145,34 +176,28 @@ struct Used {
     object: String,
     #[serde(default)]
     model: Option<String>,
-    #[serde(default)]
-    num_model_requests: u64,
-    #[serde(default)]
-    input_tokens: u64,
-    #[serde(default)]
-    input_cached_tokens: u64,
-    #[serde(default)]
-    output_tokens: u64,
+    num_model_requests: Option<u64>,
+    input_tokens: Option<u64>,
+    input_cached_tokens: Option<u64>,
+    output_tokens: Option<u64>,
 }
 
 /// Pages one behind the other, or in a list.
 fn pages(text: &str, export: &mut UsageExport) -> Result<(), Fault> {
-    let line_at = |offset: usize| 1 + text[..offset].matches('\n').count();
-    let mut documents = serde_json::Deserializer::from_str(text).into_iter::<Document>();
+    let mut documents = serde_json::Deserializer::from_str(text).into_iter::<Pages>();
     let mut seen = BTreeSet::new();
+    let (mut at, mut line) = (0, 1);
     loop {
-        let line = line_at(documents.byte_offset());
+        let rest = text[documents.byte_offset()..].trim_start();
+        let begin = text.len() - rest.len();
+        line += text[at..begin].matches('\n').count();
+        at = begin;
         let pages = match documents.next() {
             None => return Ok(()),
-            Some(Ok(Document::Page(page))) => vec![page],
-            Some(Ok(Document::Pages(pages))) => pages,
+            Some(Ok(Pages(pages))) => pages,
             Some(Err(error)) => {
-                // One of several shapes that do not fit has no place of its own.
-                let line = if error.line() > 0 { error.line() } else { line };
-                return Err(fault(
-                    line,
-                    format!("no page of OpenAI's usage API: {error}"),
-                ));
+                let what = format!("no page of OpenAI's usage API: {error}");
+                return Err(fault(error.line(), what));
             }
         };
         for page in pages {
@@ -200,10 +225,10 @@ fn add_page(
             let kind = kind.ok_or_else(|| format!("no usage: `{}`", result.object))?;
             export.kinds.insert(kind.to_owned());
             let figures = Figures {
-                requests: result.num_model_requests,
-                input: result.input_tokens,
-                cached: result.input_cached_tokens,
-                output: result.output_tokens,
+                requests: result.num_model_requests.unwrap_or(0),
+                input: result.input_tokens.unwrap_or(0),
+                cached: result.input_cached_tokens.unwrap_or(0),
+                output: result.output_tokens.unwrap_or(0),
             };
             export.add(day, result.model, figures)?;
         }
@@ -225,7 +250,15 @@ struct Columns {
 fn table(text: &str, export: &mut UsageExport) -> Result<(), Fault> {
     let broken = |line| fault(line, "a quote that is not closed, or stands where none can");
     let (heading, mut rest) = csv::record(text).ok_or_else(|| broken(1))?;
-    let place = |name: &str| heading.iter().position(|column| column.trim() == name);
+    let heading: Vec<&str> = heading.iter().map(|column| column.trim()).collect();
+    let mut names = heading.clone();
+    names.sort_unstable();
+    let twice = names.windows(2).find(|pair| pair[0] == pair[1]);
+    if let Some([name, _]) = twice.filter(|pair| !pair[0].is_empty()) {
+        let what = format!("the column `{}` is there twice", name.escape_debug());
+        return Err(fault(1, what));
+    }
+    let place = |name: &str| heading.iter().position(|column| *column == name);
     let (Some(start), Some(end)) = (place("start_time"), place("end_time")) else {
         let what = "neither JSON nor a CSV with the columns start_time and end_time";
         return Err(fault(1, what));

@@ -38,6 +38,15 @@ fn pages_are_read_one_by_one_and_in_a_list() {
 }
 
 #[test]
+fn a_figure_that_is_null_is_none() {
+    let text = page(START, &json!([result(None, 10)])).to_string();
+    let text = text.replace("\"input_cached_tokens\":2", "\"input_cached_tokens\":null");
+    let export = read(&text).unwrap();
+    let used = export.used.into_values().next().unwrap();
+    assert_eq!((used.input, used.cached, used.output), (10, 0, 3));
+}
+
+#[test]
 fn a_table_is_read_with_days_on_which_nothing_was_used() {
     let header = "\u{feff}start_time,end_time,start_time_iso,end_time_iso,num_model_requests,model,input_tokens,output_tokens";
     let next = START + 86_400;
@@ -99,7 +108,15 @@ fn what_cannot_be_read_is_named_with_its_line() {
         ),
         ("{}".to_owned(), "line 1: no page"),
         ("\n\n{\"data\": [}".to_owned(), "line 3: no page"),
-        (format!("{twice}\n{twice}"), "line 1: the bucket"),
+        (format!("{twice}\n{twice}"), "line 2: the bucket"),
+        (
+            format!("{twice}\n{}", twice.to_string().replace(":10,", ":10.0,")),
+            "line 2: no page of OpenAI's usage API: invalid type: floating point `10.0`",
+        ),
+        (
+            "start_time,end_time,input_tokens, input_tokens\n".to_owned(),
+            "line 1: the column `input_tokens` is there twice",
+        ),
         (mixed.to_string(), "line 1: some results"),
         (costs.to_string(), "line 1: no usage"),
         (long.to_string(), "line 1: a bucket that is not of one day"),
