@@ -11,6 +11,8 @@ use std::{
 /// The extension of the file that tells of slots that were lost.
 const LOST: &str = "lost";
 
+/// As many as can be asked for. A header that promises more is broken, and so may be whatever else it says.
+const SLOTS_MAX: u64 = 1 << 22;
 const MAGIC: u64 = u64::from_le_bytes(*b"weirflgt");
 const VERSION: u64 = 3;
 /// Bytes of the header that are in use: what the file is, how many slots it has, how many of them were ever reached.
@@ -66,7 +68,9 @@ impl Extent {
                 has_header: false,
                 is_damaged: notes > 0,
             }),
-            [MAGIC, VERSION, size, slots, reached] if size == SLOT_BYTES as u64 => {
+            [MAGIC, VERSION, size, slots, reached]
+                if size == SLOT_BYTES as u64 && slots <= SLOTS_MAX =>
+            {
                 let slots = usize::try_from(slots).ok()?;
                 let whole = slots.div_ceil(GROUP_SLOTS).checked_mul(GROUP_BYTES)?;
                 let reached = slots.min(usize::try_from(reached).ok()?);

@@ -32,6 +32,25 @@ fn another_file_is_not_taken_for_a_table() {
 }
 
 #[test]
+fn a_header_that_promises_more_slots_than_there_can_be_is_not_believed() {
+    let dir = tempfile::tempdir().unwrap();
+    drop(open(&dir));
+    let path = dir.path().join("flight.table");
+    let mut bytes = std::fs::read(&path).unwrap();
+    for word in [24, 32] {
+        bytes[word..word + 8].copy_from_slice(&(1_u64 << 40).to_le_bytes());
+    }
+    std::fs::write(&path, &bytes).unwrap();
+    assert!(matches!(
+        Table::open(&path, 16, 7),
+        Err(Error::Foreign { .. })
+    ));
+    assert!(matches!(view(&path), Err(Error::Foreign { .. })));
+    assert_eq!(std::fs::read(&path).unwrap(), bytes);
+    assert!(!path.with_extension("lost").exists());
+}
+
+#[test]
 fn a_table_grows_and_what_is_beyond_a_smaller_one_is_still_settled() {
     let dir = tempfile::tempdir().unwrap();
     let (table, _) = open(&dir);
