@@ -3,7 +3,9 @@
 //!
 //! Databases block; this keeps them away from the threads that serve.
 
-use super::{Connection, Error, LONG_PATIENCE, Mode, PATIENCE, Row, Transaction, Value};
+use super::{
+    Connection, Error, LONG_PATIENCE, Mode, PATIENCE, QUESTION_PATIENCE, Row, Transaction, Value,
+};
 use crate::domain::Place;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -43,11 +45,20 @@ struct Worker {
 impl Db {
     /// Opens the store at `place`, made if missing, and brings its tables up to date. Blocks.
     pub fn open(place: &Place) -> Result<Self, Error> {
+        Self::patient(place, QUESTION_PATIENCE)
+    }
+
+    /// [`Db::open`] for a person who asks about all there is, and would rather wait than not know.
+    pub fn open_for_long(place: &Place) -> Result<Self, Error> {
+        Self::patient(place, LONG_PATIENCE)
+    }
+
+    fn patient(place: &Place, of_questions: Duration) -> Result<Self, Error> {
         let changes = Connection::open(place, PATIENCE)?;
-        let questions = Connection::again(place, LONG_PATIENCE)?;
+        let questions = Connection::again(place, of_questions)?;
         Ok(Self(Arc::new(Workers {
             changes: Worker::start("store", changes, PATIENCE)?,
-            questions: Worker::start("store-reader", questions, LONG_PATIENCE)?,
+            questions: Worker::start("store-reader", questions, of_questions)?,
         })))
     }
 
@@ -228,5 +239,20 @@ mod tests {
             assert_eq!(outcome.is_ok(), is_run);
             assert!(is_run || matches!(outcome, Err(Error::Slow)));
         }
+    }
+
+    #[test]
+    fn a_question_that_gets_no_answer_is_given_up_and_the_next_one_is_asked() {
+        let Some(fixture) = Fixture::postgres() else {
+            return;
+        };
+        let db = Db::patient(fixture.place(), Duration::from_millis(200)).unwrap();
+        let ask = |sql: &str| db.query_blocking(sql, Vec::new());
+        assert!(matches!(
+            ask("SELECT count(pg_sleep(60))"),
+            Err(Error::Slow)
+        ));
+        let again = (0..100).find_map(|_| ask("SELECT since FROM entries_kept").ok());
+        assert_eq!(again.map(|rows| rows.len()), Some(1));
     }
 }

@@ -28,7 +28,9 @@ use std::time::Duration;
 
 /// How long an answer of a server may take that others wait for.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// How long it may take if it is asked to read a lot.
+/// How long it may take if it is asked to add up a lot, and somebody waits for that.
+const QUESTION_PATIENCE: Duration = Duration::from_secs(30);
+/// How long it may take if it is asked to read all there is.
 const LONG_PATIENCE: Duration = Duration::from_secs(600);
 
 /// Opens the store as [`Db::open`] does, for a thread that owns its connection. Blocks.

@@ -168,7 +168,7 @@ pub(super) fn run(flags: &Flags, options: &Options) -> Result<(), Ending> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .build()
         .context("no runtime")?;
-    let db = Db::open(&place.at).map_err(|error| mistake(&place, error))?;
+    let db = Db::open_for_long(&place.at).map_err(|error| mistake(&place, error))?;
     let reports = Reports::new(db.clone());
     runtime.block_on(async {
         match &options.reconcile {
