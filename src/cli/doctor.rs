@@ -1,6 +1,6 @@
 //! `weir doctor`: does what is kept agree with itself? Whether or not the gateway runs.
 
-use super::{Ending, mistake, say};
+use super::{Ending, mistake, must_exist, say};
 use crate::{
     audit, auth,
     config::{Flags, load_limits, load_store},
@@ -13,6 +13,7 @@ use std::collections::BTreeMap;
 
 pub(super) fn run(flags: &Flags) -> Result<(), Ending> {
     let place = load_store(flags).map_err(|problems| Ending::Mistake(problems.to_string()))?;
+    must_exist(&place)?;
     let mut conn = store::connect_to_read(&place.at).map_err(|error| mistake(&place, error))?;
     let mut examined = ledger::examine(&mut conn, &place.flight)?;
     let (facts, differences) = audit::examine(&mut conn).context("the audit log cannot be read")?;

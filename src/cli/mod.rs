@@ -18,7 +18,7 @@ mod user;
 
 use crate::{
     config::{Flags, Store},
-    store,
+    domain, store,
 };
 use clap::{Args, Parser, Subcommand};
 use std::{
@@ -140,6 +140,20 @@ fn flags_for(flags: &mut Flags, listeners: serve::Listeners) -> Flags {
         listen: listeners.listen,
         control_listen: listeners.control_listen,
         ..std::mem::take(flags)
+    }
+}
+
+/// That there is a store to ask. To open a file that is not there would make one, and an empty store has an answer for
+/// everything.
+fn must_exist(place: &Store) -> Result<(), Ending> {
+    match &place.at {
+        domain::Place::Sqlite(path) if matches!(path.try_exists(), Ok(false)) => {
+            Err(Ending::Mistake(format!(
+                "there is no store at {}: the first start of a gateway makes it",
+                place.at
+            )))
+        }
+        _ => Ok(()),
     }
 }
 

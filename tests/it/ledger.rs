@@ -1,7 +1,8 @@
 //! What a call leaves on the ledger, and what an operator sees of it.
 
 use crate::support::{
-    Conn, Dir, END, FakeUpstream, Gateway, Reply, chat, chat_stream, event, until, weir, within,
+    Conn, Database, Dir, END, FakeUpstream, Gateway, Reply, chat, chat_stream, event, until, weir,
+    within,
 };
 use serde_json::{Value, json};
 use weir::{domain::Place, store};
@@ -278,4 +279,17 @@ async fn what_is_settled_is_committed_before_a_clean_end() {
     let dir = within("the end", gateway.dir_after_exit()).await;
     let count: i64 = dir.query("SELECT count(*) FROM entry")[0].get(0).unwrap();
     assert_eq!(count, 1);
+}
+
+#[tokio::test]
+async fn where_no_store_is_a_question_about_it_is_a_mistake_and_makes_none() {
+    let Some(dir) = Dir::on(Database::Sqlite) else {
+        return;
+    };
+    for command in [&["doctor"][..], &["usage"], &["usage", "--export"]] {
+        let exit = weir(dir.path(), command, &[]).await;
+        assert_eq!(exit.code, Some(2), "{exit:?}");
+        assert!(exit.stderr.contains("there is no store at"), "{exit:?}");
+        assert!(!dir.path().join("data").exists(), "{command:?}");
+    }
 }

@@ -4,7 +4,7 @@ mod export;
 mod reconcile;
 mod table;
 
-use super::{Ending, complain, duration, mistake, say};
+use super::{Ending, complain, duration, mistake, must_exist, say};
 use crate::{
     auth::Keys,
     config::{Flags, load_store},
@@ -165,6 +165,7 @@ const LINES_MAX: usize = 1_000_000;
 
 pub(super) fn run(flags: &Flags, options: &Options) -> Result<(), Ending> {
     let place = load_store(flags).map_err(|problems| Ending::Mistake(problems.to_string()))?;
+    must_exist(&place)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .build()
         .context("no runtime")?;
