@@ -1,6 +1,6 @@
 //! What does not agree is named.
 
-use super::{Act, three};
+use super::{super::rows, Act, three, world::START};
 use crate::store::{Mode, fixture::fixture};
 
 #[test]
@@ -18,6 +18,58 @@ fn the_doctor_names_sums_that_are_not_those_of_their_entries() {
         found[0].starts_with("rollup_day of 2023-11-14"),
         "{found:?}"
     );
+}
+
+#[test]
+fn the_doctor_names_days_that_are_not_their_hours_where_no_entries_are_left() {
+    let mut world = three(fixture!());
+    rows::prune(&mut world.conn, START + 3 * 86_400_000).unwrap();
+    assert_eq!(world.differences(), [""; 0]);
+    for table in ["rollup_day", "rollup_day_key"] {
+        for change in ["+", "-"] {
+            let spoil = format!("UPDATE {table} SET cost = cost {change} 1");
+            world
+                .conn
+                .transact(Mode::Write, |tx| tx.execute(&spoil, &[]))
+                .unwrap();
+            let found = world.differences();
+            let is_named = |line: &String| line.starts_with(table) && line.contains("its hours");
+            assert_eq!(found.is_empty(), change == "-", "{found:?}");
+            assert!(found.iter().all(is_named), "{found:?}");
+        }
+    }
+}
+
+#[test]
+fn the_doctor_names_entries_that_contradict_themselves() {
+    let priced = "SELECT id FROM entry WHERE price IS NOT NULL ORDER BY id DESC LIMIT 1";
+    for (change, expected) in [
+        ("output = output - 1, cached = 1", "its cost is not"),
+        ("output = -1", "its cost is not"),
+        ("price = 'i1 o11'", "its cost is not"),
+        ("price = 'i1'", "its cost is not"),
+        ("price = NULL", "its cost is not"),
+        ("started_at = started_at + 1", "its id is of another time"),
+    ] {
+        let mut world = three(fixture!());
+        let spoil = format!("UPDATE entry SET {change} WHERE id = ({priced})");
+        let changed = world
+            .conn
+            .transact(Mode::Write, |tx| tx.execute(&spoil, &[]));
+        assert_eq!(changed.unwrap(), 1);
+        let found = world.differences();
+        let is_named = |line: &String| line.starts_with("entry ") && line.contains(expected);
+        assert!(found.iter().any(is_named), "{change}: {found:?}");
+    }
+}
+
+#[test]
+fn the_doctor_names_a_clock_that_had_entries_deleted_too_early() {
+    let mut world = three(fixture!());
+    rows::prune(&mut world.conn, u64::MAX >> 20).unwrap();
+    let found = world.differences();
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(found[0].contains("a clock was ahead"), "{found:?}");
 }
 
 #[test]
