@@ -11,6 +11,8 @@ pub(super) struct EntryId(pub(super) [u8; 16]);
 impl EntryId {
     /// The id of what began at `millis`: `unique` differs between all that began in the same millisecond.
     pub(super) fn new(millis: u64, unique: u128) -> Self {
+        // Times beyond what there is room for would be at the beginning again.
+        let millis = millis.min((1 << 48) - 1);
         Self((u128::from(millis) << 80 | unique & ((1 << 80) - 1)).to_be_bytes())
     }
 }

@@ -334,6 +334,16 @@ async fn an_export_has_every_entry_once_and_goes_on_behind_any() {
         "{csv}"
     );
 
+    for (since, until, expected) in [(0, 1 << 48, CALLS), (1 << 48, u64::MAX, 0)] {
+        let far = Wanted {
+            since,
+            until,
+            ..all.clone()
+        };
+        let far = reports().export(far, Format::Csv).await.unwrap().text;
+        assert_eq!(far.lines().count() as u64, expected);
+    }
+
     let one = Wanted {
         since: START + DAY,
         until: START + 2 * DAY,
