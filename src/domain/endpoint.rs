@@ -27,7 +27,8 @@ pub enum Endpoint {
     Translations,
     /// `POST /v1/moderations`
     Moderations,
-    /// What is stored below any path that is passed on, read or deleted: its answer tells what others used.
+    /// What is stored below any path that is passed on, when it is read, deleted, renamed or called off: its answer tells
+    /// what others used.
     Stored,
 }
 
@@ -57,6 +58,9 @@ impl Endpoint {
         }
         if *method != Method::POST {
             return Self::Forward;
+        }
+        if is_about_stored(path) {
+            return Self::Stored;
         }
         match path {
             "/v1/responses" => Self::Responses,
@@ -124,6 +128,56 @@ impl Endpoint {
             Self::Completions => "text_completion",
             Self::ImageGenerations | Self::ImageEdits | Self::ImageVariations => "generate_content",
             other => other.as_str(),
+        }
+    }
+}
+
+/// Whether what is posted there makes nothing: it puts a note to something stored, or calls it off, and is answered with
+/// all that is known of it.
+fn is_about_stored(path: &str) -> bool {
+    let segments: Vec<&str> = path.split('/').skip(1).collect();
+    matches!(
+        segments.as_slice(),
+        ["v1", "chat", "completions", _]
+            | ["v1", "responses" | "batches", _, "cancel"]
+            | ["v1", "threads", _, "runs", _]
+            | ["v1", "threads", _, "runs", _, "cancel"]
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Endpoint;
+    use http::Method;
+
+    #[test]
+    fn what_is_stored_uses_nothing_again_when_it_is_read_noted_on_or_called_off() {
+        let is_stored = |method: Method, path: &str| {
+            let endpoint = Endpoint::forwarded(&method, path);
+            assert_eq!(endpoint.uses_nothing(), endpoint == Endpoint::Stored);
+            endpoint == Endpoint::Stored
+        };
+        for path in [
+            "/v1/chat/completions/chatcmpl-1",
+            "/v1/responses/resp_1/cancel",
+            "/v1/batches/batch_1/cancel",
+            "/v1/threads/thread_1/runs/run_1",
+            "/v1/threads/thread_1/runs/run_1/cancel",
+        ] {
+            assert!(is_stored(Method::POST, path), "{path}");
+            assert!(is_stored(Method::GET, path), "{path}");
+        }
+        for path in [
+            "/v1/responses",
+            "/v1/responses/compact",
+            "/v1/batches",
+            "/v1/threads/runs",
+            "/v1/threads/thread_1/runs",
+            "/v1/threads/thread_1/runs/run_1/submit_tool_outputs",
+            "/v1/videos/video_1/remix",
+            "/v1/somewhere/cancel",
+        ] {
+            assert!(!is_stored(Method::POST, path), "{path}");
         }
     }
 }

@@ -36,7 +36,7 @@ impl Tier {
     /// The tier that an answer's `service_tier` names. None if price lists have no such tier.
     pub fn of_answer(service_tier: &str) -> Option<Self> {
         match service_tier {
-            "default" | "on_demand" | "auto" => Some(Self::Standard),
+            "" | "default" | "on_demand" | "auto" => Some(Self::Standard),
             name => Self::NAMES
                 .iter()
                 .find(|(known, _)| *known == name)
@@ -52,6 +52,7 @@ mod tests {
     #[test]
     fn an_answer_names_its_tier() {
         assert_eq!(Tier::of_answer("default"), Some(Tier::Standard));
+        assert_eq!(Tier::of_answer(""), Some(Tier::Standard));
         assert_eq!(Tier::of_answer("priority"), Some(Tier::Priority));
         assert_eq!(Tier::of_answer("scale"), None);
     }
