@@ -21,6 +21,7 @@ use crate::{
     config::Target,
     domain::{Arrival, Endpoint, Standing},
     error::Error,
+    events::CallInfo,
     providers,
     tap::{Content, Manner, Tap},
     tokens::Model,
@@ -122,7 +123,7 @@ impl Delivery {
         };
         meter.holds(answer.turn);
         let (mut head, source) = answer.response.into_parts();
-        let content = content(&head.headers, head.status, self.endpoint, answer.hide_usage);
+        let content = content(&head.headers, head.status, meter.info(), answer.hide_usage);
         let is_stream = matches!(content, Content::Events { .. });
         meter.answered(answer.upstream, answer.model, &head, is_stream);
         // What says nothing is no answer, and its prompt is not charged for as if it were.
@@ -176,14 +177,12 @@ impl Delivery {
 /// Tells whose error an answer is.
 pub const ORIGIN: http::HeaderName = http::HeaderName::from_static("x-weir-origin");
 
-fn content(
-    headers: &HeaderMap,
-    status: StatusCode,
-    endpoint: Endpoint,
-    hide_usage: bool,
-) -> Content {
+fn content(headers: &HeaderMap, status: StatusCode, call: &CallInfo, hide_usage: bool) -> Content {
     let media = media_type(headers).unwrap_or_default();
     let is = |kind: &str| media.eq_ignore_ascii_case(kind);
+    let is_forwarded = call.endpoint.is_forwarded();
+    // Some servers call their JSON a text, or nothing. What is none is found out at its first byte.
+    let can_be_json = !call.stream && (media.is_empty() || !is_forwarded);
     let encoded = headers
         .get(CONTENT_ENCODING)
         .is_some_and(|value| value != "identity");
@@ -192,9 +191,9 @@ fn content(
     } else if is("text/event-stream") {
         Content::Events {
             hide_usage,
-            says_its_end: status.is_success() && !endpoint.is_forwarded(),
+            says_its_end: status.is_success() && !is_forwarded,
         }
-    } else if is("application/json") {
+    } else if is("application/json") || can_be_json {
         Content::Document
     } else {
         Content::Opaque

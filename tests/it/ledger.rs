@@ -66,6 +66,34 @@ async fn a_whole_answer_is_one_row_with_what_its_provider_said() {
 }
 
 #[tokio::test]
+async fn an_answer_is_read_whatever_its_server_calls_it() {
+    let answer = json!({"choices": [], "usage": {"prompt_tokens": 20, "completion_tokens": 3}});
+    let unnamed = Reply::with(200, &[], answer.to_string());
+    let text = Reply::with(200, &[("content-type", "text/plain")], answer.to_string());
+    let image = json!({"data": [{"url": "x"}]}).to_string();
+    let upstream = FakeUpstream::with([unnamed, text, Reply::with(200, &[], image)]).await;
+    let gateway = Gateway::before(&upstream).await;
+    for _ in 0..2 {
+        assert_eq!(gateway.chat(chat("up")).await.status(), 200);
+    }
+    let image = json!({"model": "up", "prompt": "x"}).to_string();
+    let made = gateway.post("/v1/images/generations", image).await;
+    assert_eq!(made.status(), 200);
+    gateway.metric("weir_ledger_slots_used", 0).await;
+    let rows = rows(&gateway);
+    for row in &rows[..2] {
+        says(
+            row,
+            &json!({"input": 20, "output": 3, "source": "provider"}),
+        );
+    }
+    says(
+        &rows[2],
+        &json!({"endpoint": "image_generations", "quantity": 1}),
+    );
+}
+
+#[tokio::test]
 async fn an_answer_without_a_body_is_complete_and_charges_nothing() {
     let upstream = FakeUpstream::with([
         Reply::raw("HTTP/1.1 204 No Content\r\n\r\n"),
