@@ -1,5 +1,6 @@
 //! OpenAI's encodings: compiled in, loaded at the first need.
 
+use super::{ascii, words};
 use bpe_openai::Tokenizer;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -22,7 +23,18 @@ impl Encoding {
     /// The first call loads the encoding, which takes up to a tenth of a second and tens of MiB: never on a thread
     /// that serves, unless [`Encoding::is_loaded`].
     pub fn count(self, text: &str) -> u64 {
-        self.load().count(text) as u64
+        let count = |word: &str| words::tokens(self, word.as_bytes());
+        self.words(text).map(count).sum()
+    }
+
+    /// The words that `text` is cut into before it becomes tokens.
+    pub(super) fn words(self, text: &str) -> impl Iterator<Item = &str> {
+        let ascii = ascii::Words::of(self, text);
+        let other = ascii.is_none().then(|| self.load().split(text));
+        ascii
+            .into_iter()
+            .flatten()
+            .chain(other.into_iter().flatten())
     }
 
     /// Loads it, unless it is loaded. Blocks for a tenth of a second.

@@ -9,6 +9,7 @@
 //! It is never nothing: a full queue, a body that cannot be read and an unknown model are estimates too.
 
 mod answer;
+mod ascii;
 mod bound;
 mod counter;
 mod cutter;

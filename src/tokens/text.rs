@@ -1,7 +1,6 @@
 //! One text that arrives in pieces, counted as the whole.
 
 use super::{Count, Encoding, Why, words};
-use std::collections::VecDeque;
 
 /// Words at the end of a text that more text may still change.
 ///
@@ -135,33 +134,30 @@ impl Running {
 
     /// Counts the words that can no longer change, and lets go of them. Returns the count of those that can.
     fn fold(&mut self) -> u64 {
-        let tokenizer = self.encoding.load();
-        let mut open = VecDeque::with_capacity(OPEN_WORDS + 1);
+        // The last words, how long they are and their tokens.
+        let mut open = [(0, 0); OPEN_WORDS];
         let mut done = 0;
-        for word in tokenizer.split(&self.held) {
-            let tokens = words::tokens(self.encoding, word.as_bytes());
-            open.push_back((word.len(), tokens));
-            if open.len() > OPEN_WORDS
-                && let Some((bytes, tokens)) = open.pop_front()
-            {
-                self.settled += tokens;
-                done += bytes;
-            }
+        for word in self.encoding.words(&self.held) {
+            let (bytes, tokens) = open[0];
+            self.settled += tokens;
+            done += bytes;
+            open.rotate_left(1);
+            open[OPEN_WORDS - 1] = (word.len(), words::tokens(self.encoding, word.as_bytes()));
         }
         // A plain word is one to its end, so nothing behind it can change what is before it.
-        if let Some((bytes, tokens)) = open.back().copied()
-            && is_plain_word(&self.held.as_bytes()[self.held.len() - bytes..])
-        {
-            open.pop_back();
-            self.settled += open.drain(..).map(|(_, tokens)| tokens).sum::<u64>();
-            open.push_back((bytes, tokens));
-            done = self.held.len() - bytes;
+        let [before @ .., (bytes, _)] = &mut open;
+        let last = self.held.len() - *bytes;
+        if is_plain_word(&self.held.as_bytes()[last..]) {
+            for (_, tokens) in before {
+                self.settled += std::mem::take(tokens);
+            }
+            done = last;
             self.simple = Some(Simple::Plain);
         }
         self.held.drain(..done);
         self.fold_at = FOLD_BYTES.max(self.held.len() * 2);
         self.held.shrink_to(self.fold_at);
-        open.iter().map(|(_, tokens)| tokens).sum()
+        open.into_iter().map(|(_, tokens)| tokens).sum()
     }
 }
 
