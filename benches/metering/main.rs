@@ -29,16 +29,17 @@ const SPAN: Duration = Duration::from_millis(200);
 const MODELS: [&str; 2] = ["gpt-4o", "somebodys-model"];
 
 fn main() -> anyhow::Result<()> {
-    let seconds = std::env::var("WEIR_SECONDS").map_or(Ok(20), |seconds| seconds.parse::<u64>())?;
+    let seconds = std::env::var("WEIR_SECONDS").map_or(Ok(15), |seconds| seconds.parse::<u64>())?;
     let pairs = (Duration::from_secs(seconds).as_millis() / (2 * SPAN).as_millis()) as usize;
     let dir = tempfile::tempdir()?;
     let upstream = world::upstream()?;
     let address = gateway::start(dir.path(), upstream.address, &MODELS)?;
     for model in MODELS {
         let mut world = World::new(address, upstream.clone(), model)?;
-        // One way after the other: whoever is served first warms what both use.
-        let events = compare(pairs, |side| world.events(side, SPAN))?;
-        println!("{model}: an event {events}");
+        for (kind, pieces) in world::TEXTS {
+            let events = compare(pairs, |side| world.events(side, pieces, SPAN))?;
+            println!("{model}: an event with {kind} {events}");
+        }
         let requests = compare(pairs, |side| world.requests(side, SPAN))?;
         println!("{model}: a request {requests}");
     }

@@ -24,20 +24,44 @@ const MARK: u8 = b'~';
 /// How long anybody waits for anything.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// What models write, a token or two a piece.
-const PIECES: [&str; 12] = [
-    "The",
-    " answer",
-    " to",
-    " your",
-    " question",
-    " depends",
-    " on",
-    " how",
-    " you",
-    " count",
-    ",",
-    " token",
+/// What models write, in pieces of a token or two as they come.
+pub(crate) const TEXTS: [(&str, &[&str]); 4] = [
+    (
+        "prose",
+        &[
+            "The",
+            " answer",
+            " to",
+            " your",
+            " question",
+            " depends",
+            " on",
+            " how",
+            " you",
+            " count",
+            ",",
+            " and",
+        ],
+    ),
+    (
+        "code",
+        &[
+            "fn", " take", "_in", "(&", "mut", " self", ",", " data", ":", " Bytes", ")",
+            " {\\n   ", " self", ".rest", " =", " Bytes", "::", "new", "();\\n",
+        ],
+    ),
+    (
+        "figures",
+        &[
+            " 1763", "804", " 19", ".", "95", "%", ",", " -", "12", "\\n",
+        ],
+    ),
+    (
+        "Chinese",
+        &[
+            "答案", "取决", "于", "你", "怎么", "数", "，", "也", "看", "数", "什么", "。",
+        ],
+    ),
 ];
 
 /// Which of its ways the gateway answers by.
@@ -167,13 +191,18 @@ impl World {
     }
 
     /// Sends events, one stream after the other, and waits until all are read; says how many.
-    pub(crate) fn events(&mut self, side: Side, span: Duration) -> anyhow::Result<u64> {
+    pub(crate) fn events(
+        &mut self,
+        side: Side,
+        pieces: &[&str],
+        span: Duration,
+    ) -> anyhow::Result<u64> {
         let before = self.read.load(Ordering::SeqCst);
         let until = Instant::now() + span;
         let mut events = 0;
         while Instant::now() < until {
             for stream in &mut self.streams[side as usize] {
-                let piece = PIECES[self.sent / STREAMS % PIECES.len()];
+                let piece = pieces[self.sent / STREAMS % pieces.len()];
                 stream.write_all(&chunk(piece))?;
                 self.sent += 1;
                 events += 1;
