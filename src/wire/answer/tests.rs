@@ -1,3 +1,5 @@
+mod responses;
+
 use super::*;
 use std::collections::BTreeMap;
 

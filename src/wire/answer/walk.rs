@@ -3,6 +3,7 @@
 use super::{
     Event, Seen,
     field::{Field, Node},
+    items::What,
     texts::{Hear, Kind, Texts},
 };
 use crate::{
@@ -22,6 +23,8 @@ pub(super) struct Walk {
     pub(super) seen: Seen,
     pub(super) event: Event,
     texts: Texts,
+    /// The item in progress is what the model thought.
+    is_thought: bool,
     /// `choices` was there and had nothing in it.
     no_choices: bool,
     reports_usage: bool,
@@ -113,6 +116,30 @@ impl Walk {
                 Node::ToolCall
             }
             (Node::ToolCall, Field::Function, true) => Node::Function,
+            (Node::Root, Field::Items, false) => Node::Items,
+            (Node::Items, _, true) => {
+                self.is_thought = false;
+                self.texts.begin_item();
+                Node::Item
+            }
+            (Node::Root, Field::Item, true) => {
+                self.is_thought = false;
+                self.texts.begin_event();
+                Node::Item
+            }
+            (Node::Item, Field::Summary, false) => Node::ItemThoughts,
+            (Node::Item, Field::ItemContent, false) => match self.is_thought {
+                true => Node::ItemThoughts,
+                false => Node::ItemParts,
+            },
+            (Node::ItemParts, _, true) => {
+                self.texts.begin_item_part();
+                Node::ItemPart
+            }
+            (Node::ItemThoughts, _, true) => {
+                self.texts.begin_item_part();
+                Node::Thought
+            }
             (Node::Usage, Field::InputDetails, true) => Node::InputDetails,
             (Node::Usage, Field::OutputDetails, true) => Node::OutputDetails,
             (node, field, _) if field.is_figure(node) => {
@@ -156,7 +183,11 @@ impl Walk {
 
     fn string(&mut self, text: Text<'_>) {
         match (self.node(), std::mem::take(&mut self.field)) {
-            (_, Field::Text(_)) if !text.is_empty() => self.saw_content(),
+            // What an event says that is new is told by its type.
+            (_, Field::Text(_)) if !text.is_empty() && !self.texts.is_of_event() => {
+                self.saw_content();
+            }
+            (Node::Item, Field::Type) => self.is_thought = text.plain() == Some(b"reasoning"),
             (Node::Choice, Field::FinishReason) => {
                 self.seen.finish_reason = text.decode().map(|reason| reason.into());
                 self.seen.ended = true;
@@ -173,7 +204,11 @@ impl Walk {
                 let seconds = text.plain().and_then(whole_seconds);
                 self.seen.seconds = self.seen.seconds.or(seconds);
             }
-            (Node::Root, Field::Type) => self.event_type(text.plain().unwrap_or_default()),
+            (Node::Root, Field::Type) => {
+                let kind = text.decode().unwrap_or_default();
+                self.texts.event_is(What::of(&kind));
+                self.event_type(kind.as_bytes());
+            }
             (Node::Root | Node::Response, Field::Error) => self.seen.error = true,
             (node, field) => self.seen.usage_refused |= field.is_figure(node),
         }
@@ -200,11 +235,13 @@ impl Walk {
     fn number(&mut self, text: Text<'_>) {
         let node = self.node();
         let field = std::mem::take(&mut self.field);
-        if field == Field::Index {
+        if let Field::Index | Field::ItemIndex | Field::PartIndex = field {
             let index = text.plain().and_then(count);
             let index = index.and_then(|index| u32::try_from(index).ok());
-            return match node {
-                Node::Choice => self.texts.choice_index(index),
+            return match (node, field) {
+                (Node::Choice, _) => self.texts.choice_index(index),
+                (_, Field::ItemIndex) => self.texts.item_index(index),
+                (_, Field::PartIndex) => self.texts.part_index(index),
                 _ => self.texts.tool_index(index),
             };
         }
@@ -270,6 +307,12 @@ impl Walk {
         }
     }
 
+    fn end_event(&mut self, hear: &mut Hear<'_>) {
+        if self.texts.end_event(hear) {
+            self.saw_content();
+        }
+    }
+
     fn null(&mut self, span: Span) {
         if self.node() == Node::Root && self.field == Field::Usage {
             let (start, comma) = self.usage_key;
@@ -297,6 +340,7 @@ impl<'a, 'h> Listening<'a, 'h> {
             Node::Choice => walk.texts.end_choice(self.hear),
             Node::ToolCall => walk.texts.end_tool(self.hear),
             Node::Usage => walk.end_usage(),
+            Node::Root => walk.end_event(self.hear),
             _ => {}
         }
         walk.depth -= 1;
