@@ -59,7 +59,7 @@ impl Bid {
         };
         match &call.payload {
             Payload::Held { body, facts, .. } => {
-                let bound = Bound::of(body);
+                let bound = Bound::of(call.endpoint, body);
                 for target in targets {
                     let model = Model::named(name(call, target));
                     ask.input = ask.input.max(bound.of_model(&model));
