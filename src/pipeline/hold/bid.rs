@@ -39,8 +39,8 @@ impl Bid {
         targets: &[Target],
         arrival: &Arrival,
     ) -> Option<Self> {
-        let model = (!call.endpoint.is_forwarded()).then_some(&*call.model);
-        let holders = app.holders(&snapshot.policy, &call.caller, model);
+        let named = call.named().map(|model| &**model);
+        let holders = app.holders(&snapshot.policy, &call.caller, named);
         if holders.is_empty() {
             return None;
         }
@@ -85,13 +85,16 @@ impl Bid {
             Payload::Streamed(upload, ..) => {
                 let bytes = upload.as_ref().and_then(|upload| upload.length());
                 ask.input = match call.endpoint {
+                    // It was too long to be read.
                     Endpoint::Responses => bytes.unwrap_or(0) / 2,
                     _ => 1, // asks whether anything is left
                 };
-                // What passes is paid as it comes, since nothing can be paid ahead at no price.
-                ask.price = Some(NEXT_TO_NOTHING);
-                pay.is_priced_late = true;
             }
+        }
+        if named.is_none() {
+            // What passes is paid as it comes, since nothing can be paid ahead at no price.
+            ask.price = Some(NEXT_TO_NOTHING);
+            pay.is_priced_late = true;
         }
         Some(Self { holders, ask, pay })
     }
