@@ -34,6 +34,8 @@ pub struct Facts {
     pub choices: u64,
     /// The tier of service that is asked for.
     pub tier: Tier,
+    /// A response is to be made when nobody waits for it.
+    pub background: bool,
 }
 
 /// Whether the client wants usage at the end of the stream, and how to ask for it where it does not.
@@ -168,10 +170,11 @@ enum Name {
     Choices,
     BestOf,
     Tier,
+    Background,
     IncludeUsage,
 }
 
-const NAMES: [(Name, &str); 13] = [
+const NAMES: [(Name, &str); 14] = [
     (Name::Model, "model"),
     (Name::Messages, "messages"),
     (Name::Input, "input"),
@@ -184,6 +187,7 @@ const NAMES: [(Name, &str); 13] = [
     (Name::Choices, "n"),
     (Name::BestOf, "best_of"),
     (Name::Tier, "service_tier"),
+    (Name::Background, "background"),
     (Name::IncludeUsage, "include_usage"),
 ];
 
@@ -316,6 +320,7 @@ impl Walk {
                 .strip_suffix('"')
         };
         let tier = word(Name::Tier).and_then(Tier::of_answer);
+        let background = get(Name::Background).map(|m| m.kind);
         let metadata = get(Name::Metadata).filter(|member| member.kind == Kind::Object);
         Ok(Facts {
             model,
@@ -326,6 +331,9 @@ impl Walk {
             output_max: max.map(|max| max.saturating_mul(choices)),
             choices,
             tier: tier.unwrap_or_default(),
+            // What is neither may be a yes to an upstream that is easily pleased.
+            background: is_response
+                && !matches!(background, None | Some(Kind::Null | Kind::Bool(false))),
         })
     }
 }

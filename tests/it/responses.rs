@@ -180,6 +180,10 @@ async fn what_is_asked_is_read_and_passes_as_it_is() {
         ("[]", "invalid_json"),
         ("{\"model\":7}", "invalid_type"),
         ("{\"stream\":1}", "invalid_type"),
+        (
+            "{\"background\":false,\"background\":true}",
+            "duplicate_parameter",
+        ),
     ] {
         gateway.post(PATH, body).await.refused(400, code);
     }
@@ -271,7 +275,52 @@ async fn its_prompt_is_held_for_and_its_model_s_limits_hold() {
 }
 
 #[tokio::test]
-async fn one_that_is_too_long_to_be_read_passes_unread() {
+async fn a_response_in_the_background_does_not_pass_what_it_cannot_be_held_to() {
+    let queued =
+        json!({"id": "resp_1", "model": "up", "status": "queued", "output": [], "usage": null});
+    let upstream = FakeUpstream::with([Reply::json(200, queued.to_string())]).await;
+    let setup = Gateway::setup().upstream("up", &upstream, "");
+    let gateway = setup.config(CENT_A_TOKEN).start().await;
+    let mut request = asking("up");
+    request["background"] = true.into();
+    for limit in [["--budget", "100"], ["--tokens-per-minute", "100000"]] {
+        let key = gateway.make_known_key(&limit).await;
+        for stream in [false, true] {
+            request["stream"] = stream.into();
+            let answer = gateway.post_with(&key.key, PATH, request.to_string()).await;
+            let error = answer.refused(400, "background_not_allowed");
+            assert_eq!(error["param"], "background");
+        }
+        request["background"] = false.into();
+        let answer = gateway.post_with(&key.key, PATH, request.to_string()).await;
+        assert_eq!(answer.status(), 200, "it asks for no such thing");
+        request["background"] = true.into();
+    }
+    request["stream"] = false.into();
+    let before = until("two rows", async || {
+        Some(rows(&gateway)).filter(|rows| rows.len() == 2)
+    });
+    before.await;
+    // Who is limited in requests alone may, and so may who is not limited at all. Nobody knows what it costs.
+    let counted = gateway
+        .make_known_key(&["--requests-per-minute", "9"])
+        .await;
+    for key in [&counted.key, &gateway.key] {
+        let answer = gateway.post_with(key, PATH, request.to_string()).await;
+        assert_eq!(answer.json()["status"], "queued");
+    }
+    let rows = until("four rows", async || {
+        Some(rows(&gateway)).filter(|rows| rows.len() == 4)
+    })
+    .await;
+    for row in &rows[2..] {
+        let unknown = json!({"input": null, "output": null, "source": null, "cost": null, "outcome": "completed"});
+        says(row, &unknown);
+    }
+}
+
+#[tokio::test]
+async fn one_that_is_too_long_to_be_read_passes_unread_or_not_at_all() {
     let answer =
         json!({"model": "up", "output": [], "usage": {"input_tokens": 3, "output_tokens": 4}});
     let upstream = FakeUpstream::with([Reply::json(200, answer.to_string())]).await;
@@ -279,6 +328,9 @@ async fn one_that_is_too_long_to_be_read_passes_unread() {
     let setup = setup.server("body_max = \"2KiB\"").config(CENT_A_TOKEN);
     let gateway = setup.start().await;
     let long = json!({"model": "up", "input": "x".repeat(4000)}).to_string();
+    let limited = gateway.make_known_key(&["--budget", "100"]).await;
+    let refused = gateway.post_with(&limited.key, PATH, &long).await;
+    refused.refused(413, "request_too_large");
     let key = gateway
         .make_known_key(&["--requests-per-minute", "9"])
         .await;

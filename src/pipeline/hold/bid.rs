@@ -3,7 +3,7 @@
 use super::{Hold, Pay};
 use crate::{
     app::{App, Snapshot},
-    config::{Limits, Target, Unpriced},
+    config::{Config, Limits, Target, Unpriced},
     domain::{Arrival, Day, Endpoint, Price, Tier},
     error::Error,
     limits::{Ask, Books, Charge, Denial, Holders},
@@ -38,11 +38,15 @@ impl Bid {
         call: &Call,
         targets: &[Target],
         arrival: &Arrival,
-    ) -> Option<Self> {
+    ) -> Result<Option<Self>, Error> {
         let named = call.named().map(|model| &**model);
         let holders = app.holders(&snapshot.policy, &call.caller, named);
         if holders.is_empty() {
-            return None;
+            return Ok(None);
+        }
+        let unheld = unheld(call, &snapshot.config);
+        if let Some(error) = unheld.filter(|_| holders.limit_use()) {
+            return Err(error);
         }
         let limits = &snapshot.config.limits;
         let mut ask = Ask {
@@ -82,21 +86,14 @@ impl Bid {
                 });
                 pay.is_bound = ask.input > 0;
             }
-            Payload::Streamed(upload, ..) => {
-                let bytes = upload.as_ref().and_then(|upload| upload.length());
-                ask.input = match call.endpoint {
-                    // It was too long to be read.
-                    Endpoint::Responses => bytes.unwrap_or(0) / 2,
-                    _ => 1, // asks whether anything is left
-                };
-            }
+            Payload::Streamed(..) => ask.input = 1, // asks whether anything is left
         }
         if named.is_none() {
             // What passes is paid as it comes, since nothing can be paid ahead at no price.
             ask.price = Some(NEXT_TO_NOTHING);
             pay.is_priced_late = true;
         }
-        Some(Self { holders, ask, pay })
+        Ok(Some(Self { holders, ask, pay }))
     }
 
     /// Takes all of it, or nothing.
@@ -129,6 +126,16 @@ impl Bid {
             pay: self.pay,
             input_nanos: self.ask.price.map_or(0, |price| price.input_nanos),
         }))
+    }
+}
+
+/// Why nothing can be held of a response for what it will cost, if that is so.
+fn unheld(call: &Call, config: &Config) -> Option<Error> {
+    match &call.payload {
+        Payload::Held { facts, .. } => facts.background.then_some(Error::BackgroundForbidden),
+        // It was too long to be read.
+        Payload::Streamed(..) => (call.endpoint == Endpoint::Responses)
+            .then_some(Error::TooLarge(config.server.body_max_bytes as u64)),
     }
 }
 

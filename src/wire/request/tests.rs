@@ -144,6 +144,7 @@ fn a_member_that_is_read_may_not_be_there_twice() {
         "best_of",
         "service_tier",
         "metadata",
+        "background",
     ] {
         let twice = format!(",\"{name}\":null,\"{name}\":null");
         assert_eq!(chat(&twice), Err(Mistake::Twice(name)));
@@ -207,7 +208,7 @@ fn a_response_may_name_no_model_and_has_members_of_its_own() {
         ("m", Some(9), 1)
     );
     assert_eq!(facts.usage, AskedUsage::Unclear, "it is told unasked");
-    assert!(!facts.stream);
+    assert!(!facts.stream && !facts.background);
     for nameless in ["{}", r#"{"model":null,"stream":true}"#] {
         let facts = response(nameless).unwrap();
         assert_eq!((facts.model.as_str(), facts.model_at), ("", 0..0));
@@ -218,6 +219,21 @@ fn a_response_may_name_no_model_and_has_members_of_its_own() {
     assert_eq!(response(r#"{"model":""}"#), wrong);
     let max = chat(r#","max_output_tokens":9"#).unwrap().output_max;
     assert_eq!(max, None, "a chat has no such member");
+}
+
+#[test]
+fn what_may_be_meant_as_background_is_taken_for_it() {
+    let background = |endpoint, value: &str| {
+        let body = format!(r#"{{"model":"m","messages":[],"background":{value}}}"#);
+        read(endpoint, &body).unwrap().background
+    };
+    for yes in ["true", "1", r#""true""#, "{}"] {
+        assert!(background(Endpoint::Responses, yes), "{yes}");
+        assert!(!background(Endpoint::Chat, yes), "{yes}");
+    }
+    for no in ["false", "null"] {
+        assert!(!background(Endpoint::Responses, no), "{no}");
+    }
 }
 
 #[test]
