@@ -169,12 +169,8 @@ impl Texts {
         self.in_event = true;
     }
 
-    /// Whether the document in progress has shown to be such an event.
-    pub(super) fn is_of_event(&self) -> bool {
-        self.in_event
-    }
-
-    fn goes_by_event(&self, kind: Kind) -> bool {
+    /// Whether what such a text means is told by the event that it stands in.
+    pub(super) fn goes_by_event(&self, kind: Kind) -> bool {
         self.in_event || kind == Kind::Delta
     }
 

@@ -184,7 +184,7 @@ impl Walk {
     fn string(&mut self, text: Text<'_>) {
         match (self.node(), std::mem::take(&mut self.field)) {
             // What an event says that is new is told by its type.
-            (_, Field::Text(_)) if !text.is_empty() && !self.texts.is_of_event() => {
+            (_, Field::Text(kind)) if !text.is_empty() && !self.texts.goes_by_event(kind) => {
                 self.saw_content();
             }
             (Node::Item, Field::Type) => self.is_thought = text.plain() == Some(b"reasoning"),

@@ -266,6 +266,10 @@ fn sound_and_what_it_says_are_told_apart() {
         event("response.audio.transcript.delta", json!({"delta": "hm"})),
         event("response.audio.done", json!({})),
     ];
+    for sort in [type_first, type_last] {
+        let other = event("of another kind", json!({"delta": "x"}));
+        assert!(!read_events(&stream(&[other], sort)).0[0].content);
+    }
     let (read, _) = read_events(&stream(&events, type_first));
     assert!(read[0].content && read[1].content && !read[2].content);
     let heard = texts(&[stream(&events, type_first).as_bytes()]);
