@@ -278,7 +278,7 @@ impl Walk {
             _ => return,
         };
         // A negative or broken figure is no figure.
-        *place = text.plain().and_then(count);
+        *place = text.plain().and_then(figure);
         self.seen.usage_refused |= place.is_none();
     }
 
@@ -400,6 +400,19 @@ fn whole_seconds(text: &[u8]) -> Option<u64> {
     count(fraction)?; // digits only: no exponent
     let has_begun = fraction.iter().any(|digit| *digit != b'0');
     count(whole)?.checked_add(has_begun.into())
+}
+
+/// The count that a number stands for, which some write as `10.0` or `1e1`.
+fn figure(number: &[u8]) -> Option<u64> {
+    count(number).or_else(|| rounded(number))
+}
+
+#[cold]
+fn rounded(number: &[u8]) -> Option<u64> {
+    const EXACT_MAX: f64 = (1_u64 << 53) as f64; // beyond it, not every count has a float of its own
+    let number: f64 = std::str::from_utf8(number).ok()?.parse().ok()?;
+    let is_count = number.fract() == 0.0 && (0.0..=EXACT_MAX).contains(&number);
+    is_count.then_some(number as u64)
 }
 
 /// The number that these digits write, if they are nothing but digits.
