@@ -251,6 +251,9 @@ async fn whole_answers_are_held_for_before_they_come() {
     second.refused(429, "rate_limit_exceeded");
     let priceless = gateway.post_with(&key.key, PATH, asking("m").to_string());
     priceless.await.refused(403, "model_not_priced");
+    let nameless = json!({"prompt": {"id": "pmpt_1"}}).to_string();
+    let nameless = gateway.post_with(&key.key, PATH, nameless);
+    nameless.await.refused(403, "model_not_priced");
 }
 
 #[tokio::test]

@@ -79,19 +79,23 @@ impl Bid {
                     (snapshot.prices).find(&target.upstream, name, tier, day)
                 };
                 let has_sound = LazyCell::new(|| may_be_about_sound(body));
-                // Whichever of them answers, it costs no more than this; unless nobody knows what one of them costs.
-                ask.price = (targets.iter()).try_fold(Charge::default(), |charge, target| {
-                    let price = price(target, facts.tier).or(price(target, Tier::Standard))?;
-                    Some(dearer(charge, price, ask.input, || *has_sound))
-                });
+                // Whichever of them answers, it costs no more than this; unless nobody knows what one of them costs, or
+                // which model it is.
+                let dearest = targets
+                    .iter()
+                    .try_fold(Charge::default(), |charge, target| {
+                        let price = price(target, facts.tier).or(price(target, Tier::Standard))?;
+                        Some(dearer(charge, price, ask.input, || *has_sound))
+                    });
+                ask.price = named.and(dearest);
                 pay.is_bound = ask.input > 0;
             }
-            Payload::Streamed(..) => ask.input = 1, // asks whether anything is left
-        }
-        if named.is_none() {
-            // What passes is paid as it comes, since nothing can be paid ahead at no price.
-            ask.price = Some(NEXT_TO_NOTHING);
-            pay.is_priced_late = true;
+            Payload::Streamed(..) => {
+                ask.input = 1; // asks whether anything is left
+                // What passes is paid as it comes, since nothing can be paid ahead at no price.
+                ask.price = Some(NEXT_TO_NOTHING);
+                pay.is_priced_late = true;
+            }
         }
         Ok(Some(Self { holders, ask, pay }))
     }

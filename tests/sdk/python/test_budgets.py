@@ -136,6 +136,15 @@ def test_a_streamed_response_raises_where_its_key_s_budget_ends(gateway: Gateway
     assert raised.value.code == "insufficient_quota"
 
 
+def test_a_response_in_the_background_is_nothing_for_who_has_a_budget(gateway: Gateway, upstream: Upstream):
+    asked, wire = len(upstream.asked), Wire()
+    with client_of(gateway, key_of(gateway, budget=budget_of(3)), wire, max_retries=5) as client:
+        with pytest.raises(openai.BadRequestError) as raised:
+            client.responses.create(model="scripted", input="Hello", background=True)
+    assert (raised.value.code, raised.value.param) == ("background_not_allowed", "background")
+    assert wire.statuses() == [400] and len(upstream.asked) == asked
+
+
 def test_a_project_s_spend_limit_ends_streams_and_refuses_what_follows(gateway: Gateway, upstream: Upstream):
     code = "project_spend_limit_exceeded"
     with admin_of(gateway) as admin:
