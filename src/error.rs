@@ -26,6 +26,8 @@ pub enum Error {
     ModelForbidden(String),
     /// The key may only use certain models, and this path does not show which it uses.
     PathForbidden,
+    /// Tokens or dollars of the caller are limited, and nobody sees here what a response uses in the background.
+    BackgroundForbidden,
     /// Email and password, or a refresh token, are not right; which of them is not said.
     BadCredentials,
     /// Too many attempts to sign in have failed; how long to wait.
@@ -107,6 +109,11 @@ impl Error {
             }
             Self::ModelForbidden(_) => (StatusCode::FORBIDDEN, INVALID, Some("model_not_allowed")),
             Self::PathForbidden => (StatusCode::FORBIDDEN, INVALID, Some("path_not_allowed")),
+            Self::BackgroundForbidden => (
+                StatusCode::BAD_REQUEST,
+                INVALID,
+                Some("background_not_allowed"),
+            ),
             Self::BadCredentials => (
                 StatusCode::UNAUTHORIZED,
                 INVALID,
@@ -255,6 +262,7 @@ impl Error {
                 Mistake::Missing(name) | Mistake::Mistyped(name, _) | Mistake::Twice(name),
             ) => Some(name),
             Self::NoSuchModel(_) | Self::ModelForbidden(_) => Some("model"),
+            Self::BackgroundForbidden => Some("background"),
             _ => None,
         }
     }

@@ -22,10 +22,11 @@ fuzz_target!(|input: &[u8]| {
     let Some((choices, text, pieces)) = weir_fuzz::layout(input) else {
         return;
     };
-    let endpoint = match choices % 3 {
+    let endpoint = match choices % 4 {
         0 => Endpoint::Chat,
         1 => Endpoint::Completions,
-        _ => Endpoint::Embeddings,
+        2 => Endpoint::Embeddings,
+        _ => Endpoint::Responses,
     };
     let read = read(&pieces, text, endpoint);
     assert_eq!(
@@ -45,7 +46,9 @@ fuzz_target!(|input: &[u8]| {
     }
     // Serde has no value for a number beyond its range or half a surrogate pair, which are JSON all the same.
     if let (Ok(facts), Ok(Value::Object(before))) = (read, serde_json::from_slice(text)) {
-        edit(text, facts, before);
+        if !facts.model.is_empty() {
+            edit(text, facts, before);
+        }
     }
 });
 

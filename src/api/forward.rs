@@ -1,19 +1,26 @@
-//! Every OpenAI path that Weir does not read: passed to the upstream that the config names for it, both bodies
-//! streamed.
+//! Every OpenAI path that Weir does not answer itself: passed to the upstream that the config names for it, both bodies
+//! streamed. Of `POST /v1/responses` the body is read first, so that the call is metered and limited as a chat is.
 
-use super::{Request, authenticate};
+mod brought;
+
+use super::{
+    Request, authenticate,
+    generate::{self, Held},
+};
 use crate::{
     app::Worker,
     body::Body,
-    config::Target,
-    domain::{Arrival, Endpoint, ModelRule},
+    config::Server,
+    domain::{Arrival, Caller, Endpoint, ModelRule},
     error::Error,
-    pipeline::{self, Call, Payload},
+    pipeline::{self, Call},
     providers,
-    upstream::{Path, Upload},
+    upstream::Path,
     wire::percent,
 };
-use http::Response;
+use brought::Brought;
+use http::{HeaderMap, Response};
+use hyper::body::Incoming;
 use std::sync::Arc;
 
 /// The resources that OpenAI serves below `/v1` and that Weir passes on without being told to.
@@ -61,17 +68,27 @@ pub async fn pass(
     let endpoint = Endpoint::forwarded(request.method(), path);
     let upstream = snapshot.routes.forward(path).cloned();
     let (head, body) = request.into_parts();
-    let caller = authenticate(worker, &head.headers, arrival)?;
+    let mut caller = authenticate(worker, &head.headers, arrival)?;
     let upstream = upstream.ok_or(Error::NotServed)?;
-    let project = caller.project();
-    if caller.models != ModelRule::All || worker.app.directory.allowances().restricts(project) {
-        return Err(Error::PathForbidden);
-    }
+    require_free(worker, &caller)?;
     let bounds = &snapshot.config.server;
-    if http_body::Body::size_hint(&body).lower() > bounds.upload_max_bytes {
+    let size = http_body::Body::size_hint(&body).lower();
+    if size > bounds.upload_max_bytes {
         return Err(Error::TooLarge(bounds.upload_max_bytes));
     }
-    let (upload, fault) = Upload::new(body, bounds.upload_max_bytes, bounds.body_timeout);
+    let is_read = endpoint == Endpoint::Responses && size <= bounds.body_max_bytes as u64;
+    let brought = if is_read {
+        let held = read(worker, &head.headers, body, bounds, arrival).await?;
+        if held.is_in_doubt(arrival) {
+            caller = authenticate(worker, &head.headers, arrival)?;
+            require_free(worker, &caller)?;
+        }
+        let brought = Brought::held(held, &snapshot, upstream);
+        arrival.model = Some(Arc::clone(&brought.model));
+        brought
+    } else {
+        Brought::streamed(body, bounds, upstream)
+    };
     let path = Path::below("/v1", &head.uri);
     let headers = providers::openai::of_client(&head.headers);
     drop((head.headers, head.uri)); // see generate.rs
@@ -82,19 +99,43 @@ pub async fn pass(
         method: head.method,
         path,
         headers,
-        label: "other".into(),
-        model: "other".into(),
-        stream: false,
-        payload: Payload::Streamed(Some(upload), fault, bounds.upload_max_bytes),
+        label: brought.label,
+        model: brought.model,
+        stream: brought.stream,
+        payload: brought.payload,
     };
-    let target = Target {
-        timeouts: upstream.timeouts,
-        upstream,
-        model: None,
-        tokenizer: None,
-        weight: 0,
-    };
-    pipeline::run(worker, &snapshot, Box::new(call), vec![target], arrival).await
+    pipeline::run(
+        worker,
+        &snapshot,
+        Box::new(call),
+        vec![brought.target],
+        arrival,
+    )
+    .await
+}
+
+/// Refuses a caller who may use certain models only: what a forwarded path uses need not be what its body names.
+fn require_free(worker: &Worker, caller: &Caller) -> Result<(), Error> {
+    let allowances = worker.app.directory.allowances();
+    if caller.models != ModelRule::All || allowances.restricts(caller.project()) {
+        return Err(Error::PathForbidden);
+    }
+    Ok(())
+}
+
+/// Reads what a response is asked for.
+async fn read(
+    worker: &Worker,
+    headers: &HeaderMap,
+    body: Incoming,
+    bounds: &Server,
+    arrival: &mut Arrival,
+) -> Result<Held, Error> {
+    generate::require_json(headers)?;
+    let reserved = worker.app.body_memory.reserve();
+    let held = generate::read(body, Endpoint::Responses, bounds, reserved).await?;
+    arrival.is_read = true;
+    Ok(held)
 }
 
 /// Whether a path is Weir's to answer. A server for which case makes no difference would take another spelling of it for

@@ -41,17 +41,17 @@ pub async fn create(
     let mut caller = authenticate(worker, &head.headers, arrival)?;
     require_json(&head.headers)?;
     let reserved = worker.app.body_memory.reserve();
+    let held = read(body, endpoint, &snapshot.config.server, reserved).await?;
+    arrival.is_read = true;
+    if held.is_in_doubt(arrival) {
+        caller = authenticate(worker, &head.headers, arrival)?;
+    }
     let Held {
         body,
         facts,
         reserved,
-        came_later,
-    } = read(body, endpoint, &snapshot.config.server, reserved).await?;
-    arrival.is_read = true;
-    if came_later && arrival.started.elapsed() > DOUBT {
-        // Meanwhile the key may have ended.
-        caller = authenticate(worker, &head.headers, arrival)?;
-    }
+        ..
+    } = held;
     let Some(entry) = snapshot.routes.model(&facts.model) else {
         arrival.model = Some(facts.model.as_str().into());
         return Err(Error::NoSuchModel(facts.model));
@@ -90,7 +90,7 @@ pub async fn create(
 }
 
 /// A body without a type is taken for JSON; one of another type is not.
-fn require_json(headers: &HeaderMap) -> Result<(), Error> {
+pub(super) fn require_json(headers: &HeaderMap) -> Result<(), Error> {
     if !headers.contains_key(CONTENT_TYPE) {
         return Ok(());
     }
@@ -101,16 +101,23 @@ fn require_json(headers: &HeaderMap) -> Result<(), Error> {
 }
 
 /// A body that was read.
-struct Held {
-    body: Bytes,
-    facts: Facts,
-    reserved: Reserved,
+pub(super) struct Held {
+    pub(super) body: Bytes,
+    pub(super) facts: Facts,
+    pub(super) reserved: Reserved,
     /// Not all of it came with its head.
     came_later: bool,
 }
 
+impl Held {
+    /// Whether the key may have ended while it came.
+    pub(super) fn is_in_doubt(&self, arrival: &Arrival) -> bool {
+        self.came_later && arrival.started.elapsed() > DOUBT
+    }
+}
+
 /// Reads and checks a body piece by piece, so that a long one neither stalls its thread nor exceeds its bounds.
-async fn read(
+pub(super) async fn read(
     mut body: Incoming,
     endpoint: Endpoint,
     bounds: &Server,

@@ -11,9 +11,9 @@ pub enum Endpoint {
     Embeddings,
     /// Every other OpenAI path.
     Forward,
-    /// `POST /v1/responses`. From here on: passed on as `Forward` is, and told apart on the ledger.
+    /// `POST /v1/responses`. Read as those above where its body is not too long for that, and passed on as `Forward` is.
     Responses,
-    /// `POST /v1/images/generations`
+    /// `POST /v1/images/generations`. From here on: passed on as `Forward` is, and told apart on the ledger.
     ImageGenerations,
     /// `POST /v1/images/edits`
     ImageEdits,
@@ -75,9 +75,14 @@ impl Endpoint {
         }
     }
 
-    /// Whether Weir passes it on as it comes, with a path of its own, instead of reading it first.
+    /// Whether Weir passes it on by its path, to an upstream that answers in ways that Weir does not judge.
     pub fn is_forwarded(self) -> bool {
         !matches!(self, Self::Chat | Self::Completions | Self::Embeddings)
+    }
+
+    /// Whether Weir knows before a call to it goes upstream which model it is for.
+    pub fn shows_model(self) -> bool {
+        !self.is_forwarded() || self == Self::Responses
     }
 
     /// Whether a call to it uses nothing itself, whatever its answer says of usage.

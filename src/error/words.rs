@@ -14,6 +14,9 @@ impl Error {
             Self::PathForbidden => {
                 "This API key or its project may use certain models only, and this path does not show which model it uses.".to_owned()
             }
+            Self::BackgroundForbidden => {
+                "What this API key may use is limited, and what a response uses in the background cannot be held to that: leave out `background`.".to_owned()
+            }
             Self::BadCredentials => "These credentials are not right, or not any more.".to_owned(),
             Self::SlowDown(wait) => {
                 format!("Too many attempts to sign in have failed. Try again in {} s.", whole(*wait))

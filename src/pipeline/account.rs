@@ -110,7 +110,7 @@ impl Account<'_> {
             client: arrival.client,
             method: &arrival.method,
             path: &arrival.path,
-            model: (!self.info.endpoint.is_forwarded()).then_some(&*self.info.model),
+            model: (self.info.endpoint.shows_model()).then_some(&*self.info.model),
             upstream: self.upstream.map(|name| &**name),
             status: self.status.as_u16(),
             outcome: self.outcome.as_str(),

@@ -35,9 +35,9 @@ pub struct Call {
     pub path: Path,
     /// The client's headers that are an upstream's business.
     pub headers: Vec<(HeaderName, HeaderValue)>,
-    /// The config's name for the model, which bounds labels; `other` where no model is read.
+    /// The config's name for the model, which bounds labels; `other` where no model is read, or none of the config's.
     pub label: Arc<str>,
-    /// The model that was asked for.
+    /// The model that was asked for; `other` where none is read.
     pub model: Arc<str>,
     /// Whether the answer is to be a stream.
     pub stream: bool,
@@ -92,6 +92,14 @@ impl Call {
             body,
         };
         Ok((Box::new(request), hide_usage))
+    }
+
+    /// The model that it names, if Weir has read that.
+    pub(super) fn named(&self) -> Option<&Arc<str>> {
+        match &self.payload {
+            Payload::Held { facts, .. } if !facts.model.is_empty() => Some(&self.model),
+            _ => None,
+        }
     }
 
     /// Whether there is something left to send again.

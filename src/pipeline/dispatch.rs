@@ -151,6 +151,8 @@ fn model(call: &Call, target: &Target) -> Model {
 fn counts(call: Call, target: &Target) -> Option<(Model, Prompt)> {
     let model = model(&call, target);
     match call.payload {
+        // It is answered before it has used anything, and what it uses nobody sees here.
+        Payload::Held { facts, .. } if facts.background && !call.stream => None,
         Payload::Held { body, reserved, .. } => Some((model, Prompt { body, reserved })),
         Payload::Streamed(..) => None,
     }

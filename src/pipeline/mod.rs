@@ -50,7 +50,7 @@ pub async fn run(
     arrival: &mut Arrival,
 ) -> Result<Response<Body>, Error> {
     let app = &worker.app;
-    let hold = match Bid::of(app, snapshot, &call, &targets, arrival) {
+    let hold = match Bid::of(app, snapshot, &call, &targets, arrival)? {
         Some(bid) => Some(Box::pin(bid.take(app, snapshot, arrival)).await?),
         None => {
             arrival.standing = Some(Standing::default());

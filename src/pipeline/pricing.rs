@@ -16,7 +16,7 @@ pub(super) struct Pricing {
     snapshot: Arc<Snapshot>,
     /// The day whose prices hold.
     day: Day,
-    /// The model that the client asked for; none where only the body tells, which Weir passes on.
+    /// The model that the client asked for; none where only a body tells that Weir has not read.
     asked: Option<Arc<str>>,
     /// The model's name at the upstream, if that is not what was asked for.
     sent: Option<Arc<str>>,
@@ -27,7 +27,7 @@ impl Pricing {
         Self {
             snapshot: Arc::clone(snapshot),
             day: Day::of(at),
-            asked: (!call.endpoint.is_forwarded()).then(|| Arc::clone(&call.model)),
+            asked: call.named().cloned(),
             sent: None,
         }
     }

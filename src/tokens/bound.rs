@@ -7,12 +7,14 @@
 mod members;
 
 use super::{Model, image};
+use crate::domain::Endpoint;
 use members::Members;
 use memchr::memmem::Finder;
 use std::sync::LazyLock;
 
-/// What an image that is only named looks like.
+/// What an image that is only named looks like, in a chat and in what a response is asked for.
 static IMAGE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\"image_url\""));
+static INPUT_IMAGE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\"input_image\""));
 /// Tokens that begin the answer, and such.
 const FRAME: u64 = 8;
 
@@ -26,11 +28,16 @@ pub struct Bound {
 }
 
 impl Bound {
-    /// That of a body, which is read once for all models that may get it.
-    pub fn of(body: &[u8]) -> Self {
-        let images = IMAGE.find_iter(body).count() as u64;
+    /// That of the body of a request to `endpoint`, which is read once for all models that may get it.
+    pub fn of(endpoint: Endpoint, body: &[u8]) -> Self {
+        let named = |image: &Finder<'_>| image.find_iter(body).count() as u64;
+        // One of a response may be named by the id of a file alone.
+        let (images, url) = match endpoint {
+            Endpoint::Responses => (named(&IMAGE) + named(&INPUT_IMAGE), &*IMAGE),
+            _ => (named(&IMAGE), &*members::URL),
+        };
         let (mut halves, mut data, mut from) = (0, 0, 0);
-        for found in Members::of(body) {
+        for found in Members::of(body, url) {
             halves += text(&body[from..found.start]);
             data += (found.end - found.start).div_ceil(found.kind.bytes_a_token()) as u64;
             from = found.end;

@@ -1,7 +1,10 @@
 //! What a request's prompt costs, by the rules of its endpoint.
 //!
 //! Chat follows OpenAI's cookbook: three tokens around each message, one for a name, three that begin the answer.
-//! What no rule covers is estimated and makes the sum an estimate: the call of a tool, audio, a file, a schema.
+//! What no rule covers is estimated and makes the sum an estimate: the call of a tool, audio, a file, a schema, and all
+//! that a response is asked for.
+
+mod response;
 
 use super::{
     Count, Model, Why,
@@ -35,6 +38,7 @@ pub(super) fn count(model: &Model, endpoint: Endpoint, body: &[u8]) -> Count {
             Some(input) => reader.input(input),
             None => unread(body),
         },
+        Endpoint::Responses => reader.response(request),
         _ => unread(body),
     }
 }
@@ -124,13 +128,14 @@ impl Reader<'_> {
         let kind = kind.as_deref().unwrap_or_default();
         match (kind, part.get(kind)) {
             ("text" | "refusal", Some(text)) => self.string(text),
-            ("image_url", Some(image)) => self.image(image),
+            ("image_url", Some(image)) => self.image(image, "url"),
             ("input_audio", Some(audio)) => recording(audio),
-            _ => Count::estimated(part.raw().len() as u64 / 20, Why::Undocumented),
+            _ => file(part),
         }
     }
 
-    fn image(&self, image: Value<'_>) -> Count {
+    /// An image, the place of which stands in its member of the name `url`.
+    fn image(&self, image: Value<'_>, url: &str) -> Count {
         let text = |name| image.get(name).and_then(Value::text);
         let detail = match text("detail").as_deref() {
             Some("low") => Detail::Low,
@@ -139,7 +144,7 @@ impl Reader<'_> {
         };
         image::count(
             self.model.images,
-            text("url").as_deref().unwrap_or_default(),
+            text(url).as_deref().unwrap_or_default(),
             detail,
         )
     }
@@ -185,6 +190,11 @@ impl Reader<'_> {
         }
         count
     }
+}
+
+/// A file, which is read as the text that is in it.
+fn file(part: Value<'_>) -> Count {
+    Count::estimated(part.raw().len() as u64 / 20, Why::Undocumented)
 }
 
 /// Audio: ten tokens a second, of which the length is known only from the bytes.

@@ -3,7 +3,9 @@
 //! Reads chat completions, completions, embeddings and responses, whole or as events, beside the bytes as they pass.
 //! What it does not know it skips; what is not JSON it leaves unread.
 
+mod decoder;
 mod field;
+mod items;
 mod texts;
 mod walk;
 

@@ -18,7 +18,7 @@ const MODEL_MAX_BYTES: usize = 256;
 /// What a request says, as far as Weir cares.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Facts {
-    /// The model that it asks for.
+    /// The model that it asks for; empty if it names none, as only a response may.
     pub model: String,
     /// The string that names it, quotes included.
     pub model_at: Range<usize>,
@@ -34,6 +34,8 @@ pub struct Facts {
     pub choices: u64,
     /// The tier of service that is asked for.
     pub tier: Tier,
+    /// A response is to be made when nobody waits for it.
+    pub background: bool,
 }
 
 /// Whether the client wants usage at the end of the stream, and how to ask for it where it does not.
@@ -164,13 +166,15 @@ enum Name {
     Metadata,
     MaxTokens,
     MaxCompletionTokens,
+    MaxOutputTokens,
     Choices,
     BestOf,
     Tier,
+    Background,
     IncludeUsage,
 }
 
-const NAMES: [(Name, &str); 12] = [
+const NAMES: [(Name, &str); 14] = [
     (Name::Model, "model"),
     (Name::Messages, "messages"),
     (Name::Input, "input"),
@@ -179,9 +183,11 @@ const NAMES: [(Name, &str); 12] = [
     (Name::Metadata, "metadata"),
     (Name::MaxTokens, "max_tokens"),
     (Name::MaxCompletionTokens, "max_completion_tokens"),
+    (Name::MaxOutputTokens, "max_output_tokens"),
     (Name::Choices, "n"),
     (Name::BestOf, "best_of"),
     (Name::Tier, "service_tier"),
+    (Name::Background, "background"),
     (Name::IncludeUsage, "include_usage"),
 ];
 
@@ -247,17 +253,17 @@ impl Walk {
             return Err(Mistake::Twice(NAMES[name as usize].1));
         }
         let get = |name: Name| self.members[name as usize];
-        let model_at = match get(Name::Model) {
+        let is_response = endpoint == Endpoint::Responses;
+        let has_name = |name: &String| (1..=MODEL_MAX_BYTES).contains(&name.len());
+        let (model, model_at) = match get(Name::Model).map(|m| (m.kind, m.span)) {
+            // What is stored upstream may say which.
+            None | Some((Kind::Null, _)) if is_response => (String::new(), 0..0),
             None => return Err(Mistake::Missing("model")),
-            Some(Member {
-                kind: Kind::String,
-                span,
-            }) => span.start..span.end,
+            Some((Kind::String, span)) => match self.model.filter(has_name) {
+                Some(name) => (name, span.start..span.end),
+                None => return Err(Mistake::Mistyped("model", "the name of a model")),
+            },
             Some(_) => return Err(Mistake::Mistyped("model", "a string")),
-        };
-        let model = match self.model {
-            Some(name) if (1..=MODEL_MAX_BYTES).contains(&name.len()) => name,
-            _ => return Err(Mistake::Mistyped("model", "the name of a model")),
         };
         match (
             endpoint,
@@ -282,7 +288,8 @@ impl Walk {
             Some(_) => return Err(Mistake::Mistyped("stream", "a boolean")),
         };
         let usage = match endpoint {
-            Endpoint::Embeddings => AskedUsage::Unclear,
+            // Both tell it without being asked.
+            Endpoint::Embeddings | Endpoint::Responses => AskedUsage::Unclear,
             _ => asked_usage(
                 get(Name::StreamOptions),
                 get(Name::IncludeUsage),
@@ -297,14 +304,15 @@ impl Walk {
             let number = text.parse::<u64>().ok();
             number.or_else(|| Some(text.parse::<f64>().ok()?.ceil() as u64))
         };
-        // Upstreams differ in which of the two they go by.
-        let max = number(Name::MaxCompletionTokens).max(number(Name::MaxTokens));
-        let choices = number(Name::Choices).into_iter();
-        let choices = choices
-            .chain(number(Name::BestOf))
-            .max()
-            .unwrap_or(1)
-            .max(1);
+        let (max, choices) = match is_response {
+            true => (number(Name::MaxOutputTokens), None),
+            // Upstreams differ in which of the two they go by.
+            false => (
+                number(Name::MaxCompletionTokens).max(number(Name::MaxTokens)),
+                number(Name::Choices).max(number(Name::BestOf)),
+            ),
+        };
+        let choices = choices.unwrap_or(1).max(1);
         let word = |name| {
             std::str::from_utf8(text(name)?)
                 .ok()?
@@ -312,6 +320,7 @@ impl Walk {
                 .strip_suffix('"')
         };
         let tier = word(Name::Tier).and_then(Tier::of_answer);
+        let background = get(Name::Background).map(|m| m.kind);
         let metadata = get(Name::Metadata).filter(|member| member.kind == Kind::Object);
         Ok(Facts {
             model,
@@ -322,6 +331,9 @@ impl Walk {
             output_max: max.map(|max| max.saturating_mul(choices)),
             choices,
             tier: tier.unwrap_or_default(),
+            // What is neither may be a yes to an upstream that is easily pleased.
+            background: is_response
+                && !matches!(background, None | Some(Kind::Null | Kind::Bool(false))),
         })
     }
 }

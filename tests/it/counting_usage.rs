@@ -138,7 +138,7 @@ async fn a_figure_that_is_missing_or_none_is_counted_whichever_it_is() {
             (PROMPT, 7),
         ),
         (
-            json!({"prompt_tokens": 100.0, "completion_tokens": 7}),
+            json!({"prompt_tokens": 100.5, "completion_tokens": 7}),
             1,
             (PROMPT, 7),
         ),

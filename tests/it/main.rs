@@ -34,6 +34,7 @@ mod outage;
 mod people;
 mod protocol;
 mod requests;
+mod responses;
 mod shutdown;
 mod simulator;
 mod store_tls;

@@ -122,7 +122,7 @@ impl Reports {
         from: u64,
         until: u64,
     ) -> Result<Vec<(String, Spent)>, ReportError> {
-        let read = Endpoint::ALL.iter().filter(|one| !one.is_forwarded());
+        let read = Endpoint::ALL.iter().filter(|one| one.shows_model());
         let read = read.map(|one| one.as_str().to_owned()).collect();
         let only = vec![(Column::Endpoint, read)];
         self.spent_by(vec![Column::Model], only, from, until).await

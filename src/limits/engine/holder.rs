@@ -8,7 +8,7 @@ use super::{
     meter::Meter,
     period::{Now, Period},
 };
-use crate::domain::{Kind, Level, Rule, Rules};
+use crate::domain::{Flow, Kind, Level, Rule, Rules};
 use std::{
     any::Any,
     borrow::Borrow,
@@ -286,6 +286,18 @@ impl Holders {
     /// Whether nobody is asked.
     pub fn is_empty(&self) -> bool {
         self.0.iter().all(Option::is_none)
+    }
+
+    /// Whether tokens or dollars are limited of one of them, and not only requests.
+    pub fn limit_use(&self) -> bool {
+        let limits_use = |holder: &Arc<Holder>| {
+            let state = holder.state();
+            state.in_force().any(|meter| match meter.kind() {
+                Kind::Rate(Flow::Requests, _) | Kind::InFlight => false,
+                Kind::Rate(..) | Kind::Budget(..) => true,
+            })
+        };
+        self.iter().any(limits_use)
     }
 
     /// They, in order.

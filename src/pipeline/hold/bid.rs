@@ -3,7 +3,7 @@
 use super::{Hold, Pay};
 use crate::{
     app::{App, Snapshot},
-    config::{Limits, Target, Unpriced},
+    config::{Config, Limits, Target, Unpriced},
     domain::{Arrival, Day, Endpoint, Price, Tier},
     error::Error,
     limits::{Ask, Books, Charge, Denial, Holders},
@@ -38,11 +38,15 @@ impl Bid {
         call: &Call,
         targets: &[Target],
         arrival: &Arrival,
-    ) -> Option<Self> {
-        let model = (!call.endpoint.is_forwarded()).then_some(&*call.model);
-        let holders = app.holders(&snapshot.policy, &call.caller, model);
+    ) -> Result<Option<Self>, Error> {
+        let named = call.named().map(|model| &**model);
+        let holders = app.holders(&snapshot.policy, &call.caller, named);
         if holders.is_empty() {
-            return None;
+            return Ok(None);
+        }
+        let unheld = unheld(call, &snapshot.config);
+        if let Some(error) = unheld.filter(|_| holders.limit_use()) {
+            return Err(error);
         }
         let limits = &snapshot.config.limits;
         let mut ask = Ask {
@@ -59,7 +63,7 @@ impl Bid {
         };
         match &call.payload {
             Payload::Held { body, facts, .. } => {
-                let bound = Bound::of(body);
+                let bound = Bound::of(call.endpoint, body);
                 for target in targets {
                     let model = Model::named(name(call, target));
                     ask.input = ask.input.max(bound.of_model(&model));
@@ -75,25 +79,25 @@ impl Bid {
                     (snapshot.prices).find(&target.upstream, name, tier, day)
                 };
                 let has_sound = LazyCell::new(|| may_be_about_sound(body));
-                // Whichever of them answers, it costs no more than this; unless nobody knows what one of them costs.
-                ask.price = (targets.iter()).try_fold(Charge::default(), |charge, target| {
-                    let price = price(target, facts.tier).or(price(target, Tier::Standard))?;
-                    Some(dearer(charge, price, ask.input, || *has_sound))
-                });
+                // Whichever of them answers, it costs no more than this; unless nobody knows what one of them costs, or
+                // which model it is.
+                let dearest = targets
+                    .iter()
+                    .try_fold(Charge::default(), |charge, target| {
+                        let price = price(target, facts.tier).or(price(target, Tier::Standard))?;
+                        Some(dearer(charge, price, ask.input, || *has_sound))
+                    });
+                ask.price = named.and(dearest);
                 pay.is_bound = ask.input > 0;
             }
-            Payload::Streamed(upload, ..) => {
-                let bytes = upload.as_ref().and_then(|upload| upload.length());
-                ask.input = match call.endpoint {
-                    Endpoint::Responses => bytes.unwrap_or(0) / 2,
-                    _ => 1, // asks whether anything is left
-                };
+            Payload::Streamed(..) => {
+                ask.input = 1; // asks whether anything is left
                 // What passes is paid as it comes, since nothing can be paid ahead at no price.
                 ask.price = Some(NEXT_TO_NOTHING);
                 pay.is_priced_late = true;
             }
         }
-        Some(Self { holders, ask, pay })
+        Ok(Some(Self { holders, ask, pay }))
     }
 
     /// Takes all of it, or nothing.
@@ -126,6 +130,16 @@ impl Bid {
             pay: self.pay,
             input_nanos: self.ask.price.map_or(0, |price| price.input_nanos),
         }))
+    }
+}
+
+/// Why nothing can be held of a response for what it will cost, if that is so.
+fn unheld(call: &Call, config: &Config) -> Option<Error> {
+    match &call.payload {
+        Payload::Held { facts, .. } => facts.background.then_some(Error::BackgroundForbidden),
+        // It was too long to be read.
+        Payload::Streamed(..) => (call.endpoint == Endpoint::Responses)
+            .then_some(Error::TooLarge(config.server.body_max_bytes as u64)),
     }
 }
 

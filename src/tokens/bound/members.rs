@@ -11,16 +11,17 @@ const WORD_MAX_BYTES: usize = 4 << 10;
 /// How far apart a member's name and its value may be, and a sound and its data: each is looked for no farther.
 const NEAR_BYTES: usize = 128;
 
+/// The name of what holds an image in a chat.
+pub(super) static URL: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\"url\""));
+
 /// What looks for the names: made once, and not for every prompt.
 static FINDERS: LazyLock<Finders> = LazyLock::new(|| Finders {
-    urls: Finder::new(b"\"url\""),
     files: Finder::new(b"\"file_data\""),
     sounds: Finder::new(b"\"input_audio\""),
     sound_data: Finder::new(b"\"data\""),
 });
 
 struct Finders {
-    urls: Finder<'static>,
     files: Finder<'static>,
     sounds: Finder<'static>,
     sound_data: Finder<'static>,
@@ -39,11 +40,12 @@ pub(super) struct Members<'a> {
 }
 
 impl<'a> Members<'a> {
-    pub(super) fn of(body: &'a [u8]) -> Self {
+    /// Those of a body in which images stand under the name that `url` finds.
+    pub(super) fn of(body: &'a [u8], url: &'static Finder<'static>) -> Self {
         Self {
             body,
             at: 0,
-            urls: Name::new(body, &FINDERS.urls),
+            urls: Name::new(body, url),
             files: Name::new(body, &FINDERS.files),
             sounds: Name::new(body, &FINDERS.sounds),
             sound_data: Name::new(body, &FINDERS.sound_data),
@@ -212,7 +214,7 @@ mod tests {
             "\"data\":\"",
         ] {
             let body = piece.repeat((4 << 20) / piece.len());
-            let mut members = Members::of(body.as_bytes());
+            let mut members = Members::of(body.as_bytes(), &URL);
             assert_eq!(members.by_ref().count(), 0);
             for name in [
                 &members.urls,

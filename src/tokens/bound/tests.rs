@@ -9,13 +9,17 @@ fn body(content: &str) -> Vec<u8> {
 }
 
 fn bound(body: &[u8]) -> u64 {
-    Bound::of(body).of_model(&Model::named("gpt-4o"))
+    bound_of(Endpoint::Chat, body)
+}
+
+fn bound_of(endpoint: Endpoint, body: &[u8]) -> u64 {
+    Bound::of(endpoint, body).of_model(&Model::named("gpt-4o"))
 }
 
 fn both(body: &[u8]) -> (u64, u64) {
     let model = Model::named("gpt-4o");
     let exact = prompt::count(&model, Endpoint::Chat, body).tokens;
-    (exact, Bound::of(body).of_model(&model))
+    (exact, bound(body))
 }
 
 #[test]
@@ -53,6 +57,21 @@ fn a_sound_is_no_text_and_a_file_is_a_text_that_is_smaller() {
         let file = held(serde_json::json!({"type": "file", "file": file}));
         assert!((10_000..11_000).contains(&file), "{file}");
     }
+}
+
+#[test]
+fn the_images_of_a_response_are_no_text_and_cost_what_images_do() {
+    let held = |part: serde_json::Value| {
+        let body = serde_json::json!({"input": [{"role": "user", "content": [part]}]});
+        bound_of(Endpoint::Responses, body.to_string().as_bytes())
+    };
+    let picture = format!("data:image/png;base64,{}", "iVBORw0KGgo".repeat(90_000));
+    let bound = held(serde_json::json!({"type": "input_image", "image_url": picture}));
+    assert!((765..5_000).contains(&bound), "{bound}");
+    let bound = held(serde_json::json!({"type": "input_image", "file_id": "file-1"}));
+    assert!((765..2_000).contains(&bound), "{bound}");
+    let bound = held(serde_json::json!({"type": "input_text", "text": picture}));
+    assert!(bound > 100_000, "{bound}");
 }
 
 #[test]

@@ -30,6 +30,14 @@ pub(super) enum Node {
     ToolCall,
     /// What a tool call calls; `function_call`, the old way, is one too.
     Function,
+    /// The `output` of a response.
+    Items,
+    Item,
+    /// An item's `content`.
+    ItemParts,
+    ItemPart,
+    /// An item's thoughts, as they were or as they are summed up.
+    ItemThoughts,
     Usage,
     InputDetails,
     OutputDetails,
@@ -73,6 +81,13 @@ pub(super) enum Field {
     Reasoning,
     Audio,
     Sound,
+    /// The members of a response, and of its events.
+    Items,
+    Item,
+    ItemContent,
+    Summary,
+    ItemIndex,
+    PartIndex,
 }
 
 impl Field {
@@ -124,6 +139,26 @@ fn field(node: Node, name: &[u8]) -> Field {
             b"choices" if node == Node::Root => Field::Choices,
             b"response" if node == Node::Root => Field::Response,
             b"type" if node == Node::Root => Field::Type,
+            b"output" if node == Node::Root => Field::Items,
+            b"item" if node == Node::Root => Field::Item,
+            b"delta" if node == Node::Root => Field::Text(Kind::Delta),
+            b"output_index" if node == Node::Root => Field::ItemIndex,
+            b"content_index" | b"summary_index" | b"command_index" if node == Node::Root => {
+                Field::PartIndex
+            }
+            _ => Field::Other,
+        },
+        Node::Item => match name {
+            b"type" => Field::Type,
+            b"content" => Field::ItemContent,
+            b"summary" => Field::Summary,
+            b"name" => Field::Text(Kind::ToolName),
+            b"arguments" | b"input" | b"code" => Field::Text(Kind::ToolArguments),
+            _ => Field::Other,
+        },
+        Node::ItemPart => match name {
+            b"text" => Field::Text(Kind::Content),
+            b"refusal" => Field::Text(Kind::Refusal),
             _ => Field::Other,
         },
         Node::Choice => match name {
@@ -197,6 +232,9 @@ fn field(node: Node, name: &[u8]) -> Field {
         | Node::Data
         | Node::Parts
         | Node::Thoughts
-        | Node::ToolCalls => Field::Other,
+        | Node::ToolCalls
+        | Node::Items
+        | Node::ItemParts
+        | Node::ItemThoughts => Field::Other,
     }
 }

@@ -1,3 +1,5 @@
+mod responses;
+
 use super::*;
 use std::collections::BTreeMap;
 
@@ -376,7 +378,22 @@ fn usage_that_is_no_usage_is_refused() {
             true,
         ),
         (r#"{"choices":[{"usage":"12"}]}"#, false),
+        (r#"{"usage":{"prompt_tokens":1.5}}"#, true),
+        (r#"{"usage":{"prompt_tokens":-1.0}}"#, true),
+        (r#"{"usage":{"prompt_tokens":1e400}}"#, true),
+        (r#"{"usage":{"prompt_tokens":1e16}}"#, true),
     ] {
         assert_eq!(read_document(text).seen().usage_refused, refused, "{text}");
+    }
+}
+
+#[test]
+fn a_count_is_one_however_it_is_written() {
+    for ten in ["10", "10.0", "1e1", "1.0E+1", "100e-1"] {
+        let text = format!("{{\"usage\":{{\"prompt_tokens\":{ten}}}}}");
+        let reader = read_document(&text);
+        let seen = reader.seen();
+        assert_eq!(seen.usage.and_then(|usage| usage.input), Some(10), "{ten}");
+        assert!(!seen.usage_refused, "{ten}");
     }
 }

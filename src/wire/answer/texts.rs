@@ -1,6 +1,9 @@
 //! The texts of an answer as they pass: which choice and part each piece belongs to, and what it says without escapes.
 
-use memchr::memchr;
+use super::{
+    decoder::{Decoder, REPLACEMENT},
+    items::{self, Place, What},
+};
 
 /// What a piece of text is part of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -38,6 +41,8 @@ pub(super) enum Kind {
     ToolArguments,
     Transcript,
     Sound,
+    /// The `delta` of an event of the Responses API, which says elsewhere of what.
+    Delta,
 }
 
 impl Kind {
@@ -66,6 +71,12 @@ pub(super) struct Texts {
     /// Which of its names this answer's reasoning goes by.
     reasoning: Option<Kind>,
     waiting: Vec<Waiting>,
+    /// Items of the output so far, where that comes as a whole, and parts of the last one.
+    items: u32,
+    parts: u32,
+    /// The text in progress is of an event of the Responses API, and this is where it belongs.
+    in_event: bool,
+    place: Place,
 }
 
 #[derive(Debug)]
@@ -82,7 +93,9 @@ impl Texts {
 
     #[inline]
     pub(super) fn wants(&self, kind: Kind) -> bool {
-        self.listens && !(kind.is_reasoning() && self.reasoning.is_some_and(|name| name != kind))
+        self.listens
+            && !(kind.is_reasoning() && self.reasoning.is_some_and(|name| name != kind))
+            && (!self.goes_by_event(kind) || self.place.wants(kind))
     }
 
     /// Makes ready for another document of the same answer.
@@ -91,6 +104,8 @@ impl Texts {
         self.in_tool = false;
         self.waiting.clear();
         self.decoder.clear();
+        self.in_event = false;
+        self.place = Place::default();
     }
 
     pub(super) fn begin_choice(&mut self) {
@@ -135,6 +150,51 @@ impl Texts {
         }
     }
 
+    /// An item of an output begins that comes as a whole.
+    pub(super) fn begin_item(&mut self) {
+        self.choice = Some(items::number(self.items, 0));
+        self.items = self.items.saturating_add(1);
+        self.parts = 0;
+    }
+
+    pub(super) fn begin_item_part(&mut self) {
+        if !self.in_event {
+            self.choice = Some(items::number(self.items.saturating_sub(1), self.parts));
+            self.parts = self.parts.saturating_add(1);
+        }
+    }
+
+    /// What follows is the text of an event, until that ends.
+    pub(super) fn begin_event(&mut self) {
+        self.in_event = true;
+    }
+
+    /// Whether what such a text means is told by the event that it stands in.
+    pub(super) fn goes_by_event(&self, kind: Kind) -> bool {
+        self.in_event || kind == Kind::Delta
+    }
+
+    pub(super) fn event_is(&mut self, what: What) {
+        self.place.what = self.place.what.or(Some(what));
+    }
+
+    pub(super) fn item_index(&mut self, index: Option<u32>) {
+        self.place.item = self.place.item.or(index);
+    }
+
+    pub(super) fn part_index(&mut self, index: Option<u32>) {
+        self.place.part = self.place.part.or(index);
+    }
+
+    /// The document is over. Says whether it was an event that told a text of an item.
+    pub(super) fn end_event(&mut self, hear: &mut Hear<'_>) -> bool {
+        if self.in_event && !self.waiting.is_empty() {
+            self.place.settle(What::Nothing);
+            self.tell_event(hear);
+        }
+        self.place.told_item
+    }
+
     /// The next piece of a string, as it was written.
     pub(super) fn text(&mut self, kind: Kind, piece: &[u8], hear: &mut Hear<'_>) {
         let mut decoder = std::mem::take(&mut self.decoder);
@@ -153,6 +213,10 @@ impl Texts {
         if text.is_empty() {
             return;
         }
+        if self.goes_by_event(kind) {
+            self.in_event = true;
+            return self.pass_event(kind, text, hear);
+        }
         if kind.is_reasoning() {
             self.reasoning = Some(kind);
         }
@@ -165,6 +229,34 @@ impl Texts {
         {
             return hear(choice, part(kind, tool), text);
         }
+        if self.wait(kind, tool, text) {
+            self.guess();
+            self.tell_waiting(hear);
+        }
+    }
+
+    fn pass_event(&mut self, kind: Kind, text: &str, hear: &mut Hear<'_>) {
+        if !self.place.wants(kind) {
+            return; // it was not known when the string began
+        }
+        if self.waiting.is_empty()
+            && let Some((number, of)) = self.place.find(kind)
+        {
+            self.place.told_item |= kind != Kind::Delta;
+            return hear(number, part(of, 0), text);
+        }
+        if self.wait(kind, None, text) {
+            self.place.settle(match kind {
+                Kind::Delta => What::Delta(Kind::Content),
+                // An item that is so long is one that is over.
+                _ => What::Nothing,
+            });
+            self.tell_event(hear);
+        }
+    }
+
+    /// Keeps a text that nobody can be told yet; true if there is too much of such.
+    fn wait(&mut self, kind: Kind, tool: Option<u32>, text: &str) -> bool {
         match self.waiting.last_mut() {
             Some(last) if last.kind == kind && last.tool == tool => last.text.push_str(text),
             _ => self.waiting.push(Waiting {
@@ -174,10 +266,7 @@ impl Texts {
             }),
         }
         let bytes: usize = self.waiting.iter().map(|waiting| waiting.text.len()).sum();
-        if bytes > WAITING_MAX_BYTES {
-            self.guess();
-            self.tell_waiting(hear);
-        }
+        bytes > WAITING_MAX_BYTES
     }
 
     /// What has no index has that of its place.
@@ -186,6 +275,16 @@ impl Texts {
         let tool = *self.tool.get_or_insert(self.tools.saturating_sub(1));
         for waiting in &mut self.waiting {
             waiting.tool.get_or_insert(tool);
+        }
+    }
+
+    /// Tells of an event what it says that is new.
+    fn tell_event(&mut self, hear: &mut Hear<'_>) {
+        for Waiting { kind, text, .. } in self.waiting.drain(..) {
+            if let Some((number, of)) = self.place.find(kind) {
+                self.place.told_item |= kind != Kind::Delta;
+                hear(number, part(of, 0), &text);
+            }
         }
     }
 
@@ -199,7 +298,7 @@ impl Texts {
 
 fn part(kind: Kind, tool: u32) -> Part {
     match kind {
-        Kind::Content => Part::Content,
+        Kind::Content | Kind::Delta => Part::Content,
         Kind::Reasoning | Kind::ReasoningContent | Kind::Thinking => Part::Reasoning,
         Kind::Refusal => Part::Refusal,
         Kind::ToolName => Part::ToolName(tool),
@@ -207,130 +306,4 @@ fn part(kind: Kind, tool: u32) -> Part {
         Kind::Transcript => Part::Transcript,
         Kind::Sound => Part::Sound,
     }
-}
-
-/// Stands for what is no character: half of one that two escapes make, bytes that are not UTF-8.
-const REPLACEMENT: &str = "\u{fffd}";
-
-/// Resolves the escapes of a string that comes in pieces, cut anywhere.
-#[derive(Debug, Default)]
-struct Decoder {
-    /// A character that is not complete: two escapes of six bytes at most.
-    held: [u8; 12],
-    len: usize,
-    text: String,
-}
-
-impl Decoder {
-    /// Forgets what is not complete; true if there was such.
-    fn clear(&mut self) -> bool {
-        std::mem::take(&mut self.len) > 0
-    }
-
-    fn push(&mut self, raw: &[u8], tell: impl FnOnce(&str)) {
-        if self.len == 0
-            && memchr(b'\\', raw).is_none()
-            && let Ok(text) = std::str::from_utf8(raw)
-        {
-            return tell(text); // nearly always
-        }
-        self.text.clear();
-        let mut rest = raw;
-        while let Some((&byte, behind)) = rest.split_first() {
-            if self.len > 0 || byte == b'\\' {
-                self.held[self.len] = byte;
-                self.len += 1;
-                rest = behind;
-                self.resolve();
-            } else {
-                let run = memchr(b'\\', rest).unwrap_or(rest.len());
-                let left = self.plain(&rest[..run]);
-                rest = &rest[run - left..];
-                if left > 0 {
-                    self.held[..left].copy_from_slice(&rest[..left]);
-                    self.len = left;
-                    rest = &rest[left..];
-                }
-            }
-        }
-        tell(&self.text);
-    }
-
-    /// Takes bytes without escapes; returns how many at their end are an incomplete character.
-    fn plain(&mut self, bytes: &[u8]) -> usize {
-        let mut left = 0;
-        let mut chunks = bytes.utf8_chunks().peekable();
-        while let Some(chunk) = chunks.next() {
-            self.text.push_str(chunk.valid());
-            let broken = chunk.invalid();
-            let may_go_on = std::str::from_utf8(broken).is_err_and(|e| e.error_len().is_none());
-            if chunks.peek().is_none() && may_go_on {
-                left = broken.len();
-            } else if !broken.is_empty() {
-                self.text.push_str(REPLACEMENT);
-            }
-        }
-        left
-    }
-
-    /// Turns what is held into characters, as far as they are complete.
-    fn resolve(&mut self) {
-        while let Some((taken, c)) = character(&self.held[..self.len]) {
-            self.text.push(c);
-            self.held.copy_within(taken..self.len, 0);
-            self.len -= taken;
-        }
-    }
-}
-
-/// The character that `held` begins with, and its bytes; none if it is not complete. Escapes are known to be sound.
-fn character(held: &[u8]) -> Option<(usize, char)> {
-    const BROKEN: char = char::REPLACEMENT_CHARACTER;
-    match held {
-        [] | [b'\\'] => None,
-        [b'\\', b'u', hex @ ..] => {
-            let first = code(hex)?;
-            if !(0xd800..0xdc00).contains(&first) {
-                return Some((6, char::from_u32(first).unwrap_or(BROKEN)));
-            }
-            match &hex[4..] {
-                [] | [b'\\'] => None,
-                [b'\\', b'u', hex @ ..] => match code(hex)? {
-                    second @ 0xdc00..0xe000 => {
-                        let both = 0x10000 + ((first - 0xd800) << 10) + (second - 0xdc00);
-                        Some((12, char::from_u32(both).unwrap_or(BROKEN)))
-                    }
-                    _ => Some((6, BROKEN)),
-                },
-                _ => Some((6, BROKEN)),
-            }
-        }
-        [b'\\', escape, ..] => {
-            let c = match escape {
-                b'b' => '\u{8}',
-                b'f' => '\u{c}',
-                b'n' => '\n',
-                b'r' => '\r',
-                b't' => '\t',
-                other => char::from(*other),
-            };
-            Some((2, c))
-        }
-        _ => {
-            let chunk = held.utf8_chunks().next()?;
-            if let Some(c) = chunk.valid().chars().next() {
-                return Some((c.len_utf8(), c));
-            }
-            let broken = chunk.invalid();
-            let error = std::str::from_utf8(broken).err()?;
-            let is_all = broken.len() == held.len();
-            (!is_all || error.error_len().is_some()).then_some((broken.len(), BROKEN))
-        }
-    }
-}
-
-/// The number that four hex digits write; none while some are missing.
-fn code(hex: &[u8]) -> Option<u32> {
-    let digits = std::str::from_utf8(hex.get(..4)?).ok()?;
-    u32::from_str_radix(digits, 16).ok()
 }

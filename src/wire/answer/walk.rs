@@ -3,6 +3,7 @@
 use super::{
     Event, Seen,
     field::{Field, Node},
+    items::What,
     texts::{Hear, Kind, Texts},
 };
 use crate::{
@@ -22,6 +23,8 @@ pub(super) struct Walk {
     pub(super) seen: Seen,
     pub(super) event: Event,
     texts: Texts,
+    /// The item in progress is what the model thought.
+    is_thought: bool,
     /// `choices` was there and had nothing in it.
     no_choices: bool,
     reports_usage: bool,
@@ -113,6 +116,30 @@ impl Walk {
                 Node::ToolCall
             }
             (Node::ToolCall, Field::Function, true) => Node::Function,
+            (Node::Root, Field::Items, false) => Node::Items,
+            (Node::Items, _, true) => {
+                self.is_thought = false;
+                self.texts.begin_item();
+                Node::Item
+            }
+            (Node::Root, Field::Item, true) => {
+                self.is_thought = false;
+                self.texts.begin_event();
+                Node::Item
+            }
+            (Node::Item, Field::Summary, false) => Node::ItemThoughts,
+            (Node::Item, Field::ItemContent, false) => match self.is_thought {
+                true => Node::ItemThoughts,
+                false => Node::ItemParts,
+            },
+            (Node::ItemParts, _, true) => {
+                self.texts.begin_item_part();
+                Node::ItemPart
+            }
+            (Node::ItemThoughts, _, true) => {
+                self.texts.begin_item_part();
+                Node::Thought
+            }
             (Node::Usage, Field::InputDetails, true) => Node::InputDetails,
             (Node::Usage, Field::OutputDetails, true) => Node::OutputDetails,
             (node, field, _) if field.is_figure(node) => {
@@ -156,7 +183,11 @@ impl Walk {
 
     fn string(&mut self, text: Text<'_>) {
         match (self.node(), std::mem::take(&mut self.field)) {
-            (_, Field::Text(_)) if !text.is_empty() => self.saw_content(),
+            // What an event says that is new is told by its type.
+            (_, Field::Text(kind)) if !text.is_empty() && !self.texts.goes_by_event(kind) => {
+                self.saw_content();
+            }
+            (Node::Item, Field::Type) => self.is_thought = text.plain() == Some(b"reasoning"),
             (Node::Choice, Field::FinishReason) => {
                 self.seen.finish_reason = text.decode().map(|reason| reason.into());
                 self.seen.ended = true;
@@ -173,7 +204,11 @@ impl Walk {
                 let seconds = text.plain().and_then(whole_seconds);
                 self.seen.seconds = self.seen.seconds.or(seconds);
             }
-            (Node::Root, Field::Type) => self.event_type(text.plain().unwrap_or_default()),
+            (Node::Root, Field::Type) => {
+                let kind = text.decode().unwrap_or_default();
+                self.texts.event_is(What::of(&kind));
+                self.event_type(kind.as_bytes());
+            }
             (Node::Root | Node::Response, Field::Error) => self.seen.error = true,
             (node, field) => self.seen.usage_refused |= field.is_figure(node),
         }
@@ -200,11 +235,13 @@ impl Walk {
     fn number(&mut self, text: Text<'_>) {
         let node = self.node();
         let field = std::mem::take(&mut self.field);
-        if field == Field::Index {
+        if let Field::Index | Field::ItemIndex | Field::PartIndex = field {
             let index = text.plain().and_then(count);
             let index = index.and_then(|index| u32::try_from(index).ok());
-            return match node {
-                Node::Choice => self.texts.choice_index(index),
+            return match (node, field) {
+                (Node::Choice, _) => self.texts.choice_index(index),
+                (_, Field::ItemIndex) => self.texts.item_index(index),
+                (_, Field::PartIndex) => self.texts.part_index(index),
                 _ => self.texts.tool_index(index),
             };
         }
@@ -241,7 +278,7 @@ impl Walk {
             _ => return,
         };
         // A negative or broken figure is no figure.
-        *place = text.plain().and_then(count);
+        *place = text.plain().and_then(figure);
         self.seen.usage_refused |= place.is_none();
     }
 
@@ -267,6 +304,12 @@ impl Walk {
         {
             let apart = [usage.cached, usage.cache_write].into_iter().flatten();
             *input = apart.fold(*input, u64::saturating_add);
+        }
+    }
+
+    fn end_event(&mut self, hear: &mut Hear<'_>) {
+        if self.texts.end_event(hear) {
+            self.saw_content();
         }
     }
 
@@ -297,6 +340,7 @@ impl<'a, 'h> Listening<'a, 'h> {
             Node::Choice => walk.texts.end_choice(self.hear),
             Node::ToolCall => walk.texts.end_tool(self.hear),
             Node::Usage => walk.end_usage(),
+            Node::Root => walk.end_event(self.hear),
             _ => {}
         }
         walk.depth -= 1;
@@ -356,6 +400,19 @@ fn whole_seconds(text: &[u8]) -> Option<u64> {
     count(fraction)?; // digits only: no exponent
     let has_begun = fraction.iter().any(|digit| *digit != b'0');
     count(whole)?.checked_add(has_begun.into())
+}
+
+/// The count that a number stands for, which some write as `10.0` or `1e1`.
+fn figure(number: &[u8]) -> Option<u64> {
+    count(number).or_else(|| rounded(number))
+}
+
+#[cold]
+fn rounded(number: &[u8]) -> Option<u64> {
+    const EXACT_MAX: f64 = (1_u64 << 53) as f64; // beyond it, not every count has a float of its own
+    let number: f64 = std::str::from_utf8(number).ok()?.parse().ok()?;
+    let is_count = number.fract() == 0.0 && (0.0..=EXACT_MAX).contains(&number);
+    is_count.then_some(number as u64)
 }
 
 /// The number that these digits write, if they are nothing but digits.

@@ -139,10 +139,12 @@ fn a_member_that_is_read_may_not_be_there_twice() {
     for name in [
         "max_tokens",
         "max_completion_tokens",
+        "max_output_tokens",
         "n",
         "best_of",
         "service_tier",
         "metadata",
+        "background",
     ] {
         let twice = format!(",\"{name}\":null,\"{name}\":null");
         assert_eq!(chat(&twice), Err(Mistake::Twice(name)));
@@ -193,6 +195,44 @@ fn metadata_is_found_as_it_was_written() {
         r#","x":{"metadata":{}}"#,
     ] {
         assert_eq!(found(other), None, "{other}");
+    }
+}
+
+#[test]
+fn a_response_may_name_no_model_and_has_members_of_its_own() {
+    let response = |body: &str| read(Endpoint::Responses, body);
+    let facts = response(r#"{"model":"m","input":[],"max_output_tokens":9,"max_tokens":99,"n":7}"#);
+    let facts = facts.unwrap();
+    assert_eq!(
+        (facts.model.as_str(), facts.output_max, facts.choices),
+        ("m", Some(9), 1)
+    );
+    assert_eq!(facts.usage, AskedUsage::Unclear, "it is told unasked");
+    assert!(!facts.stream && !facts.background);
+    for nameless in ["{}", r#"{"model":null,"stream":true}"#] {
+        let facts = response(nameless).unwrap();
+        assert_eq!((facts.model.as_str(), facts.model_at), ("", 0..0));
+    }
+    let wrong = Err(Mistake::Mistyped("model", "a string"));
+    assert_eq!(response(r#"{"model":7}"#), wrong);
+    let wrong = Err(Mistake::Mistyped("model", "the name of a model"));
+    assert_eq!(response(r#"{"model":""}"#), wrong);
+    let max = chat(r#","max_output_tokens":9"#).unwrap().output_max;
+    assert_eq!(max, None, "a chat has no such member");
+}
+
+#[test]
+fn what_may_be_meant_as_background_is_taken_for_it() {
+    let background = |endpoint, value: &str| {
+        let body = format!(r#"{{"model":"m","messages":[],"background":{value}}}"#);
+        read(endpoint, &body).unwrap().background
+    };
+    for yes in ["true", "1", r#""true""#, "{}"] {
+        assert!(background(Endpoint::Responses, yes), "{yes}");
+        assert!(!background(Endpoint::Chat, yes), "{yes}");
+    }
+    for no in ["false", "null"] {
+        assert!(!background(Endpoint::Responses, no), "{no}");
     }
 }
 

@@ -120,8 +120,7 @@ def test_the_streaming_helper_raises_where_its_key_s_budget_ends(gateway: Gatewa
     assert_cut(raised.value, chunks, "insufficient_quota")
 
 
-def test_a_streamed_response_raises_no_later_than_a_slice_after_its_budget(gateway: Gateway, upstream: Upstream):
-    # What model it is for is known only once its upstream answers, and so is the price of its first slice.
+def test_a_streamed_response_raises_where_its_key_s_budget_ends(gateway: Gateway, upstream: Upstream):
     place = {"item_id": "msg_1", "output_index": 0, "content_index": 0}
     deltas = [{"type": "response.output_text.delta", "delta": "Hi", **place} for _ in range(3 + 2 * SLICE)]
     upstream.answers.append(streams(*deltas))
@@ -131,10 +130,19 @@ def test_a_streamed_response_raises_no_later_than_a_slice_after_its_budget(gatew
             for event in client.responses.create(model="scripted", input="Hello", stream=True):
                 texts.append(event.delta)
         assert (raised.value.code, raised.value.type) == ("insufficient_quota", "insufficient_quota")
-        assert 3 <= len(texts) <= 3 + SLICE
+        assert texts == ["Hi"] * 3
         with pytest.raises(openai.RateLimitError) as raised:
             client.responses.create(model="scripted", input="Hello")
     assert raised.value.code == "insufficient_quota"
+
+
+def test_a_response_in_the_background_is_nothing_for_who_has_a_budget(gateway: Gateway, upstream: Upstream):
+    asked, wire = len(upstream.asked), Wire()
+    with client_of(gateway, key_of(gateway, budget=budget_of(3)), wire, max_retries=5) as client:
+        with pytest.raises(openai.BadRequestError) as raised:
+            client.responses.create(model="scripted", input="Hello", background=True)
+    assert (raised.value.code, raised.value.param) == ("background_not_allowed", "background")
+    assert wire.statuses() == [400] and len(upstream.asked) == asked
 
 
 def test_a_project_s_spend_limit_ends_streams_and_refuses_what_follows(gateway: Gateway, upstream: Upstream):
