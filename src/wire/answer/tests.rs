@@ -271,6 +271,21 @@ fn reasoning_that_is_counted_beside_the_output_becomes_part_of_it() {
         (Some(10), Some(30)),
         "nobody knows"
     );
+    let alone = r#""completion_tokens":1,"prompt_tokens":9,"total_tokens":103"#;
+    assert_eq!(usage(alone), (Some(1), None), "nobody knows what else");
+    let of_gemini = |text: &str| {
+        let reader = read_document(&format!(
+            r#"{{"model":"gemini-2.5-flash","usage":{{{text}}}}}"#
+        ));
+        let usage = reader.seen().usage.unwrap();
+        (usage.output, usage.reasoning)
+    };
+    assert_eq!(of_gemini(alone), (Some(94), Some(93)), "in the total alone");
+    assert_eq!(
+        of_gemini(r#""completion_tokens":5,"prompt_tokens":9,"total_tokens":14"#),
+        (Some(5), None),
+        "none"
+    );
 }
 
 #[test]

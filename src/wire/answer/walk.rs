@@ -288,15 +288,20 @@ impl Walk {
         let Some(usage) = &mut self.seen.usage else {
             return;
         };
-        if let (Some(input), Some(output), Some(reasoning)) =
-            (usage.input, usage.output, usage.reasoning)
-            && self.total
-                == input
-                    .checked_add(output)
-                    .and_then(|sum| sum.checked_add(reasoning))
-        {
-            // The total would be smaller if the output had the reasoning in it.
-            usage.output = Some(output.saturating_add(reasoning));
+        let is_gemini = (self.seen.model.as_deref()).is_some_and(|model| model.contains("gemini"));
+        let told = usage.input.zip(usage.output);
+        let told = told.and_then(|(input, output)| input.checked_add(output));
+        let beside = self.total.zip(told);
+        let beside = beside.and_then(|(total, told)| total.checked_sub(told));
+        // The total would be smaller if the output had the reasoning in it.
+        let is_apart = match usage.reasoning {
+            Some(reasoning) => beside == Some(reasoning),
+            // Google tells of it in the total alone. Elsewhere what is too much there may be anything.
+            None => beside > Some(0) && is_gemini,
+        };
+        if let (Some(output), Some(beside)) = (usage.output, beside.filter(|_| is_apart)) {
+            usage.output = Some(output.saturating_add(beside));
+            usage.reasoning = Some(beside);
         }
         if let Some(input) = &mut usage.input
             && self.input_tokens
