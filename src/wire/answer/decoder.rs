@@ -14,7 +14,28 @@ pub(super) struct Decoder {
     text: String,
 }
 
+/// The first of the two escapes that a character is written by.
+pub(super) type Half = [u8; 6];
+
 impl Decoder {
+    /// Gives away what is not complete, if that is half of a character which what comes elsewhere may complete.
+    pub(super) fn take_half(&mut self) -> Option<Half> {
+        let held = &self.held[..self.len];
+        // Nothing else is held of which six bytes are there.
+        let half = held
+            .try_into()
+            .ok()
+            .filter(|half: &Half| half.starts_with(b"\\u"))?;
+        self.len = 0;
+        Some(half)
+    }
+
+    /// Goes on with such a half.
+    pub(super) fn resume(&mut self, half: Half) {
+        self.held[..half.len()].copy_from_slice(&half);
+        self.len = half.len();
+    }
+
     /// Forgets what is not complete; true if there was such.
     pub(super) fn clear(&mut self) -> bool {
         std::mem::take(&mut self.len) > 0

@@ -198,7 +198,8 @@ fn texts_are_heard_without_escapes_wherever_they_are_cut() {
         "\n\n",
     );
     let expected = [
-        ("0 Content", "a\né𝄞\"é𝄞\u{fffd}x\u{fffd}𝄞\u{fffd}\u{fffd}"),
+        // The half at its end waits for the other.
+        ("0 Content", "a\né𝄞\"é𝄞\u{fffd}x\u{fffd}𝄞\u{fffd}"),
         ("0 Reasoning", "r"),
         ("0 Refusal", "no"),
         ("0 ToolArguments(0)", "in"),
@@ -222,6 +223,34 @@ fn texts_are_heard_without_escapes_wherever_they_are_cut() {
     }
     let bytes: Vec<&[u8]> = stream.chunks(1).collect();
     assert_eq!(texts(&bytes), expected);
+}
+
+#[test]
+fn a_character_that_is_cut_in_two_by_its_server_is_heard_as_one() {
+    let event = |index: u32, text: &str| {
+        format!(r#"data: {{"choices":[{{"index":{index},"delta":{{"content":"{text}"}}}}]}}"#)
+            + "\n\n"
+    };
+    let stream = [
+        event(0, r"a\ud83d"),
+        event(1, r"\ud834"),
+        event(0, r"\ude42b\ud83d"),
+        event(1, r"\udd1e"),
+        event(0, "c"),
+        event(1, r"\udd1e"),
+    ]
+    .concat();
+    let heard = texts(&[stream.as_bytes()]);
+    assert_eq!(heard["0 Content"], "a🙂b\u{fffd}c");
+    assert_eq!(heard["1 Content"], "𝄞\u{fffd}");
+    let of_response = concat!(
+        r#"data: {"type":"response.output_text.delta","output_index":0,"content_index":0,"delta":"\ud83d"}"#,
+        "\n\n",
+        r#"data: {"type":"response.output_text.delta","output_index":0,"content_index":0,"delta":"\ude42"}"#,
+        "\n\n",
+    );
+    let heard = texts(&[of_response.as_bytes()]);
+    assert_eq!(heard.into_values().collect::<Vec<_>>(), ["🙂"]);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! The texts of an answer as they pass: which choice and part each piece belongs to, and what it says without escapes.
 
 use super::{
-    decoder::{Decoder, REPLACEMENT},
+    decoder::{Decoder, Half, REPLACEMENT},
     items::{self, Place, What},
 };
 
@@ -57,10 +57,15 @@ impl Kind {
 /// Text that waits for its index, which some servers write behind it; of more than this the index is guessed.
 const WAITING_MAX_BYTES: usize = 8 << 10;
 
+/// Texts that may wait for the rest of a character; nobody sends as many at a time.
+const HALVES_MAX: usize = 64;
+
 #[derive(Debug, Default)]
 pub(super) struct Texts {
     listens: bool,
     decoder: Decoder,
+    /// Halves of characters, with which events ended: servers that count in UTF-16 cut between two halves.
+    halves: Vec<(Stretch, Half)>,
     /// The index of the choice in progress, once it is known.
     choice: Option<u32>,
     /// Its place among those of its document, which is its index if it has none.
@@ -78,6 +83,9 @@ pub(super) struct Texts {
     in_event: bool,
     place: Place,
 }
+
+/// Which text a string goes on with, as far as that is known before it.
+type Stretch = (Kind, Option<u32>, Option<u32>);
 
 #[derive(Debug)]
 struct Waiting {
@@ -197,6 +205,10 @@ impl Texts {
 
     /// The next piece of a string, as it was written.
     pub(super) fn text(&mut self, kind: Kind, piece: &[u8], hear: &mut Hear<'_>) {
+        let stretch = self.stretch(kind);
+        if let Some(at) = self.halves.iter().position(|(of, _)| *of == stretch) {
+            self.decoder.resume(self.halves.swap_remove(at).1);
+        }
         let mut decoder = std::mem::take(&mut self.decoder);
         decoder.push(piece, |text| self.pass(kind, text, hear));
         self.decoder = decoder;
@@ -204,8 +216,19 @@ impl Texts {
 
     /// The string is over.
     pub(super) fn end_text(&mut self, kind: Kind, hear: &mut Hear<'_>) {
-        if self.decoder.clear() {
+        if self.halves.len() < HALVES_MAX
+            && let Some(half) = self.decoder.take_half()
+        {
+            self.halves.push((self.stretch(kind), half));
+        } else if self.decoder.clear() {
             self.pass(kind, REPLACEMENT, hear);
+        }
+    }
+
+    fn stretch(&self, kind: Kind) -> Stretch {
+        match self.goes_by_event(kind) {
+            true => (kind, self.place.item, self.place.part),
+            false => (kind, self.choice, self.tool.filter(|_| self.in_tool)),
         }
     }
 
