@@ -18,54 +18,72 @@ use weir::{
     wire::answer::EventReader,
 };
 
-/// What models write, a token or two a piece.
-const PIECES: [&str; 24] = [
-    "The",
-    " answer",
-    " to",
-    " your",
-    " question",
-    " depends",
-    " on",
-    " how",
-    " you",
-    " count",
-    ",",
-    " and",
-    " on",
-    " what",
-    ".",
-    "\n\n",
-    "1",
-    ".",
-    " First",
-    ",",
-    " token",
-    "ization",
-    " isn",
-    "'t",
+/// What models write, in pieces of a token or two as they come.
+const TEXTS: [(&str, &[&str]); 4] = [
+    (
+        "prose",
+        &[
+            "The",
+            " answer",
+            " to",
+            " your",
+            " question",
+            " depends",
+            " on",
+            " how",
+            " you",
+            " count",
+            ",",
+            " and",
+            " isn",
+            "'t",
+            ".",
+            "\n\n",
+            "1",
+            ".",
+            " First",
+        ],
+    ),
+    (
+        "code",
+        &[
+            "fn", " take", "_in", "(&", "mut", " self", ",", " data", ":", " Bytes", ")",
+            " {\n   ", " self", ".rest", " =", " Bytes", "::", "new", "();\n",
+        ],
+    ),
+    (
+        "figures",
+        &[" 1763", "804", " 19", ".", "95", "%", ",", " -", "12", "\n"],
+    ),
+    (
+        "Chinese",
+        &[
+            "答案", "取决", "于", "你", "怎么", "数", "，", "也", "看", "数", "什么", "。",
+        ],
+    ),
 ];
 const ROUNDS: usize = 20_000;
 
 fn main() {
-    let events: Vec<String> = PIECES
-        .iter()
-        .map(|piece| {
-            let text = piece.replace('\n', "\\n");
-            format!(
-                "data: {{\"id\":\"chatcmpl-0123456789\",\"object\":\"chat.completion.chunk\",\"created\":1795260325,\
-                 \"model\":\"gpt-4o-2024-08-06\",\"choices\":[{{\"index\":0,\"delta\":{{\"content\":\"{text}\"}},\
-                 \"logprobs\":null,\"finish_reason\":null}}]}}\n\n"
-            )
-        })
-        .collect();
     Encoding::O200k.count("load");
-    for name in ["", "again "] {
-        println!("{name}reading      {:?} a chunk", read(&events));
-        println!("{name}listening    {:?} a chunk", listen(&events));
-        println!("{name}counting too {:?} a chunk", count(&events));
+    for (kind, pieces) in TEXTS {
+        let events: Vec<String> = pieces.iter().map(|piece| event(piece)).collect();
+        for name in ["", "again "] {
+            println!("{kind}, {name}reading      {:?} a chunk", read(&events));
+            println!("{kind}, {name}listening    {:?} a chunk", listen(&events));
+            println!("{kind}, {name}counting too {:?} a chunk", count(&events));
+        }
     }
     by_file();
+}
+
+fn event(piece: &str) -> String {
+    let text = piece.replace('\n', "\\n");
+    format!(
+        "data: {{\"id\":\"chatcmpl-0123456789\",\"object\":\"chat.completion.chunk\",\"created\":1795260325,\
+         \"model\":\"gpt-4o-2024-08-06\",\"choices\":[{{\"index\":0,\"delta\":{{\"content\":\"{text}\"}},\
+         \"logprobs\":null,\"finish_reason\":null}}]}}\n\n"
+    )
 }
 
 /// Texts of a MiB and of four, which should take four times as long, whatever they are made of.
@@ -93,8 +111,8 @@ fn by_file() {
     }
 }
 
-fn each(took: Duration) -> Duration {
-    took / (ROUNDS * PIECES.len()) as u32
+fn each(took: Duration, events: &[String]) -> Duration {
+    took / (ROUNDS * events.len()) as u32
 }
 
 fn read(events: &[String]) -> Duration {
@@ -107,7 +125,7 @@ fn read(events: &[String]) -> Duration {
             });
         }
     }
-    each(began.elapsed())
+    each(began.elapsed(), events)
 }
 
 fn listen(events: &[String]) -> Duration {
@@ -124,7 +142,7 @@ fn listen(events: &[String]) -> Duration {
         }
     }
     black_box(bytes);
-    each(began.elapsed())
+    each(began.elapsed(), events)
 }
 
 fn count(events: &[String]) -> Duration {
@@ -141,5 +159,5 @@ fn count(events: &[String]) -> Duration {
             black_box(running.count());
         }
     }
-    each(began.elapsed())
+    each(began.elapsed(), events)
 }

@@ -23,8 +23,9 @@ impl Encoding {
     /// The first call loads the encoding, which takes up to a tenth of a second and tens of MiB: never on a thread
     /// that serves, unless [`Encoding::is_loaded`].
     pub fn count(self, text: &str) -> u64 {
-        let count = |word: &str| words::tokens(self, word.as_bytes());
-        self.words(text).map(count).sum()
+        let mut all = 0;
+        words::each(self, self.words(text), |_, tokens| all += tokens);
+        all
     }
 
     /// The words that `text` is cut into before it becomes tokens.

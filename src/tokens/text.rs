@@ -136,14 +136,18 @@ impl Running {
     fn fold(&mut self) -> u64 {
         // The last words, how long they are and their tokens.
         let mut open = [(0, 0); OPEN_WORDS];
-        let mut done = 0;
-        for word in self.encoding.words(&self.held) {
-            let (bytes, tokens) = open[0];
-            self.settled += tokens;
-            done += bytes;
-            open.rotate_left(1);
-            open[OPEN_WORDS - 1] = (word.len(), words::tokens(self.encoding, word.as_bytes()));
-        }
+        let (mut done, mut oldest) = (0, 0);
+        words::each(
+            self.encoding,
+            self.encoding.words(&self.held),
+            |bytes, tokens| {
+                let word = std::mem::replace(&mut open[oldest], (bytes, tokens));
+                done += word.0;
+                self.settled += word.1;
+                oldest = (oldest + 1) % OPEN_WORDS;
+            },
+        );
+        open.rotate_left(oldest);
         // A plain word is one to its end, so nothing behind it can change what is before it.
         let [before @ .., (bytes, _)] = &mut open;
         let last = self.held.len() - *bytes;
