@@ -17,6 +17,7 @@ mod encoding;
 mod estimate;
 mod image;
 mod json;
+mod letters;
 mod model;
 mod prompt;
 mod sound;

@@ -1,6 +1,6 @@
 //! One text that arrives in pieces, counted as the whole.
 
-use super::{Count, Encoding, Why, words};
+use super::{Count, Encoding, Why, letters::Letters, words};
 
 /// Words at the end of a text that more text may still change.
 ///
@@ -31,6 +31,8 @@ pub struct Running {
     fold_at: usize,
     /// What is held, if that is one word of a simple kind.
     simple: Option<Simple>,
+    /// The same, if it is a word that ends in letters without case.
+    letters: Option<Letters>,
     too_long: bool,
 }
 
@@ -53,13 +55,14 @@ impl Running {
             held: String::new(),
             fold_at: FOLD_BYTES,
             simple: None,
+            letters: None,
             too_long: false,
         }
     }
 
     /// Takes in the next piece.
     pub fn push(&mut self, piece: &str) {
-        if self.push_simple(piece) {
+        if self.push_letters(piece) || self.push_simple(piece) {
             return;
         }
         self.held.push_str(piece);
@@ -73,6 +76,16 @@ impl Running {
             self.fold_at = FOLD_BYTES;
             self.too_long = true;
         }
+    }
+
+    /// Takes in the next piece without the pattern, if it is letters without case that go on with such.
+    fn push_letters(&mut self, piece: &str) -> bool {
+        let goes_on = (self.letters.as_mut()).is_some_and(|letters| letters.extend(piece));
+        match goes_on {
+            true => self.held.push_str(piece),
+            false => self.letters = None,
+        }
+        goes_on
     }
 
     /// Takes in the next piece without the pattern, if it goes on with a plain word, or is the next one or a mark.
@@ -122,9 +135,10 @@ impl Running {
     ///
     /// It reads what is held: a few words, which is long only in a text of very long ones.
     pub fn count(&mut self) -> Count {
-        let open = match self.simple {
-            Some(_) => self.count_simple(),
-            None => self.fold(),
+        let open = match (&self.letters, self.simple) {
+            (Some(letters), _) => letters.tokens(),
+            (None, Some(_)) => self.count_simple(),
+            (None, None) => self.fold(),
         };
         Count {
             tokens: self.settled + open,
@@ -148,15 +162,18 @@ impl Running {
             },
         );
         open.rotate_left(oldest);
-        // A plain word is one to its end, so nothing behind it can change what is before it.
+        // Nothing behind a plain word or such letters can change what is before it: more of them make it longer.
         let [before @ .., (bytes, _)] = &mut open;
         let last = self.held.len() - *bytes;
-        if is_plain_word(&self.held.as_bytes()[last..]) {
+        let word = &self.held[last..];
+        let is_plain = is_plain_word(word.as_bytes());
+        self.simple = is_plain.then_some(Simple::Plain);
+        self.letters = Letters::of(self.encoding, word);
+        if is_plain || self.letters.is_some() {
             for (_, tokens) in before {
                 self.settled += std::mem::take(tokens);
             }
             done = last;
-            self.simple = Some(Simple::Plain);
         }
         self.held.drain(..done);
         self.fold_at = FOLD_BYTES.max(self.held.len() * 2);
