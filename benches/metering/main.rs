@@ -14,6 +14,8 @@
 
 mod cpu;
 mod gateway;
+#[path = "../common/texts.rs"]
+mod texts;
 mod world;
 
 use anyhow::Context;
@@ -36,7 +38,7 @@ fn main() -> anyhow::Result<()> {
     let address = gateway::start(dir.path(), upstream.address, &MODELS)?;
     for model in MODELS {
         let mut world = World::new(address, upstream.clone(), model)?;
-        for (kind, pieces) in world::TEXTS {
+        for (kind, pieces) in texts::TEXTS {
             let events = compare(pairs, |side| world.events(side, pieces, SPAN))?;
             println!("{model}: an event with {kind} {events}");
         }

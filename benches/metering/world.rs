@@ -24,46 +24,6 @@ const MARK: u8 = b'~';
 /// How long anybody waits for anything.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// What models write, in pieces of a token or two as they come.
-pub(crate) const TEXTS: [(&str, &[&str]); 4] = [
-    (
-        "prose",
-        &[
-            "The",
-            " answer",
-            " to",
-            " your",
-            " question",
-            " depends",
-            " on",
-            " how",
-            " you",
-            " count",
-            ",",
-            " and",
-        ],
-    ),
-    (
-        "code",
-        &[
-            "fn", " take", "_in", "(&", "mut", " self", ",", " data", ":", " Bytes", ")",
-            " {\\n   ", " self", ".rest", " =", " Bytes", "::", "new", "();\\n",
-        ],
-    ),
-    (
-        "figures",
-        &[
-            " 1763", "804", " 19", ".", "95", "%", ",", " -", "12", "\\n",
-        ],
-    ),
-    (
-        "Chinese",
-        &[
-            "答案", "取决", "于", "你", "怎么", "数", "，", "也", "看", "数", "什么", "。",
-        ],
-    ),
-];
-
 /// Which of its ways the gateway answers by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Side {
@@ -274,9 +234,10 @@ fn request(side: Side, model: &str, stream: bool) -> Vec<u8> {
 /// An event with this piece of an answer, in a chunk of its own.
 fn chunk(piece: &str) -> Vec<u8> {
     let mark = char::from(MARK);
+    let text = piece.replace('\n', "\\n");
     let event = format!(
         "data: {{\"id\":\"chatcmpl-0123456789{mark}\",\"object\":\"chat.completion.chunk\",\"created\":1795260325,\
-         \"model\":\"gpt-4o-2024-08-06\",\"choices\":[{{\"index\":0,\"delta\":{{\"content\":\"{piece}\"}},\
+         \"model\":\"gpt-4o-2024-08-06\",\"choices\":[{{\"index\":0,\"delta\":{{\"content\":\"{text}\"}},\
          \"logprobs\":null,\"finish_reason\":null}}]}}\n\n"
     );
     format!("{:x}\r\n{event}\r\n", event.len()).into_bytes()
