@@ -92,14 +92,8 @@ async fn the_configured_secret_opens_the_control_plane_only() {
 async fn what_became_of_a_key_is_told_to_its_holder_only() {
     let place = Place(fixture!());
     let keys = place.keys().await;
-    let minted = keys
-        .create(Origin::system(), new_key(Kind::Api))
-        .await
-        .unwrap();
-    let other = keys
-        .create(Origin::system(), new_key(Kind::Api))
-        .await
-        .unwrap();
+    let minted = keys.mint().await;
+    let other = keys.mint().await;
     keys.revoke(Origin::system(), minted.id).await.unwrap();
 
     let guess = other
@@ -159,10 +153,7 @@ async fn a_key_works_until_its_expiry_and_not_at_it() {
 async fn requests_on_other_threads_are_answered_while_keys_change() {
     let place = Place(fixture!());
     let keys = place.keys().await;
-    let minted = keys
-        .create(Origin::system(), new_key(Kind::Api))
-        .await
-        .unwrap();
+    let minted = keys.mint().await;
     let ask_until_refused = || {
         while let Ok(caller) = check(&keys, &minted.key) {
             assert_eq!(caller.key, minted.id);
@@ -171,9 +162,7 @@ async fn requests_on_other_threads_are_answered_while_keys_change() {
     };
     let change = async {
         for _ in 0..100 {
-            keys.create(Origin::system(), new_key(Kind::Api))
-                .await
-                .unwrap();
+            keys.mint().await;
         }
         keys.revoke(Origin::system(), minted.id).await.unwrap();
     };
@@ -199,10 +188,7 @@ async fn nothing_prints_a_secret() {
         .await
         .unwrap()
         .unwrap();
-    let minted = keys
-        .create(Origin::system(), new_key(Kind::Api))
-        .await
-        .unwrap();
+    let minted = keys.mint().await;
     let caller = check(&keys, &minted.key);
     let list = keys.list(None, 9).await.unwrap();
 

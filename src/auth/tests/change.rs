@@ -100,10 +100,7 @@ async fn a_rotation_extends_nothing() {
 async fn an_ended_or_unknown_key_cannot_be_changed() {
     let place = Place(fixture!());
     let keys = place.keys().await;
-    let minted = keys
-        .create(Origin::system(), new_key(Kind::Api))
-        .await
-        .unwrap();
+    let minted = keys.mint().await;
     let stranger = KeyId::parse(b"0123456789abcdef").unwrap();
     keys.revoke(Origin::system(), minted.id).await.unwrap();
 
@@ -222,9 +219,7 @@ async fn a_key_is_described_within_bounds() {
 async fn only_a_live_admin_key_counts_as_one() {
     let place = Place(fixture!());
     let keys = place.keys().await;
-    keys.create(Origin::system(), new_key(Kind::Api))
-        .await
-        .unwrap();
+    keys.mint().await;
     assert!(!keys.has_admin().await.unwrap());
     let admin = keys
         .create(Origin::system(), new_key(Kind::Admin))

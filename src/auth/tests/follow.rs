@@ -1,8 +1,8 @@
 //! The memory keeps up with the store, whoever changed that.
 
 use super::{
-    super::{Error, Keys, Kind, Rejected},
-    Create, Place, check, new_key,
+    super::{Error, Keys, Rejected},
+    Create, Place, check,
 };
 use crate::{
     audit::Origin,
@@ -15,19 +15,13 @@ async fn a_change_by_another_process_is_in_force_after_one_look() {
     let place = Place(fixture!());
     let gateway = place.keys().await;
     let command = place.keys().await;
-    let minted = command
-        .create(Origin::system(), new_key(Kind::Api))
-        .await
-        .unwrap();
+    let minted = command.mint().await;
     assert_eq!(check(&gateway, &minted.key), Err(Rejected::Unknown));
     gateway.catch_up().await.unwrap();
     assert_eq!(check(&gateway, &minted.key).unwrap().key, minted.id);
 
     command.revoke(Origin::system(), minted.id).await.unwrap();
-    let own = gateway
-        .create(Origin::system(), new_key(Kind::Api))
-        .await
-        .unwrap();
+    let own = gateway.mint().await;
     assert_eq!(
         check(&gateway, &minted.key),
         Err(Rejected::Revoked),
@@ -40,10 +34,7 @@ async fn a_change_by_another_process_is_in_force_after_one_look() {
 async fn following_brings_a_revocation_within_a_second() {
     let place = Place(fixture!());
     let gateway = place.keys().await;
-    let minted = gateway
-        .create(Origin::system(), new_key(Kind::Api))
-        .await
-        .unwrap();
+    let minted = gateway.mint().await;
     place
         .keys()
         .await
@@ -71,10 +62,7 @@ fn following_can_be_spawned() {
 async fn a_store_that_cannot_be_read_leaves_known_keys_in_force() {
     let place = Place(fixture!());
     let keys = place.keys().await;
-    let minted = keys
-        .create(Origin::system(), new_key(Kind::Api))
-        .await
-        .unwrap();
+    let minted = keys.mint().await;
     keys.db
         .transact(Mode::Write, |tx| {
             tx.run("ALTER TABLE api_key RENAME TO away")
@@ -98,14 +86,8 @@ async fn a_store_that_cannot_be_read_leaves_known_keys_in_force() {
 async fn a_row_spoiled_by_hand_closes_its_own_door_only() {
     let place = Place(fixture!());
     let keys = place.keys().await;
-    let spoiled = keys
-        .create(Origin::system(), new_key(Kind::Api))
-        .await
-        .unwrap();
-    let sound = keys
-        .create(Origin::system(), new_key(Kind::Api))
-        .await
-        .unwrap();
+    let spoiled = keys.mint().await;
+    let sound = keys.mint().await;
     let spoil = "UPDATE api_key SET models = '[1]', version = 100 WHERE id = $1";
     keys.db
         .transact(Mode::Write, move |tx| {
@@ -125,10 +107,7 @@ async fn a_row_spoiled_by_hand_closes_its_own_door_only() {
 async fn a_change_that_fails_changes_nothing() {
     let place = Place(fixture!());
     let keys = place.keys().await;
-    let minted = keys
-        .create(Origin::system(), new_key(Kind::Api))
-        .await
-        .unwrap();
+    let minted = keys.mint().await;
     let failed: Result<(), Error> = keys
         .change(move |tx| {
             tx.execute(

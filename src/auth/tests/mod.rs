@@ -29,11 +29,20 @@ impl Place {
 /// A change of its own for a key.
 trait Create {
     async fn create(&self, by: Origin, new: NewKey) -> Result<Minted, Error>;
+
+    /// A key of which nothing is asked but that it is one.
+    async fn mint(&self) -> Minted;
 }
 
 impl Create for Keys {
     async fn create(&self, by: Origin, new: NewKey) -> Result<Minted, Error> {
         self.change(move |tx| add(tx, &by, &new)).await
+    }
+
+    async fn mint(&self) -> Minted {
+        self.create(Origin::system(), new_key(Kind::Api))
+            .await
+            .unwrap()
     }
 }
 
