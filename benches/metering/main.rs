@@ -27,6 +27,8 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// What one measurement lasts, about.
 const SPAN: Duration = Duration::from_millis(200);
+/// How many sets of streams and clients measure a row, one after the other.
+const WORLDS: usize = 16;
 /// Models whose text is counted exactly, and by estimate.
 const MODELS: [&str; 2] = ["gpt-4o", "somebodys-model"];
 
@@ -36,13 +38,14 @@ fn main() -> anyhow::Result<()> {
     let dir = tempfile::tempdir()?;
     let upstream = world::upstream()?;
     let address = gateway::start(dir.path(), upstream.address, &MODELS)?;
+    let listener = world::listener()?;
     for model in MODELS {
-        let mut world = World::new(address, upstream.clone(), model)?;
+        let open = |first| World::new(address, &upstream, &listener, model, first);
         for (kind, pieces) in texts::TEXTS {
-            let events = compare(pairs, |side| world.events(side, pieces, SPAN))?;
+            let events = compare(pairs, open, |world, side| world.events(side, pieces, SPAN))?;
             println!("{model}: an event with {kind} {events}");
         }
-        let requests = compare(pairs, |side| world.requests(side, SPAN))?;
+        let requests = compare(pairs, open, |world, side| world.requests(side, SPAN))?;
         println!("{model}: a request {requests}");
     }
     Ok(())
@@ -68,28 +71,33 @@ impl std::fmt::Display for Compared {
     }
 }
 
-/// Measures both sides in turn, as often as `pairs`, after a pair that warms them up.
+/// Measures both sides in turn, about as often as `pairs`, in several worlds: where a stream happens to lie in memory
+/// makes it cheaper or dearer for as long as it lasts. The first pair of each warms it up.
 fn compare(
     pairs: usize,
-    mut measure: impl FnMut(Side) -> anyhow::Result<u64>,
+    open: impl Fn(Side) -> anyhow::Result<World>,
+    mut measure: impl FnMut(&mut World, Side) -> anyhow::Result<u64>,
 ) -> anyhow::Result<Compared> {
-    let mut each = |side| -> anyhow::Result<f64> {
-        let before = settled()?;
-        let things = measure(side)?;
-        Ok((settled()? - before).as_secs_f64() * 1e6 / things as f64)
-    };
     let mut found = Vec::new();
-    for pair in 0..=pairs {
+    for number in 0..WORLDS {
         // Neither is always first.
-        let (with, without) = match pair % 2 {
-            0 => (each(Side::With)?, each(Side::Without)?),
-            _ => {
-                let without = each(Side::Without)?;
-                (each(Side::With)?, without)
-            }
+        let mut world = open([Side::With, Side::Without][number % 2])?;
+        let mut each = |side| -> anyhow::Result<f64> {
+            let before = settled()?;
+            let things = measure(&mut world, side)?;
+            Ok((settled()? - before).as_secs_f64() * 1e6 / things as f64)
         };
-        if pair > 0 {
-            found.push((without, with));
+        for pair in 0..=pairs.div_ceil(WORLDS) {
+            let (with, without) = match pair % 2 {
+                0 => (each(Side::With)?, each(Side::Without)?),
+                _ => {
+                    let without = each(Side::Without)?;
+                    (each(Side::With)?, without)
+                }
+            };
+            if pair > 0 {
+                found.push((without, with));
+            }
         }
     }
     let of = |figure: fn(&(f64, f64)) -> f64| quartiles(found.iter().map(figure).collect());

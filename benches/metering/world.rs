@@ -1,9 +1,9 @@
-//! What lies around the gateway: clients, and the server that they want answers of. Threads that block, so that they
-//! take little and the gateway meets each event by itself.
+//! What lies around the gateway: clients, and the server that they want answers of. They take little, and the gateway
+//! meets each event by itself.
 
 use std::{
     io::{self, Read, Write},
-    net::{SocketAddr, TcpListener, TcpStream},
+    net::{Shutdown, SocketAddr, TcpListener, TcpStream},
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
@@ -11,6 +11,10 @@ use std::{
     },
     thread,
     time::{Duration, Instant},
+};
+use tokio::{
+    io::AsyncReadExt,
+    sync::mpsc::{UnboundedSender, unbounded_channel},
 };
 
 /// Streams a side.
@@ -111,39 +115,42 @@ fn message(stream: &mut TcpStream) -> io::Result<Option<Vec<u8>>> {
 /// Clients of both sides, and the streams that they wait on.
 pub(crate) struct World {
     streams: [Vec<TcpStream>; 2],
-    /// Events that clients have read.
-    read: Arc<AtomicU64>,
+    listener: Listener,
     askers: Vec<TcpStream>,
     model: &'static str,
     sent: usize,
 }
 
 impl World {
+    /// Opens the streams of `first` first.
     pub(crate) fn new(
         gateway: SocketAddr,
-        upstream: Upstream,
+        upstream: &Upstream,
+        listener: &Listener,
         model: &'static str,
+        first: Side,
     ) -> anyhow::Result<Self> {
-        let read = Arc::<AtomicU64>::default();
         let open = |side: Side| -> anyhow::Result<Vec<TcpStream>> {
-            let begun = upstream
-                .begun
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner);
+            let begun = (upstream.begun.lock()).unwrap_or_else(PoisonError::into_inner);
             let one = |_| -> anyhow::Result<TcpStream> {
                 let mut client = TcpStream::connect(gateway)?;
                 client.write_all(&request(side, model, true))?;
-                let read = Arc::clone(&read);
-                spawn(move || listen(client, &read))?;
+                listener.clients.send(client)?;
                 Ok(begun.recv_timeout(PATIENCE)?)
             };
             (0..STREAMS).map(one).collect()
         };
-        let streams = [open(Side::With)?, open(Side::Without)?];
+        let streams = match first {
+            Side::With => [open(Side::With)?, open(Side::Without)?],
+            Side::Without => {
+                let without = open(Side::Without)?;
+                [open(Side::With)?, without]
+            }
+        };
         let asker = |_| TcpStream::connect(gateway);
         Ok(Self {
             streams,
-            read,
+            listener: listener.clone(),
             askers: (0..ASKERS).map(asker).collect::<io::Result<_>>()?,
             model,
             sent: 0,
@@ -157,7 +164,7 @@ impl World {
         pieces: &[&str],
         span: Duration,
     ) -> anyhow::Result<u64> {
-        let before = self.read.load(Ordering::SeqCst);
+        let before = self.listener.read.load(Ordering::SeqCst);
         let until = Instant::now() + span;
         let mut events = 0;
         while Instant::now() < until {
@@ -170,7 +177,7 @@ impl World {
             }
         }
         let patience = Instant::now() + PATIENCE;
-        while self.read.load(Ordering::SeqCst) < before + events {
+        while self.listener.read.load(Ordering::SeqCst) < before + events {
             anyhow::ensure!(Instant::now() < patience, "events were lost");
             thread::sleep(GAP);
         }
@@ -206,11 +213,50 @@ impl World {
     }
 }
 
+impl Drop for World {
+    fn drop(&mut self) {
+        for stream in self.streams.iter().flatten() {
+            // One that is over already is none that goes on.
+            let _ = stream.shutdown(Shutdown::Both);
+        }
+    }
+}
+
+/// Reads what all clients are sent. One thread, wherever it is: threads of their own would be woken by the gateway from
+/// here or from another core, and those of one side might happen to be the dearer ones.
+#[derive(Clone)]
+pub(crate) struct Listener {
+    clients: UnboundedSender<TcpStream>,
+    /// Events that clients have read.
+    read: Arc<AtomicU64>,
+}
+
+/// Starts to listen for clients that are yet to come.
+pub(crate) fn listener() -> io::Result<Listener> {
+    let (clients, mut come) = unbounded_channel::<TcpStream>();
+    let read = Arc::<AtomicU64>::default();
+    let counted = Arc::clone(&read);
+    spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_io()
+            .build()?;
+        runtime.block_on(async {
+            while let Some(client) = come.recv().await {
+                client.set_nonblocking(true)?;
+                let client = tokio::net::TcpStream::from_std(client)?;
+                tokio::spawn(listen(client, Arc::clone(&counted)));
+            }
+            Ok(())
+        })
+    })?;
+    Ok(Listener { clients, read })
+}
+
 /// Counts the events that come in.
-fn listen(mut client: TcpStream, read: &AtomicU64) -> io::Result<()> {
+async fn listen(mut client: tokio::net::TcpStream, read: Arc<AtomicU64>) -> io::Result<()> {
     let mut buffer = [0; 4096];
     loop {
-        let n = client.read(&mut buffer)?;
+        let n = client.read(&mut buffer).await?;
         if n == 0 {
             return Ok(());
         }
@@ -223,8 +269,13 @@ fn request(side: Side, model: &str, stream: bool) -> Vec<u8> {
     let body = format!(
         r#"{{"model":"{model}","stream":{stream},"messages":[{{"role":"user","content":"What does it depend on?"}}]}}"#
     );
+    // Nobody asks for more over a stream's connection.
+    let connection = match stream {
+        true => "close",
+        false => "keep-alive",
+    };
     format!(
-        "POST {} HTTP/1.1\r\nhost: gateway\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+        "POST {} HTTP/1.1\r\nhost: gateway\r\nconnection: {connection}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
         side.path(),
         body.len()
     )
