@@ -105,7 +105,7 @@ fn path(ledger: &Ledger) {
     let began = Instant::now();
     let flight = ledger.admit(&admission(0)).expect("a slot is free");
     const COUNTS: u64 = 10_000_000;
-    (1..=COUNTS).for_each(|chunk| flight.count(chunk, chunk * 200, chunk));
+    (1..=COUNTS).for_each(|chunk| flight.count(chunk, chunk * 200, chunk, None));
     let chunk = began.elapsed().as_nanos() as f64 / COUNTS as f64;
     println!("a chunk: {chunk:.1} ns");
     drop(flight);
@@ -143,7 +143,7 @@ fn call(ledger: &Ledger, number: u64, chunks: u64) -> bool {
         upstream_request: Some("req_0123456789abcdef0123456789abcdef"),
         price: Some(&price),
     });
-    (1..=chunks).for_each(|chunk| flight.count(chunk, chunk * 200, chunk * 900));
+    (1..=chunks).for_each(|chunk| flight.count(chunk, chunk * 200, chunk * 900, None));
     flight.settle(&Settlement {
         outcome: Outcome::Completed,
         status: 200,

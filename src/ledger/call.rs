@@ -52,14 +52,19 @@ impl Flight {
         self.shared.table.asked(self.slot)
     }
 
-    /// Counts what has passed so far; `at_us` is since the start. Never waits.
-    pub fn count(&self, chunks: u64, bytes: u64, at_us: u64) {
-        self.shared.table.count(self.slot, chunks, bytes, at_us);
+    /// Counts what has passed so far; `at_us` is since the start, and `tokens` are what its text came to, if that is
+    /// news. Never waits.
+    pub fn count(&self, chunks: u64, bytes: u64, at_us: u64, tokens: Option<Tokens>) {
+        let passing = self.shared.table.passing(self.slot);
+        passing.count(chunks, bytes, at_us);
+        if let Some(tokens) = tokens {
+            passing.tokens(tokens);
+        }
     }
 
     /// Notes what the text that has passed so far came to. Never waits.
     pub fn tokens(&self, tokens: Tokens) {
-        self.shared.table.tokens(self.slot, tokens);
+        self.shared.table.passing(self.slot).tokens(tokens);
     }
 
     /// Writes down the end. Never waits: it runs when a stream is dropped, and a hang-up must not lose a charge.

@@ -15,7 +15,7 @@ use crate::{
     domain::{Arrival, Outcome, Tier},
     error::Error,
     events::{CallInfo, What},
-    ledger::{Admission, Answer, Flight},
+    ledger::{Admission, Answer, Flight, Tokens},
     queue::Turn,
     tap::{Report, Watch},
     wire::{answer::Part, error::ErrorBody},
@@ -35,6 +35,8 @@ use tokio::{sync::oneshot, time::Instant};
 pub(super) struct Meter {
     app: Arc<App>,
     arrival: Box<Arrival>,
+    /// When it came in; beside the rest of what each piece of an answer needs.
+    started: Instant,
     info: Arc<CallInfo>,
     label: Arc<str>,
     pricing: Pricing,
@@ -42,7 +44,7 @@ pub(super) struct Meter {
     attempts: u32,
     status: StatusCode,
     is_stream: bool,
-    tally: Option<Box<Tally>>,
+    tally: Option<Tally>,
     /// Ready once the call is settled that is counted elsewhere before.
     settling: Option<oneshot::Receiver<Infallible>>,
     /// What it holds of its limits; none if it has none.
@@ -105,6 +107,7 @@ impl Meter {
         Ok(Self {
             app: Arc::clone(app),
             arrival: Box::new(arrival.clone()),
+            started: arrival.started,
             info,
             label: Arc::clone(&call.label),
             pricing: Pricing::new(snapshot, call, UNIX_EPOCH + started),
@@ -129,7 +132,7 @@ impl Meter {
 
     /// When the call came in.
     pub(super) fn started(&self) -> Instant {
-        self.arrival.started
+        self.started
     }
 
     /// An upstream is about to be tried.
@@ -181,19 +184,16 @@ impl Meter {
 
     /// The answer is counted by `tally` as it passes.
     pub(super) fn counts(&mut self, tally: Tally) {
-        self.tally = Some(Box::new(tally));
+        self.tally = Some(tally);
         self.text_passes(); // nothing so far, which is exact
-        self.passes();
-    }
-
-    /// What was told of the answer goes on to the client.
-    fn passes(&mut self) {
-        if let Some(tally) = &mut self.tally
-            && let Some(tokens) = tally.pass()
-            && let Some(flight) = &self.flight
-        {
+        if let (Some(tokens), Some(flight)) = (self.passes(), &self.flight) {
             flight.tokens(tokens);
         }
+    }
+
+    /// What was told of the answer goes on to the client. Says what that comes to, if that is news.
+    fn passes(&mut self) -> Option<Tokens> {
+        self.tally.as_mut().and_then(|tally| tally.pass())
     }
 
     /// The client has gone, and the call goes on without it, up to so many tokens of the answer.
@@ -226,7 +226,7 @@ impl Watch for Meter {
 
     fn poll_pass(&mut self, chunks: u64, cx: &mut Context<'_>) -> Poll<Result<(), ErrorBody>> {
         while let Some(hold) = &mut self.hold {
-            let tally = self.tally.as_deref();
+            let tally = self.tally.as_ref();
             let tokens = match self.info.endpoint.uses_nothing() {
                 true => 0,
                 false => tally.map_or(chunks, |tally| tally.told(chunks)),
@@ -252,10 +252,10 @@ impl Watch for Meter {
     }
 
     fn chunk(&mut self, chunks: u64, bytes: u64, now: Instant) {
-        self.passes();
+        let tokens = self.passes();
         if let Some(flight) = &self.flight {
-            let at = now.saturating_duration_since(self.arrival.started);
-            flight.count(chunks, bytes, micros(at));
+            let at = now.saturating_duration_since(self.started);
+            flight.count(chunks, bytes, micros(at), tokens);
         }
         if self.is_stream {
             self.app

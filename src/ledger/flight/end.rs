@@ -28,7 +28,8 @@ impl Slot<'_> {
             is_running: settlement.usage_is_running,
         };
         // Whoever spoiled them from outside has them left out.
-        let counts = self.counts().unwrap_or_else(|Torn| self.passed());
+        let counts = self.passing().counts();
+        let counts = counts.unwrap_or_else(|Torn| self.passing().passed());
         let (usage, source, refused) = judge(said, settlement.counted, endpoint, answer, counts);
         let status = Some(settlement.status);
         let quantity = sane_quantity(settlement.quantity).or(spoken(&self.asked(), answer));
@@ -57,7 +58,7 @@ impl Slot<'_> {
         }
         let answer = self.answered()?;
         let asked = self.read_asked()?;
-        let counts = self.counts()?;
+        let counts = self.passing().counts()?;
         let how = answer.as_ref().map(|answer| (answer.status, answer.stream));
         let (usage, source, _) = judge(Said::default(), None, admission.endpoint, how, counts);
         let price = answer.as_ref().and_then(|answer| answer.price.as_deref());

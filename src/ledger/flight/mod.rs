@@ -6,6 +6,7 @@
 mod end;
 mod extent;
 mod map;
+mod passing;
 mod reading;
 mod recovery;
 mod section;
@@ -13,9 +14,10 @@ mod slot;
 mod stack;
 mod view;
 
-use super::entry::{Admission, Answer, Entry, EntryId, Settled, Settlement, Tokens};
+use super::entry::{Admission, Answer, Entry, EntryId, Settled, Settlement};
 use crate::domain::{Asked, Endpoint};
 use map::{GROUP_SLOTS, Map};
+use passing::Passing;
 use recovery::Leftovers;
 use section::Torn;
 use slot::{NOTE_WORDS, Slot, State};
@@ -143,12 +145,9 @@ impl Table {
         self.slot(index).answer(answer);
     }
 
-    pub(super) fn count(&self, index: u32, chunks: u64, bytes: u64, at_us: u64) {
-        self.slot(index).count(chunks, bytes, at_us);
-    }
-
-    pub(super) fn tokens(&self, index: u32, tokens: Tokens) {
-        self.slot(index).tokens(tokens);
+    /// What is stored to as the answer of the call in a slot passes.
+    pub(super) fn passing(&self, index: u32) -> Passing<'_> {
+        Passing::of(self.map.head(index as usize))
     }
 
     /// Ends a call and queues its slot for the writer.

@@ -2,17 +2,17 @@
 //!
 //! A slot holds four sections: in its head the admission and the answer, in its tail the settlement, and what was
 //! asked where that becomes known later. A section's checksum is stored last, so a process that dies while it writes
-//! leaves a section that is not there yet. The counts beside them need none against that, for each is one word; that of
-//! tokens, which is charged for, carries some bits of one all the same.
+//! leaves a section that is not there yet. Before them all stand the counts of what passes.
 
 use super::{
     map::{HALF_BYTES, NOTE_BYTES},
+    passing::{self, Passing, SEQUENCE, STATE, TOUCHED},
     section::{Draft, PREFIX, Section, Torn},
 };
 use crate::{
     domain::{Asked, Endpoint, Owner, Price, PriceTag},
     ledger::{
-        entry::{Admission, Answer, Counts, EntryId, METADATA_MAX_BYTES, Tokens},
+        entry::{Admission, Answer, EntryId, METADATA_MAX_BYTES},
         judge::sane_quantity,
     },
 };
@@ -25,23 +25,7 @@ use std::{
 const HALF_WORDS: usize = HALF_BYTES / 8;
 pub(super) const NOTE_WORDS: usize = NOTE_BYTES / 8;
 
-const STATE: usize = 0;
-/// How often the slot was used: the seed of its checksums, so that no section of an earlier call passes for one of this.
-const SEQUENCE: usize = 1;
-const CHUNKS: usize = 2;
-const BYTES: usize = 3;
-const FIRST_US: usize = 4;
-const LAST_US: usize = 5;
-/// Means nothing; stored to for the sake of its page.
-const TOUCHED: usize = 6;
-/// Tokens of the answer so far and whether they are exact, one bit, both one up, below the bits that check them; zero
-/// for nothing counted.
-const TOKENS: usize = 7;
-/// Where those bits begin.
-const TOKENS_CHECK: u32 = 44;
-/// More than any answer has.
-const TOKENS_MAX: u64 = 1 << 42;
-pub(super) const ADMISSION: Range<usize> = 8..65;
+pub(super) const ADMISSION: Range<usize> = passing::WORDS..65;
 pub(super) const ANSWER: Range<usize> = 65..HALF_WORDS;
 // As if the tail were behind the head.
 pub(super) const ASKED: Range<usize> = HALF_WORDS..HALF_WORDS + 24;
@@ -106,9 +90,7 @@ impl<'a> Slot<'a> {
     /// Takes a free slot for a call.
     pub(super) fn admit(self, id: EntryId, admission: &Admission<'_>) {
         self.head[SEQUENCE].store(self.sequence().wrapping_add(1), Ordering::Relaxed);
-        for word in [CHUNKS, BYTES, FIRST_US, LAST_US, TOKENS] {
-            self.head[word].store(0, Ordering::Relaxed);
-        }
+        self.passing().clear();
         let metadata = admission
             .metadata
             .filter(|text| text.len() <= METADATA_MAX_BYTES);
@@ -157,22 +139,9 @@ impl<'a> Slot<'a> {
         self.section(ANSWER).write(draft.content());
     }
 
-    /// Counts what has passed: three or four stores to memory.
-    pub(super) fn count(self, chunks: u64, bytes: u64, at_us: u64) {
-        if chunks == 1 {
-            // Never zero, which stands for none.
-            self.head[FIRST_US].store(at_us.max(1), Ordering::Relaxed);
-        }
-        self.head[CHUNKS].store(chunks, Ordering::Relaxed);
-        self.head[BYTES].store(bytes, Ordering::Relaxed);
-        self.head[LAST_US].store(at_us, Ordering::Relaxed);
-    }
-
-    /// Notes what the answer's text came to so far: one store to memory.
-    pub(super) fn tokens(self, tokens: Tokens) {
-        let word = ((tokens.count.min(TOKENS_MAX) << 1) | u64::from(tokens.exact)) + 1;
-        let word = word | check(self.sequence(), word);
-        self.head[TOKENS].store(word, Ordering::Relaxed);
+    /// What is stored to as the answer passes.
+    pub(super) fn passing(self) -> Passing<'a> {
+        Passing::of(self.head)
     }
 
     /// Gives the slot back, once its call is where it lasts.
@@ -192,34 +161,6 @@ impl<'a> Slot<'a> {
         self.head[TOUCHED].store(0, Ordering::Relaxed);
         if is_used {
             self.tail[TAIL_TOUCHED].store(0, Ordering::Relaxed);
-        }
-    }
-
-    pub(super) fn counts(self) -> Result<Counts, Torn> {
-        let word = self.head[TOKENS].load(Ordering::Relaxed);
-        let figure = word & ((1 << TOKENS_CHECK) - 1);
-        if word != 0 && word != figure | check(self.sequence(), figure) {
-            return Err(Torn);
-        }
-        let tokens = figure.checked_sub(1).map(|figure| Tokens {
-            count: figure >> 1,
-            exact: figure & 1 == 1,
-        });
-        Ok(Counts {
-            tokens,
-            ..self.passed()
-        })
-    }
-
-    /// What has passed; its tokens left out.
-    pub(super) fn passed(self) -> Counts {
-        let word = |at: usize| self.head[at].load(Ordering::Relaxed);
-        Counts {
-            chunks: word(CHUNKS),
-            bytes: word(BYTES),
-            first_us: Some(word(FIRST_US)).filter(|first| *first > 0),
-            last_us: word(LAST_US),
-            tokens: None,
         }
     }
 
@@ -243,12 +184,6 @@ pub(super) const NONE: u8 = u8::MAX;
 pub(super) fn code<T: PartialEq>(all: &[T], value: T) -> u8 {
     let place = all.iter().position(|other| *other == value);
     place.expect("`ALL` has all of them") as u8
-}
-
-/// The bits that check a count of tokens, in their place: of a product, to which every bit below gives its share.
-fn check(sequence: u64, figure: u64) -> u64 {
-    let product = (figure ^ sequence.rotate_left(20)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    product >> TOKENS_CHECK << TOKENS_CHECK
 }
 
 pub(super) fn price_text(price: Option<&PriceTag>) -> &str {

@@ -178,7 +178,9 @@ impl World {
                 if let Some(call) = pick(&mut self.air, which).filter(|call| call.answered) {
                     call.chunks += 1;
                     let table = self.table.as_ref().unwrap();
-                    table.count(call.slot, call.chunks, call.chunks * 10, call.chunks);
+                    table
+                        .passing(call.slot)
+                        .count(call.chunks, call.chunks * 10, call.chunks);
                 }
             }
             Act::Settle(which, said) => {

@@ -1,6 +1,7 @@
 //! What a stranger did to the files is found, and told.
 
 use super::*;
+use crate::ledger::Tokens;
 use std::{
     fs::{self, OpenOptions},
     os::unix::fs::FileExt,
@@ -21,7 +22,7 @@ fn left(dir: &tempfile::TempDir, settled: usize) -> PathBuf {
             count: 10,
             exact: true,
         };
-        table.tokens(slot, tokens);
+        table.passing(slot).tokens(tokens);
         if number < settled {
             settle(&table, slot, &settlement(None));
         }

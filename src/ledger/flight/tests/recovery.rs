@@ -45,8 +45,8 @@ fn a_call_that_nobody_settled_is_interrupted_with_its_last_counts() {
     let price: PriceTag = "i1 o10".parse().unwrap();
     let price = Some(&price);
     table.answer(answered, &Answer { price, ..ANSWER });
-    table.count(answered, 1, 20, 50);
-    table.count(answered, 2, 40, 70);
+    table.passing(answered).count(1, 20, 50);
+    table.passing(answered).count(2, 40, 70);
     table.admit(&admission("b", "m")).unwrap();
     drop(table);
 
@@ -82,7 +82,7 @@ fn what_is_only_read_uses_nothing_also_after_a_crash() {
         };
         let slot = table.admit(&read).unwrap();
         table.answer(slot, &ANSWER);
-        table.count(slot, 5, 100, 1);
+        table.passing(slot).count(5, 100, 1);
     }
     let usage = Usage {
         input: Some(10),

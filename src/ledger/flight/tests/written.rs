@@ -148,7 +148,7 @@ fn what_a_provider_says_must_be_able_to_be() {
     let (table, _) = open(&dir);
     let slot = table.admit(&admission("r", "m")).unwrap();
     table.answer(slot, &ANSWER);
-    table.count(slot, 5, 100, 1);
+    table.passing(slot).count(5, 100, 1);
     let usage = Usage {
         input: Some(10),
         cached: Some(11),
