@@ -35,6 +35,41 @@ const CLASSES: [Class; 0x80] = {
 
 const DIGITS_MAX: usize = 3;
 
+/// Whether a word always ends between these two bytes of a text, whatever stands before and behind them.
+pub(super) fn parts(before: u8, after: u8) -> bool {
+    let of = |byte: u8| CLASSES.get(usize::from(byte)).copied();
+    let (Some(before), Some(next)) = (of(before), of(after)) else {
+        return false;
+    };
+    match before {
+        // What is contracted with a word belongs to it.
+        Class::Upper | Class::Lower => {
+            !matches!(next, Class::Upper | Class::Lower) && after != b'\''
+        }
+        Class::Digit => next != Class::Digit,
+        // Marks begin a word of letters, or take line ends along.
+        Class::Mark => matches!(next, Class::Digit | Class::Space),
+        // Space before a line end belongs to it, and so do slashes behind it where marks are before it.
+        Class::LineEnd => !matches!(next, Class::Space | Class::LineEnd) && after != b'/',
+        // Its last character goes with the word behind it, which also says where space of several characters ends.
+        Class::Space => false,
+    }
+}
+
+/// Whether this is one word, all ASCII.
+pub(super) fn is_word(encoding: Encoding, text: &[u8]) -> bool {
+    text.is_ascii() && !text.is_empty() && first(encoding, text) == text.len()
+}
+
+/// Whether a word is letters or digits, from its beginning or behind a space: nothing that comes behind it can change
+/// what is before it.
+pub(super) fn begins_plainly(word: &str) -> bool {
+    let word = word.strip_prefix(' ').unwrap_or(word);
+    word.as_bytes()
+        .first()
+        .is_some_and(u8::is_ascii_alphanumeric)
+}
+
 /// The words of a text that is all ASCII.
 pub(super) struct Words<'a> {
     encoding: Encoding,
@@ -212,6 +247,35 @@ mod tests {
         #[test]
         fn any_run_of_space_and_marks_is_cut_as_by_the_pattern(text in "[ \t\n\r'/.aS1]{0,24}") {
             assert_cut_as_by_the_pattern(&text);
+        }
+    }
+
+    #[test]
+    fn where_words_always_part_the_pattern_cuts_both_sides_alone() {
+        let around = [
+            "", "x", " ", "\n", "'", ".\n", "7", "\u{301}", "'s", "中", "\u{a0}", "  \n ",
+        ];
+        let parting = (0..0x80_u8).flat_map(|a| (0..0x80).map(move |b| (a, b)));
+        let parting: Vec<_> = parting.filter(|(a, b)| parts(*a, *b)).collect();
+        assert!(parting.len() > 3000, "{}", parting.len());
+        for (a, b) in parting {
+            for (before, behind) in around
+                .iter()
+                .flat_map(|a| around.iter().map(move |b| (a, b)))
+            {
+                let left = format!("{before}{}", char::from(a));
+                let right = format!("{}{behind}", char::from(b));
+                for encoding in [Encoding::Cl100k, Encoding::O200k] {
+                    let by_pattern = encoding.load();
+                    let whole = format!("{left}{right}");
+                    let whole: Vec<_> = by_pattern.split(&whole).collect();
+                    let apart: Vec<_> = by_pattern
+                        .split(&left)
+                        .chain(by_pattern.split(&right))
+                        .collect();
+                    assert_eq!(whole, apart, "{encoding:?}");
+                }
+            }
         }
     }
 

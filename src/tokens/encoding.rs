@@ -24,18 +24,16 @@ impl Encoding {
     /// that serves, unless [`Encoding::is_loaded`].
     pub fn count(self, text: &str) -> u64 {
         let mut all = 0;
-        words::each(self, self.words(text), |_, tokens| all += tokens);
+        self.each_word(text, |_, tokens| all += tokens);
         all
     }
 
-    /// The words that `text` is cut into before it becomes tokens.
-    pub(super) fn words(self, text: &str) -> impl Iterator<Item = &str> {
-        let ascii = ascii::Words::of(self, text);
-        let other = ascii.is_none().then(|| self.load().split(text));
-        ascii
-            .into_iter()
-            .flatten()
-            .chain(other.into_iter().flatten())
+    /// Cuts `text` into words before it becomes tokens, and tells the length and the tokens of each.
+    pub(super) fn each_word(self, text: &str, tell: impl FnMut(usize, u64)) {
+        match ascii::Words::of(self, text) {
+            Some(ascii) => words::each(self, ascii, tell),
+            None => words::each(self, self.load().split(text), tell),
+        }
     }
 
     /// Loads it, unless it is loaded. Blocks for a tenth of a second.

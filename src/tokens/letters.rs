@@ -43,6 +43,23 @@ impl fmt::Debug for Letters {
     }
 }
 
+/// Whether this is one word: such letters, behind such a mark at most.
+pub(super) fn is_word(text: &str) -> bool {
+    let mut chars = text.chars();
+    let begins = (chars.next()).is_some_and(|first| is_one(first) || is_mark(first));
+    begins && chars.all(is_one)
+}
+
+/// Whether a word of such letters ends before this, whatever follows.
+pub(super) fn end_before(text: &str) -> bool {
+    text.chars().next().is_some_and(is_mark)
+}
+
+/// The marks that stand between such words most often. The word behind one begins with it.
+fn is_mark(c: char) -> bool {
+    matches!(c, '，' | '。' | '、' | '！' | '？' | '：' | '；')
+}
+
 /// Whether a character is a letter without case, of those that most texts in such scripts are made of.
 fn is_one(c: char) -> bool {
     matches!(
@@ -59,7 +76,9 @@ mod tests {
     fn whatever_letter_comes_the_word_goes_on() {
         let letters: String = ('\0'..=char::MAX).filter(|c| is_one(*c)).collect();
         for encoding in [Encoding::Cl100k, Encoding::O200k] {
-            for before in ["", " ", "a", "A", "-"] {
+            for before in [
+                "", " ", "a", "A", "-", "，", "。", "、", "！", "？", "：", "；",
+            ] {
                 let text = format!("{before}{letters}");
                 assert_eq!(
                     encoding.load().split(&text).count(),
@@ -68,6 +87,24 @@ mod tests {
                 );
             }
         }
+    }
+
+    #[test]
+    fn at_a_mark_a_word_ends_and_the_next_one_begins() {
+        for mark in ('\0'..=char::MAX).filter(|c| is_mark(*c)) {
+            let letters = ('\0'..=char::MAX).filter(|c| is_one(*c));
+            let words: Vec<String> = letters.map(|letter| format!("{mark}{letter}")).collect();
+            for encoding in [Encoding::Cl100k, Encoding::O200k] {
+                let text = words.concat();
+                assert!(
+                    encoding.load().split(&text).eq(&words),
+                    "{encoding:?} {mark}"
+                );
+                assert_eq!(encoding.load().split(&mark.to_string()).count(), 1);
+            }
+            assert!(end_before(&words[0]) && words.iter().all(|word| is_word(word)));
+        }
+        assert!(!is_word("数，") && !is_word("数 数") && !is_word("") && !is_word("，，"));
     }
 
     #[test]

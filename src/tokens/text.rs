@@ -1,6 +1,11 @@
 //! One text that arrives in pieces, counted as the whole.
 
-use super::{Count, Encoding, Why, letters::Letters, words};
+use super::{
+    Count, Encoding, Why, ascii,
+    letters::{self, Letters},
+    words,
+};
+use smallvec::SmallVec;
 
 /// Words at the end of a text that more text may still change.
 ///
@@ -24,26 +29,16 @@ pub struct Running {
     encoding: Encoding,
     /// Tokens of the words that can no longer change.
     settled: u64,
-    /// The words that can, and what has come since.
-    held: String,
+    /// The words that can, and what has come since: mostly one, which fits in here.
+    held: SmallVec<[u8; 24]>,
     /// How long `held` may get before it is cut again. It doubles as long as no boundary is found, or else one long
     /// word would be read again with every piece.
     fold_at: usize,
-    /// What is held, if that is one word of a simple kind.
-    simple: Option<Simple>,
-    /// The same, if it is a word that ends in letters without case.
+    /// The tokens of what is held, if it was counted since it came.
+    open: Option<u64>,
+    /// What is held, if it is a word that ends in letters without case.
     letters: Option<Letters>,
     too_long: bool,
-}
-
-/// A word that is cut without the pattern.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Simple {
-    /// Small Latin letters behind a space at most and a capital at most. As many such letters may follow as like: every
-    /// encoding takes them for one word, from which a space or a mark always begins another.
-    Plain,
-    /// A comma, a full stop or the like behind a plain word. A plain word with a space before it ends it.
-    Mark,
 }
 
 impl Running {
@@ -52,9 +47,9 @@ impl Running {
         Self {
             encoding,
             settled: 0,
-            held: String::new(),
+            held: SmallVec::new(),
             fold_at: FOLD_BYTES,
-            simple: None,
+            open: None,
             letters: None,
             too_long: false,
         }
@@ -62,63 +57,44 @@ impl Running {
 
     /// Takes in the next piece.
     pub fn push(&mut self, piece: &str) {
-        if self.push_letters(piece) || self.push_simple(piece) {
+        if self.push_letters(piece) {
             return;
         }
-        self.held.push_str(piece);
+        if let Some(open) = self.open.take()
+            && let (Some(&last), Some(&first)) = (self.held.last(), piece.as_bytes().first())
+            && ascii::parts(last, first)
+        {
+            self.settled += open;
+            self.held.clear();
+        }
+        self.held.extend_from_slice(piece.as_bytes());
         if self.held.len() < self.fold_at {
             return;
         }
         let open = self.fold();
         if self.held.len() > HELD_MAX_BYTES {
             self.settled += open;
-            self.held = String::new();
+            self.held = SmallVec::new();
             self.fold_at = FOLD_BYTES;
             self.too_long = true;
         }
     }
 
-    /// Takes in the next piece without the pattern, if it is letters without case that go on with such.
+    /// Takes in the next piece, if it is letters without case that go on with such.
     fn push_letters(&mut self, piece: &str) -> bool {
-        let goes_on = (self.letters.as_mut()).is_some_and(|letters| letters.extend(piece));
-        match goes_on {
-            true => self.held.push_str(piece),
-            false => self.letters = None,
-        }
-        goes_on
-    }
-
-    /// Takes in the next piece without the pattern, if it goes on with a plain word, or is the next one or a mark.
-    ///
-    /// That is most of what models write, and a fraction of the work.
-    fn push_simple(&mut self, piece: &str) -> bool {
-        let bytes = piece.as_bytes();
-        if bytes.len() + self.held.len() >= FOLD_BYTES {
-            self.simple = None;
-            return false;
-        }
-        let is_plain = self.simple == Some(Simple::Plain);
-        if is_plain && bytes.iter().all(u8::is_ascii_lowercase) {
-            self.held.push_str(piece);
+        let Some(mut letters) = self.letters.take() else {
+            return false; // nearly always
+        };
+        if letters.extend(piece) {
+            self.held.extend_from_slice(piece.as_bytes());
+            self.letters = Some(letters);
             return true;
         }
-        let begins = match bytes {
-            [b',' | b'.' | b';' | b':' | b'!' | b'?'] if is_plain => Some(Simple::Mark),
-            [b' ', ..] if self.simple.is_some() && is_plain_word(bytes) => Some(Simple::Plain),
-            _ if self.held.is_empty() && is_plain_word(bytes) => Some(Simple::Plain),
-            _ => None,
-        };
-        if begins.is_some() {
-            self.settled += self.count_simple();
+        if letters::end_before(piece) {
+            self.settled += letters.tokens();
             self.held.clear();
-            self.held.push_str(piece);
         }
-        self.simple = begins;
-        begins.is_some()
-    }
-
-    fn count_simple(&self) -> u64 {
-        words::tokens(self.encoding, self.held.as_bytes())
+        false
     }
 
     /// Tokens that are certain, whatever comes.
@@ -135,11 +111,22 @@ impl Running {
     ///
     /// It reads what is held: a few words, which is long only in a text of very long ones.
     pub fn count(&mut self) -> Count {
-        let open = match (&self.letters, self.simple) {
+        let open = match (&self.letters, self.open) {
             (Some(letters), _) => letters.tokens(),
-            (None, Some(_)) => self.count_simple(),
+            (None, Some(open)) => open,
+            (None, None) if ascii::is_word(self.encoding, &self.held) => {
+                words::tokens(self.encoding, &self.held) // nearly always
+            }
+            (None, None) if letters::is_word(text(&self.held)) => {
+                self.letters = Letters::of(self.encoding, text(&self.held));
+                match &self.letters {
+                    Some(letters) => letters.tokens(),
+                    None => words::tokens(self.encoding, &self.held),
+                }
+            }
             (None, None) => self.fold(),
         };
+        self.open = Some(open);
         Count {
             tokens: self.settled + open,
             estimated: self.too_long.then_some(Why::TooLong),
@@ -148,45 +135,46 @@ impl Running {
 
     /// Counts the words that can no longer change, and lets go of them. Returns the count of those that can.
     fn fold(&mut self) -> u64 {
-        // The last words, how long they are and their tokens.
+        let held = text(&self.held);
+        // The last words, how long they are and their tokens; and where they begin.
         let mut open = [(0, 0); OPEN_WORDS];
-        let (mut done, mut oldest) = (0, 0);
-        words::each(
-            self.encoding,
-            self.encoding.words(&self.held),
-            |bytes, tokens| {
-                let word = std::mem::replace(&mut open[oldest], (bytes, tokens));
-                done += word.0;
-                self.settled += word.1;
-                oldest = (oldest + 1) % OPEN_WORDS;
-            },
-        );
+        let (mut oldest, mut done, mut at) = (0, 0, 0);
+        self.encoding.each_word(held, |bytes, tokens| {
+            if at > 0 && ascii::parts(self.held[at - 1], self.held[at]) {
+                for word in &mut open {
+                    self.settled += std::mem::take(word).1;
+                }
+                done = at;
+            }
+            let word = std::mem::replace(&mut open[oldest], (bytes, tokens));
+            done += word.0;
+            self.settled += word.1;
+            oldest = (oldest + 1) % OPEN_WORDS;
+            at += bytes;
+        });
         open.rotate_left(oldest);
-        // Nothing behind a plain word or such letters can change what is before it: more of them make it longer.
-        let [before @ .., (bytes, _)] = &mut open;
-        let last = self.held.len() - *bytes;
-        let word = &self.held[last..];
-        let is_plain = is_plain_word(word.as_bytes());
-        self.simple = is_plain.then_some(Simple::Plain);
+        let [before @ .., (last, _)] = &mut open;
+        let last = at - *last;
+        let word = &held[last..];
         self.letters = Letters::of(self.encoding, word);
-        if is_plain || self.letters.is_some() {
+        if self.letters.is_some() || ascii::begins_plainly(word) {
+            // Whatever comes behind such a word, at most it becomes longer.
             for (_, tokens) in before {
                 self.settled += std::mem::take(tokens);
             }
             done = last;
         }
-        self.held.drain(..done);
+        if done > 0 {
+            self.held.drain(..done);
+            if self.held.len() * 4 <= self.held.capacity() {
+                self.held.shrink_to_fit(); // back to where one word fits
+            }
+        }
         self.fold_at = FOLD_BYTES.max(self.held.len() * 2);
-        self.held.shrink_to(self.fold_at);
         open.into_iter().map(|(_, tokens)| tokens).sum()
     }
 }
 
-fn is_plain_word(bytes: &[u8]) -> bool {
-    let letters = bytes.strip_prefix(b" ").unwrap_or(bytes);
-    let small = match letters {
-        [first, small @ ..] if first.is_ascii_uppercase() => small,
-        small => small,
-    };
-    !small.is_empty() && small.iter().all(u8::is_ascii_lowercase)
+fn text(held: &[u8]) -> &str {
+    std::str::from_utf8(held).expect("whole pieces of text, cut between words")
 }

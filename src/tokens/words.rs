@@ -26,7 +26,7 @@ pub(super) fn tokens(encoding: Encoding, word: &[u8]) -> u64 {
     KNOWN.with_borrow_mut(|known| known.tokens(encoding, word))
 }
 
-/// Counts several, and tells the length and the tokens of each.
+/// Counts the words of a text that was cut into such, and tells the length and the tokens of each.
 pub(super) fn each<'a>(
     encoding: Encoding,
     words: impl Iterator<Item = &'a str>,
@@ -102,7 +102,9 @@ mod tests {
             for encoding in [Encoding::Cl100k, Encoding::O200k] {
                 for word in text.split_inclusive(' ') {
                     let expected = encoding.load().bpe.count(word.as_bytes()) as u64;
-                    assert_eq!(tokens(encoding, word.as_bytes()), expected, "{word}");
+                    each(encoding, [word].into_iter(), |_, tokens| {
+                        assert_eq!(tokens, expected, "{word}");
+                    });
                 }
             }
         }

@@ -5,6 +5,8 @@ use crate::{
     tokens::{Answer, Answered, Count, Counter, Encoding, Model, Running, Slot},
 };
 
+use smallvec::SmallVec;
+
 /// More text than this at once is counted on another thread: a tenth of a millisecond's work.
 const INLINE_MAX_BYTES: usize = 4 << 10;
 /// A word longer than this is too: it is counted anew with each piece.
@@ -14,10 +16,14 @@ const TEXTS_MAX: usize = 64;
 /// Text that is held before anybody counts it: more than nearly all answers.
 const HELD_MAX_BYTES: usize = 256 << 10;
 
+/// Nearly all answers have one text. It lies beside all else that an event needs: each place of its own would be one
+/// more that is no longer at hand by the time of the next.
+type Few<T> = SmallVec<[T; 1]>;
+
 /// Where the texts of an answer are.
 pub(super) enum Texts {
     /// Counted here as they come.
-    Counted(Encoding, Vec<Text>),
+    Counted(Encoding, Few<Text>),
     /// Kept until their encoding is loaded, or to the end of an answer that may say itself what it used.
     Held {
         texts: Vec<(Slot, String)>,
@@ -30,7 +36,6 @@ pub(super) enum Texts {
 pub(super) struct Text {
     slot: Slot,
     running: Running,
-    counted: Count,
     /// Bytes that have come since it was counted.
     fresh: usize,
 }
@@ -40,7 +45,7 @@ impl Texts {
     pub(super) fn of_stream(counter: &Counter, model: &Model) -> Self {
         match model.encoding() {
             None => Self::Away(counter.answer(model)),
-            Some(encoding) if encoding.is_loaded() => Self::Counted(encoding, Vec::new()),
+            Some(encoding) if encoding.is_loaded() => Self::Counted(encoding, Few::new()),
             Some(_) => Self::none(),
         }
     }
@@ -85,10 +90,8 @@ impl Texts {
             Self::Counted(_, texts) => {
                 let mut all = Count::default();
                 for text in texts {
-                    if std::mem::take(&mut text.fresh) > 0 {
-                        text.counted = text.running.count();
-                    }
-                    all += text.counted;
+                    text.fresh = 0;
+                    all += text.running.count();
                 }
                 Tokens {
                     count: all.tokens,
@@ -154,7 +157,7 @@ impl Texts {
 }
 
 /// Goes on to count a text; false if that would take too long here.
-fn count(texts: &mut Vec<Text>, encoding: Encoding, slot: Slot, piece: &str) -> bool {
+fn count(texts: &mut Few<Text>, encoding: Encoding, slot: Slot, piece: &str) -> bool {
     let known = texts.iter().rposition(|text| text.slot == slot);
     let at = known.unwrap_or_else(|| {
         texts.push(Text::new(slot, encoding));
@@ -184,7 +187,6 @@ impl Text {
         Self {
             slot,
             running: Running::new(encoding),
-            counted: Count::default(),
             fresh: 0,
         }
     }

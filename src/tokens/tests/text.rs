@@ -106,6 +106,8 @@ fn fragment() -> impl Strategy<Value = String> {
         "t",
         "中",
         "文字",
+        "，",
+        "。",
         "かな",
         "한국",
         "ー",
