@@ -29,6 +29,9 @@ impl Sound {
 
     /// Tokens that it may be.
     pub(super) fn tokens(self) -> u64 {
+        if self.letters == 0 {
+            return 0; // nearly always, and asked for with each event
+        }
         let bytes = self.letters / 4 * 3;
         (bytes * TOKENS_PER_SECOND).div_ceil(self.bytes_per_second.max(1))
     }

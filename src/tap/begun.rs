@@ -29,9 +29,12 @@ impl Begun {
 
     /// Tells the first of them, whose events are complete; true if there are any.
     pub(super) fn tell(&mut self, texts: usize, watch: &mut impl Watch) -> bool {
+        if texts == 0 {
+            return false; // nearly always
+        }
         for (choice, part, text) in self.0.drain(..texts) {
             watch.text(choice, part, &text);
         }
-        texts > 0
+        true
     }
 }

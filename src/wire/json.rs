@@ -237,7 +237,7 @@ impl Lexer {
         }
         let raw = &piece[i + 1..end];
         if sink.wants_text() {
-            sink.text(raw);
+            sink.text(raw, true);
         }
         sink.token(Token::String(Text::of(raw)), span(at, i, end + 1));
         Ok(self.behind_value(at, piece, end + 1))

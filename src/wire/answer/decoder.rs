@@ -36,9 +36,14 @@ impl Decoder {
         self.len = half.len();
     }
 
-    /// Forgets what is not complete; true if there was such.
-    pub(super) fn clear(&mut self) -> bool {
-        std::mem::take(&mut self.len) > 0
+    /// Whether nothing is left that is not complete.
+    pub(super) fn is_idle(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Forgets what is not complete.
+    pub(super) fn clear(&mut self) {
+        self.len = 0;
     }
 
     pub(super) fn push(&mut self, raw: &[u8], tell: impl FnOnce(&str)) {
@@ -46,7 +51,7 @@ impl Decoder {
             && memchr(b'\\', raw).is_none()
             && let Ok(text) = std::str::from_utf8(raw)
         {
-            return tell(text); // nearly always
+            return tell(text);
         }
         self.text.clear();
         let mut rest = raw;

@@ -203,11 +203,17 @@ impl Texts {
         self.place.told_item
     }
 
-    /// The next piece of a string, as it was written.
-    pub(super) fn text(&mut self, kind: Kind, piece: &[u8], hear: &mut Hear<'_>) {
-        let stretch = self.stretch(kind);
-        if let Some(at) = self.halves.iter().position(|(of, _)| *of == stretch) {
-            self.decoder.resume(self.halves.swap_remove(at).1);
+    /// The next piece of a string, as it was written; a `whole` one is all of it and has no escapes.
+    pub(super) fn text(&mut self, kind: Kind, piece: &[u8], whole: bool, hear: &mut Hear<'_>) {
+        if self.halves.is_empty() {
+            if whole && let Ok(text) = std::str::from_utf8(piece) {
+                return self.pass(kind, text, hear); // nearly always
+            }
+        } else {
+            let stretch = self.stretch(kind);
+            if let Some(at) = self.halves.iter().position(|(of, _)| *of == stretch) {
+                self.decoder.resume(self.halves.swap_remove(at).1);
+            }
         }
         let mut decoder = std::mem::take(&mut self.decoder);
         decoder.push(piece, |text| self.pass(kind, text, hear));
@@ -216,11 +222,15 @@ impl Texts {
 
     /// The string is over.
     pub(super) fn end_text(&mut self, kind: Kind, hear: &mut Hear<'_>) {
+        if self.decoder.is_idle() {
+            return; // nearly always
+        }
         if self.halves.len() < HALVES_MAX
             && let Some(half) = self.decoder.take_half()
         {
             self.halves.push((self.stretch(kind), half));
-        } else if self.decoder.clear() {
+        } else {
+            self.decoder.clear();
             self.pass(kind, REPLACEMENT, hear);
         }
     }

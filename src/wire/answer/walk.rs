@@ -389,9 +389,9 @@ impl Sink for Listening<'_, '_> {
         matches!(self.walk.field, Field::Text(kind) if self.walk.texts.wants(kind))
     }
 
-    fn text(&mut self, piece: &[u8]) {
+    fn text(&mut self, piece: &[u8], whole: bool) {
         if let Field::Text(kind) = self.walk.field {
-            self.walk.texts.text(kind, piece, self.hear);
+            self.walk.texts.text(kind, piece, whole, self.hear);
         }
     }
 }

@@ -184,7 +184,7 @@ impl Lexer {
         if !matches!(self.part, None | Some(Part::Literal(..))) {
             let rest = &piece[text_from.min(piece.len())..];
             if self.told {
-                sink.text(rest);
+                sink.text(rest, false);
             }
             self.keep(rest);
         }
@@ -198,7 +198,7 @@ impl Lexer {
         };
         let is_key = matches!(self.next, Next::FirstKey | Next::Key);
         if self.told {
-            sink.text(tail);
+            sink.text(tail, false);
         }
         let (escaped, comma) = (self.escaped, self.comma);
         let (raw, cut) = self.take(tail);

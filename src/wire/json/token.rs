@@ -98,8 +98,8 @@ pub trait Sink {
     }
 
     /// Sees the next piece of a string that it wants told, as it was written: escapes are still escapes, and the cuts
-    /// lie anywhere.
-    fn text(&mut self, _piece: &[u8]) {}
+    /// lie anywhere. A `whole` one is all of the string and has no escapes.
+    fn text(&mut self, _piece: &[u8], _whole: bool) {}
 }
 
 /// Stands in for a sink where only the grammar is of interest.
