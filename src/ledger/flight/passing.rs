@@ -27,6 +27,7 @@ const TOKENS_CHECK: u32 = 44;
 /// More than any answer has.
 const TOKENS_MAX: u64 = 1 << 42;
 
+/// These words of one slot.
 #[derive(Clone, Copy)]
 pub(in crate::ledger) struct Passing<'a>(&'a [AtomicU64; WORDS]);
 

@@ -30,7 +30,7 @@ pub(super) const ANSWER: Range<usize> = 65..HALF_WORDS;
 // As if the tail were behind the head.
 pub(super) const ASKED: Range<usize> = HALF_WORDS..HALF_WORDS + 24;
 pub(super) const SETTLEMENT: Range<usize> = ASKED.end..2 * HALF_WORDS - 1;
-/// Means nothing either.
+/// Means nothing; stored to for the sake of its page, as the head has one.
 const TAIL_TOUCHED: usize = HALF_WORDS - 1;
 /// Where the note would be if it were in the slot: it is a section too.
 const NOTE: usize = 2 * HALF_WORDS;

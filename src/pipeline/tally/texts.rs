@@ -4,7 +4,6 @@ use crate::{
     ledger::Tokens,
     tokens::{Answer, Answered, Count, Counter, Encoding, Model, Running, Slot},
 };
-
 use smallvec::SmallVec;
 
 /// More text than this at once is counted on another thread: a tenth of a millisecond's work.
