@@ -1,6 +1,6 @@
 //! Answers of the Responses API.
 
-use super::{read_events, texts};
+use super::{heard::texts, read_events};
 use crate::wire::answer::DocumentReader;
 use proptest::prelude::*;
 use serde_json::{Value, json};
