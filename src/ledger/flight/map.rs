@@ -103,12 +103,6 @@ impl Map {
         })
     }
 
-    /// The words that a slot begins with, and what is behind them.
-    pub(super) fn head(&self, index: usize) -> &[AtomicU64] {
-        let [head, _] = halves(index);
-        &words(&self.raw)[(HEADER_BYTES + head) / size_of::<AtomicU64>()..]
-    }
-
     /// The words of all slots' notes.
     pub(super) fn notes(&self) -> &[AtomicU64] {
         words(&self.notes)

@@ -147,7 +147,8 @@ impl Table {
 
     /// What is stored to as the answer of the call in a slot passes.
     pub(super) fn passing(&self, index: u32) -> Passing<'_> {
-        Passing::of(self.map.head(index as usize))
+        let [head, _] = self.map.halves(index as usize);
+        Passing::of(head)
     }
 
     /// Ends a call and queues its slot for the writer.

@@ -205,15 +205,15 @@ impl Texts {
 
     /// The next piece of a string, as it was written; a `whole` one is all of it and has no escapes.
     pub(super) fn text(&mut self, kind: Kind, piece: &[u8], whole: bool, hear: &mut Hear<'_>) {
-        if self.halves.is_empty() {
-            if whole && let Ok(text) = std::str::from_utf8(piece) {
-                return self.pass(kind, text, hear); // nearly always
-            }
-        } else {
-            let stretch = self.stretch(kind);
-            if let Some(at) = self.halves.iter().position(|(of, _)| *of == stretch) {
-                self.decoder.resume(self.halves.swap_remove(at).1);
-            }
+        if whole
+            && self.halves.is_empty()
+            && let Ok(text) = std::str::from_utf8(piece)
+        {
+            return self.pass(kind, text, hear); // nearly always
+        }
+        let stretch = self.stretch(kind);
+        if let Some(at) = self.halves.iter().position(|(of, _)| *of == stretch) {
+            self.decoder.resume(self.halves.swap_remove(at).1);
         }
         let mut decoder = std::mem::take(&mut self.decoder);
         decoder.push(piece, |text| self.pass(kind, text, hear));
