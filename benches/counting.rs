@@ -15,7 +15,7 @@ use std::{
     hint::black_box,
     time::{Duration, Instant},
 };
-use texts::TEXTS;
+use texts::{TEXTS, event};
 use weir::{
     tokenizer::Tokenizer,
     tokens::{Encoding, Running},
@@ -27,7 +27,10 @@ const ROUNDS: usize = 20_000;
 fn main() {
     Encoding::O200k.count("load");
     for (kind, pieces) in TEXTS {
-        let events: Vec<String> = pieces.iter().map(|piece| event(piece)).collect();
+        let events: Vec<String> = pieces
+            .iter()
+            .map(|piece| event("chatcmpl-0123456789", piece))
+            .collect();
         for name in ["", "again "] {
             println!("{kind}, {name}reading      {:?} a chunk", read(&events));
             println!("{kind}, {name}listening    {:?} a chunk", listen(&events));
@@ -35,15 +38,6 @@ fn main() {
         }
     }
     by_file();
-}
-
-fn event(piece: &str) -> String {
-    let text = piece.replace('\n', "\\n");
-    format!(
-        "data: {{\"id\":\"chatcmpl-0123456789\",\"object\":\"chat.completion.chunk\",\"created\":1795260325,\
-         \"model\":\"gpt-4o-2024-08-06\",\"choices\":[{{\"index\":0,\"delta\":{{\"content\":\"{text}\"}},\
-         \"logprobs\":null,\"finish_reason\":null}}]}}\n\n"
-    )
 }
 
 /// Texts of a MiB and of four, which should take four times as long, whatever they are made of.

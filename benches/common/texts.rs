@@ -44,3 +44,13 @@ pub(crate) const TEXTS: [(&str, &[&str]); 4] = [
         ],
     ),
 ];
+
+/// An event with this piece of an answer, of a stream with this id.
+pub(crate) fn event(id: &str, piece: &str) -> String {
+    let text = piece.replace('\n', "\\n");
+    format!(
+        "data: {{\"id\":\"{id}\",\"object\":\"chat.completion.chunk\",\"created\":1795260325,\
+         \"model\":\"gpt-4o-2024-08-06\",\"choices\":[{{\"index\":0,\"delta\":{{\"content\":\"{text}\"}},\
+         \"logprobs\":null,\"finish_reason\":null}}]}}\n\n"
+    )
+}

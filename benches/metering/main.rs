@@ -40,7 +40,7 @@ fn main() -> anyhow::Result<()> {
     let address = gateway::start(dir.path(), upstream.address, &MODELS)?;
     let listener = world::listener()?;
     for model in MODELS {
-        let open = |first| World::new(address, &upstream, &listener, model, first);
+        let open = |order| World::new(address, &upstream, &listener, model, order);
         for (kind, pieces) in texts::TEXTS {
             let events = compare(pairs, open, |world, side| world.events(side, pieces, SPAN))?;
             println!("{model}: an event with {kind} {events}");
@@ -75,26 +75,23 @@ impl std::fmt::Display for Compared {
 /// makes it cheaper or dearer for as long as it lasts. The first pair of each warms it up.
 fn compare(
     pairs: usize,
-    open: impl Fn(Side) -> anyhow::Result<World>,
+    open: impl Fn([Side; 2]) -> anyhow::Result<World>,
     mut measure: impl FnMut(&mut World, Side) -> anyhow::Result<u64>,
 ) -> anyhow::Result<Compared> {
     let mut found = Vec::new();
     for number in 0..WORLDS {
-        // Neither is always first.
-        let mut world = open([Side::With, Side::Without][number % 2])?;
+        let mut world = open(Side::both(number))?;
         let mut each = |side| -> anyhow::Result<f64> {
             let before = settled()?;
             let things = measure(&mut world, side)?;
             Ok((settled()? - before).as_secs_f64() * 1e6 / things as f64)
         };
         for pair in 0..=pairs.div_ceil(WORLDS) {
-            let (with, without) = match pair % 2 {
-                0 => (each(Side::With)?, each(Side::Without)?),
-                _ => {
-                    let without = each(Side::Without)?;
-                    (each(Side::With)?, without)
-                }
-            };
+            let mut taken = [0.0; 2];
+            for side in Side::both(pair) {
+                taken[side as usize] = each(side)?;
+            }
+            let [with, without] = taken;
             if pair > 0 {
                 found.push((without, with));
             }

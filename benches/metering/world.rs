@@ -1,6 +1,7 @@
 //! What lies around the gateway: clients, and the server that they want answers of. They take little, and the gateway
 //! meets each event by itself.
 
+use crate::texts::event;
 use std::{
     io::{self, Read, Write},
     net::{Shutdown, SocketAddr, TcpListener, TcpStream},
@@ -36,6 +37,14 @@ pub(crate) enum Side {
 }
 
 impl Side {
+    /// Both, in turn: neither is always first.
+    pub(crate) fn both(turn: usize) -> [Self; 2] {
+        match turn % 2 {
+            0 => [Self::With, Self::Without],
+            _ => [Self::Without, Self::With],
+        }
+    }
+
     /// What a request asks for it by.
     pub(crate) fn path(self) -> &'static str {
         match self {
@@ -122,13 +131,13 @@ pub(crate) struct World {
 }
 
 impl World {
-    /// Opens the streams of `first` first.
+    /// Opens the streams of both sides, in this order.
     pub(crate) fn new(
         gateway: SocketAddr,
         upstream: &Upstream,
         listener: &Listener,
         model: &'static str,
-        first: Side,
+        order: [Side; 2],
     ) -> anyhow::Result<Self> {
         let open = |side: Side| -> anyhow::Result<Vec<TcpStream>> {
             let begun = (upstream.begun.lock()).unwrap_or_else(PoisonError::into_inner);
@@ -140,13 +149,10 @@ impl World {
             };
             (0..STREAMS).map(one).collect()
         };
-        let streams = match first {
-            Side::With => [open(Side::With)?, open(Side::Without)?],
-            Side::Without => {
-                let without = open(Side::Without)?;
-                [open(Side::With)?, without]
-            }
-        };
+        let mut streams = [Vec::new(), Vec::new()];
+        for side in order {
+            streams[side as usize] = open(side)?;
+        }
         let asker = |_| TcpStream::connect(gateway);
         Ok(Self {
             streams,
@@ -284,13 +290,7 @@ fn request(side: Side, model: &str, stream: bool) -> Vec<u8> {
 
 /// An event with this piece of an answer, in a chunk of its own.
 fn chunk(piece: &str) -> Vec<u8> {
-    let mark = char::from(MARK);
-    let text = piece.replace('\n', "\\n");
-    let event = format!(
-        "data: {{\"id\":\"chatcmpl-0123456789{mark}\",\"object\":\"chat.completion.chunk\",\"created\":1795260325,\
-         \"model\":\"gpt-4o-2024-08-06\",\"choices\":[{{\"index\":0,\"delta\":{{\"content\":\"{text}\"}},\
-         \"logprobs\":null,\"finish_reason\":null}}]}}\n\n"
-    );
+    let event = event(&format!("chatcmpl-0123456789{}", char::from(MARK)), piece);
     format!("{:x}\r\n{event}\r\n", event.len()).into_bytes()
 }
 
