@@ -69,7 +69,7 @@ pub(super) struct Table {
     used: AtomicU32,
     /// Slots that wait for the writer.
     waiting: AtomicU32,
-    /// Differs from start to start, so that ids do.
+    /// 40 bits that differ from start to start, so that ids and sequences do.
     start: u64,
     admitted: AtomicU64,
 }
@@ -122,16 +122,18 @@ impl Table {
         let number = self.admitted.fetch_add(1, Ordering::Relaxed);
         let unique = u128::from(self.start) << 40 | u128::from(number & ((1 << 40) - 1));
         let id = EntryId::new(admission.started, unique);
-        self.slot(index).admit(id, admission);
+        // Not counted on from what the slot holds: after a loss of power, that is older than what other pages hold of it.
+        let sequence = (self.start << 8).wrapping_add(number);
+        self.slot(index).admit(sequence, id, admission);
         Some(index)
     }
 
-    /// Which of the slot's calls is in it.
+    /// Which call is in a slot.
     pub(super) fn sequence(&self, index: u32) -> u64 {
         self.slot(index).sequence()
     }
 
-    /// Notes what the slot's `sequence`th call asks for.
+    /// Notes what the `sequence`th call asks for, if it is in this slot still.
     pub(super) fn ask(&self, index: u32, sequence: u64, asked: &Asked) {
         self.slot(index).ask(sequence, asked);
     }

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 pub(super) const WORDS: usize = 8;
 
 pub(super) const STATE: usize = 0;
-/// How often the slot was used: the seed of its checksums, so that no section of an earlier call passes for one of this.
+/// Which call this is: the seed of its checksums, so that no section of another call passes for one of this.
 pub(super) const SEQUENCE: usize = 1;
 const CHUNKS: usize = 2;
 const BYTES: usize = 3;

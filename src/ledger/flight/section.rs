@@ -22,9 +22,9 @@ pub(super) struct Section<'a> {
 }
 
 impl<'a> Section<'a> {
-    /// The section in `words` of the call that is the slot's `sequence`th; `place` differs from section to section.
+    /// The section in `words` of the `sequence`th call; `place` differs from section to section.
     ///
-    /// So no section passes for one of an earlier call, nor for another one of the same.
+    /// So no section passes for one of another call, nor for another one of the same.
     pub(super) fn new(words: &'a [AtomicU64], sequence: u64, place: usize) -> Self {
         Self {
             words,
@@ -55,9 +55,9 @@ impl<'a> Section<'a> {
         label >> LEN_BITS == self.sequence & (u64::MAX >> LEN_BITS)
     }
 
-    /// The content: none if nothing was written in this call, whatever an earlier one left.
+    /// The content: none if nothing was written in this call, whatever another one left.
     ///
-    /// What an earlier one left is as whole as what is this one's: a label that was damaged makes nobody else's of it.
+    /// What another one left is as whole as what is this one's: a label that was damaged makes nobody else's of it.
     pub(super) fn read(self) -> Result<Option<Vec<u8>>, Torn> {
         let checksum = self.words[0].load(Ordering::Acquire);
         if checksum == 0 {
@@ -89,7 +89,7 @@ impl<'a> Section<'a> {
         Ok(Some(content))
     }
 
-    /// Over the length and the content, if a slot's `sequence`th call wrote it; never zero, which stands for none.
+    /// Over the length and the content, if the `sequence`th call wrote it; never zero, which stands for none.
     fn checksum(self, sequence: u64, used: usize) -> u64 {
         let seed = mix(SEED, sequence ^ (self.place as u64) << 56);
         let sum = self.words[1..PREFIX + used]

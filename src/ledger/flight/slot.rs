@@ -82,14 +82,14 @@ impl<'a> Slot<'a> {
         self.head[STATE].store(code, Ordering::Release);
     }
 
-    /// Which of the slot's calls this is.
+    /// Which call this is.
     pub(super) fn sequence(self) -> u64 {
         self.head[SEQUENCE].load(Ordering::Relaxed)
     }
 
-    /// Takes a free slot for a call.
-    pub(super) fn admit(self, id: EntryId, admission: &Admission<'_>) {
-        self.head[SEQUENCE].store(self.sequence().wrapping_add(1), Ordering::Relaxed);
+    /// Takes a free slot for a call, the `sequence`th of all.
+    pub(super) fn admit(self, sequence: u64, id: EntryId, admission: &Admission<'_>) {
+        self.head[SEQUENCE].store(sequence, Ordering::Relaxed);
         self.passing().clear();
         let metadata = admission
             .metadata
@@ -113,7 +113,7 @@ impl<'a> Slot<'a> {
         self.set(State::InFlight);
     }
 
-    /// Notes what the slot's `sequence`th call asks for, now that it is known. A call that is over is left alone.
+    /// Notes what the `sequence`th call asks for, now that it is known. One that is over is left alone.
     pub(super) fn ask(self, sequence: u64, asked: &Asked) {
         if self.state() != Ok(State::InFlight) || self.sequence() != sequence {
             return;

@@ -101,6 +101,42 @@ fn what_is_only_read_uses_nothing_also_after_a_crash() {
 }
 
 #[test]
+fn an_end_that_outlived_its_beginning_is_nobody_elses() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("flight.table");
+    let pass = |table: &Table, request: &str| {
+        let slot = table.admit(&admission(request, "m")).unwrap();
+        table.answer(slot, &ANSWER);
+        settle(table, slot, &settlement(None));
+        assert_eq!(settled(table).len(), 1);
+        table.free(slot);
+        slot as usize
+    };
+    let (table, _) = open(&dir);
+    let slot = pass(&table, "before");
+    let before = std::fs::read(&path).unwrap();
+    assert_eq!(pass(&table, "lost"), slot);
+    drop(table);
+    // The machine lost power, and of the second call no more had been written to the disk than its end.
+    let tail = HEADER_BYTES + map::halves(slot)[1];
+    let mut left = std::fs::read(&path).unwrap();
+    left[..tail].copy_from_slice(&before[..tail]);
+    std::fs::write(&path, left).unwrap();
+
+    let (table, found) = Table::open(&path, 16, 8).unwrap();
+    assert_eq!(found, Leftovers::default());
+    table.admit(&admission("after", "m")).unwrap();
+    drop(table);
+    let (table, found) = Table::open(&path, 16, 9).unwrap();
+    assert_eq!((found.interrupted, found.settled, found.torn), (1, 0, 0));
+    let entry = &settled(&table)[0];
+    assert_eq!(
+        (entry.request.as_str(), entry.outcome),
+        ("after", Outcome::Interrupted)
+    );
+}
+
+#[test]
 fn a_torn_slot_is_set_aside_and_never_guessed() {
     let dir = tempfile::tempdir().unwrap();
     let (table, _) = open(&dir);
