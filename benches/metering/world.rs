@@ -22,7 +22,7 @@ use tokio::{
 const STREAMS: usize = 100;
 /// Clients that ask again and again.
 const ASKERS: usize = 4;
-/// From one event to the next, about: far less than the gateway could take.
+/// How long it is between looks at what was read.
 const GAP: Duration = Duration::from_micros(100);
 /// In each event once and nowhere else.
 const MARK: u8 = b'~';
@@ -50,6 +50,26 @@ impl Side {
         match self {
             Self::With => "/with",
             Self::Without => "/without",
+        }
+    }
+}
+
+/// How events come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Pace {
+    /// Now and then: each is met by a gateway that has gone to sleep.
+    Rest,
+    /// One of each stream, as fast as they are written: the gateway has no time to sleep.
+    Load,
+}
+
+impl Pace {
+    pub(crate) const ALL: [Self; 2] = [Self::Rest, Self::Load];
+
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Rest => "at rest",
+            Self::Load => "under load",
         }
     }
 }
@@ -168,26 +188,26 @@ impl World {
         &mut self,
         side: Side,
         pieces: &[&str],
+        pace: Pace,
         span: Duration,
     ) -> anyhow::Result<u64> {
-        let before = self.listener.read.load(Ordering::SeqCst);
+        let mut due = self.listener.read.load(Ordering::SeqCst);
+        let before = due;
         let until = Instant::now() + span;
-        let mut events = 0;
         while Instant::now() < until {
+            let piece = chunk(pieces[self.sent / STREAMS % pieces.len()]);
             for stream in &mut self.streams[side as usize] {
-                let piece = pieces[self.sent / STREAMS % pieces.len()];
-                stream.write_all(&chunk(piece))?;
-                self.sent += 1;
-                events += 1;
-                thread::sleep(GAP);
+                stream.write_all(&piece)?;
+                if pace == Pace::Rest {
+                    thread::sleep(GAP);
+                }
             }
+            self.sent += STREAMS;
+            due += STREAMS as u64;
+            // Two events of a stream would be read as one piece.
+            self.listener.wait(due)?;
         }
-        let patience = Instant::now() + PATIENCE;
-        while self.listener.read.load(Ordering::SeqCst) < before + events {
-            anyhow::ensure!(Instant::now() < patience, "events were lost");
-            thread::sleep(GAP);
-        }
-        Ok(events)
+        Ok(due - before)
     }
 
     /// Asks as fast as answers come; says how often.
@@ -235,6 +255,18 @@ pub(crate) struct Listener {
     clients: UnboundedSender<TcpStream>,
     /// Events that clients have read.
     read: Arc<AtomicU64>,
+}
+
+impl Listener {
+    /// Waits until so many events were read.
+    fn wait(&self, due: u64) -> anyhow::Result<()> {
+        let patience = Instant::now() + PATIENCE;
+        while self.read.load(Ordering::SeqCst) < due {
+            anyhow::ensure!(Instant::now() < patience, "events were lost");
+            thread::sleep(GAP);
+        }
+        Ok(())
+    }
 }
 
 /// Starts to listen for clients that are yet to come.
