@@ -28,6 +28,40 @@ pub struct Examined {
     pub differences: Vec<String>,
 }
 
+/// Differences of one kind, while they are looked for.
+struct Kind<'a> {
+    differences: &'a mut Vec<String>,
+    found: usize,
+}
+
+impl Examined {
+    /// Begins to look for differences of one kind.
+    fn of_a_kind(&mut self) -> Kind<'_> {
+        Kind {
+            differences: &mut self.differences,
+            found: 0,
+        }
+    }
+}
+
+impl Kind<'_> {
+    /// One was found.
+    fn name(&mut self, as_what: impl FnOnce() -> Result<String, Error>) -> Result<(), Error> {
+        self.found += 1;
+        if self.found <= NAMED_MAX {
+            self.differences.push(as_what()?);
+        }
+        Ok(())
+    }
+
+    /// All were found: those that had no name are told by their number.
+    fn end(self, as_what: impl FnOnce(usize) -> String) {
+        if self.found > NAMED_MAX {
+            self.differences.push(as_what(self.found - NAMED_MAX));
+        }
+    }
+}
+
 /// Examines the ledger in `conn` and the flight table at `table`, whether or not a gateway runs on them.
 pub fn examine(conn: &mut Connection, table: &Path) -> anyhow::Result<Examined> {
     let mut examined = Examined::default();

@@ -1,6 +1,6 @@
 //! Is each entry whole? Two that were changed so that their sums stayed the same are seen by nothing else.
 
-use super::{Examined, NAMED_MAX};
+use super::Examined;
 use crate::{
     domain::{Endpoint, PriceTag, Usage},
     ledger::{
@@ -25,24 +25,15 @@ pub(super) fn compare(
     examined: &mut Examined,
 ) -> Result<(), Error> {
     let mut prices = Prices::new();
-    let mut found = 0;
+    let mut found = examined.of_a_kind();
     tx.for_each(&format!("{SQL}{kept}"), &[], |row| {
         let EntryId(id) = EntryId(row.get(0)?);
         for what in faults(id, &row, &mut prices)? {
-            found += 1;
-            if found <= NAMED_MAX {
-                let id = u128::from_be_bytes(id);
-                examined
-                    .differences
-                    .push(format!("entry {id:032x}: {what}"));
-            }
+            found.name(|| Ok(format!("entry {:032x}: {what}", u128::from_be_bytes(id))))?;
         }
         Ok(())
     })?;
-    if found > NAMED_MAX {
-        let more = found - NAMED_MAX;
-        examined.differences.push(format!("entry: {more} more"));
-    }
+    found.end(|more| format!("entry: {more} more"));
     Ok(())
 }
 

@@ -1,6 +1,6 @@
 //! Do sums add up? Those of all times that have their entries beside these, those of days beside those of hours.
 
-use super::{Examined, NAMED_MAX, hour, number};
+use super::{Examined, hour, number};
 use crate::{
     ledger::rows::{GROUP, HOUR_MILLIS, ROLLUPS, Rollup, SUMS},
     store::{Error, Transaction},
@@ -100,10 +100,9 @@ fn lay_beside(
             "SELECT {names} FROM (SELECT * FROM ({these}) AS these EXCEPT SELECT * FROM ({others}) AS others) AS found
             ORDER BY {places}"
         );
-        let mut found = 0;
+        let mut found = examined.of_a_kind();
         tx.for_each(&sql, &[], |row| {
-            found += 1;
-            if found <= NAMED_MAX {
+            found.name(|| {
                 let mut whose = String::new();
                 for (at, (name, ..)) in group.iter().enumerate().skip(1) {
                     let value: String = row.get(at)?;
@@ -112,18 +111,10 @@ fn lay_beside(
                     }
                 }
                 let start = hour(row.get(0)?);
-                examined
-                    .differences
-                    .push(format!("{table} of {start} UTC{whose}: {what}"));
-            }
-            Ok(())
+                Ok(format!("{table} of {start} UTC{whose}: {what}"))
+            })
         })?;
-        if found > NAMED_MAX {
-            let more = found - NAMED_MAX;
-            examined
-                .differences
-                .push(format!("{table}: {more} more: {what}"));
-        }
+        found.end(|more| format!("{table}: {more} more: {what}"));
     }
     Ok(())
 }

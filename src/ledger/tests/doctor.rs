@@ -1,6 +1,6 @@
 //! What does not agree is named.
 
-use super::{super::rows, Act, three, world::START};
+use super::{super::rows, Act, complete, three, world::START};
 use crate::store::{Mode, fixture::fixture};
 
 #[test]
@@ -61,6 +61,20 @@ fn the_doctor_names_entries_that_contradict_themselves() {
         let is_named = |line: &String| line.starts_with("entry ") && line.contains(expected);
         assert!(found.iter().any(is_named), "{change}: {found:?}");
     }
+}
+
+#[test]
+fn the_doctor_names_twenty_of_a_kind_and_counts_the_rest() {
+    let mut world = three(fixture!());
+    for _ in 0..2 {
+        complete(&mut world, 10);
+    }
+    let spoil = "UPDATE entry SET started_at = started_at + 1";
+    let changed = (world.conn).transact(Mode::Write, |tx| tx.execute(spoil, &[]));
+    assert_eq!(changed.unwrap(), 23);
+    let found = world.differences();
+    assert_eq!(found.len(), 21, "{found:?}");
+    assert_eq!(found[20], "entry: 3 more");
 }
 
 #[test]

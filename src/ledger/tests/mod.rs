@@ -64,11 +64,16 @@ proptest! {
 /// A world with three completed calls on the ledger.
 fn three(fixture: Fixture) -> World {
     let mut world = World::new(fixture);
-    for _ in 0..3 {
+    complete(&mut world, 3);
+    world
+}
+
+/// Puts completed calls on the ledger.
+fn complete(world: &mut World, calls: usize) {
+    for _ in 0..calls {
         world.act(&Act::Admit);
         world.act(&Act::Answer(0));
         world.act(&Act::Settle(0, Some(7)));
     }
-    world.commit(9, true);
-    world
+    world.commit(calls, true);
 }
