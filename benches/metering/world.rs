@@ -147,7 +147,8 @@ pub(crate) struct World {
     listener: Listener,
     askers: Vec<TcpStream>,
     model: &'static str,
-    sent: usize,
+    /// Pieces of an answer that all streams of a side have got.
+    rounds: usize,
 }
 
 impl World {
@@ -179,7 +180,7 @@ impl World {
             listener: listener.clone(),
             askers: (0..ASKERS).map(asker).collect::<io::Result<_>>()?,
             model,
-            sent: 0,
+            rounds: 0,
         })
     }
 
@@ -195,14 +196,14 @@ impl World {
         let before = due;
         let until = Instant::now() + span;
         while Instant::now() < until {
-            let piece = chunk(pieces[self.sent / STREAMS % pieces.len()]);
+            let piece = chunk(pieces[self.rounds % pieces.len()]);
             for stream in &mut self.streams[side as usize] {
                 stream.write_all(&piece)?;
                 if pace == Pace::Rest {
                     thread::sleep(GAP);
                 }
             }
-            self.sent += STREAMS;
+            self.rounds += 1;
             due += STREAMS as u64;
             // Two events of a stream would be read as one piece.
             self.listener.wait(due)?;

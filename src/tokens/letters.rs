@@ -8,32 +8,55 @@ use std::fmt;
 /// Longer words are not grown: for each byte of them twelve are held.
 const WORD_MAX_BYTES: usize = 1 << 10;
 
-/// The tokens of a word that grows.
-pub(super) struct Letters(AppendableEncoder<'static>);
+/// The room of a longer word is given back at its end.
+const KEPT_MAX_BYTES: usize = 64;
+
+/// The tokens of a word that grows, if there is one.
+#[derive(Default)]
+pub(super) struct Letters {
+    /// Of an encoding that stays the same. Empty between two words: to ask for room anew with each of them would cost
+    /// as much as to count it.
+    encoder: Option<AppendableEncoder<'static>>,
+}
 
 impl Letters {
-    /// The word, if it ends in such a letter: more of them belong to it in every encoding, whatever it begins with.
-    pub(super) fn of(encoding: Encoding, word: &str) -> Option<Self> {
+    /// Begins with a word, if it ends in such a letter: more of them belong to it in every encoding, whatever it begins
+    /// with. The word before is over either way.
+    pub(super) fn begin(&mut self, encoding: Encoding, word: &str) -> bool {
+        self.end();
         let ends_so = word.chars().next_back().is_some_and(is_one);
-        if !ends_so || word.len() > WORD_MAX_BYTES {
-            return None;
+        let begins = ends_so && word.len() <= WORD_MAX_BYTES;
+        if begins {
+            let new = || AppendableEncoder::new(&encoding.load().bpe);
+            self.encoder.get_or_insert_with(new).extend(word.bytes());
         }
-        let mut encoder = AppendableEncoder::new(&encoding.load().bpe);
-        encoder.extend(word.bytes());
-        Some(Self(encoder))
+        begins
     }
 
-    /// Goes on with a piece, if that is nothing but such letters.
+    /// Goes on with a piece, if there is a word and that is nothing but such letters.
     pub(super) fn extend(&mut self, piece: &str) -> bool {
-        let goes_on = self.0.len() + piece.len() <= WORD_MAX_BYTES && piece.chars().all(is_one);
+        let Some(encoder) = self.encoder.as_mut().filter(|word| !word.is_empty()) else {
+            return false;
+        };
+        let goes_on = encoder.len() + piece.len() <= WORD_MAX_BYTES && piece.chars().all(is_one);
         if goes_on {
-            self.0.extend(piece.bytes());
+            encoder.extend(piece.bytes());
         }
         goes_on
     }
 
-    pub(super) fn tokens(&self) -> u64 {
-        self.0.token_count() as u64
+    /// The word is over.
+    pub(super) fn end(&mut self) {
+        match &mut self.encoder {
+            Some(word) if word.len() <= KEPT_MAX_BYTES => word.truncate(0),
+            encoder => *encoder = None,
+        }
+    }
+
+    /// What the word has come to; none if there is none.
+    pub(super) fn tokens(&self) -> Option<u64> {
+        let word = self.encoder.as_ref().filter(|word| !word.is_empty());
+        word.map(|word| word.token_count() as u64)
     }
 }
 
@@ -111,14 +134,23 @@ mod tests {
     fn a_word_is_counted_as_it_grows() {
         let text = "，答案取决于你怎么数한국어かなカナ";
         for encoding in [Encoding::Cl100k, Encoding::O200k] {
-            let mut letters = Letters::of(encoding, "，答").unwrap();
+            let mut letters = Letters::default();
+            assert!(!letters.extend("答") && !letters.begin(encoding, "答。"));
+            // A word before it that is kept, one that is not, and one that is too long.
+            for (before, begins) in [(5, true), (50, true), (500, false)] {
+                assert_eq!(letters.begin(encoding, &"答".repeat(before)), begins);
+            }
+            assert_eq!(letters.tokens(), None);
+            assert!(letters.begin(encoding, "，答"));
             for (at, c) in text.char_indices().skip(2) {
                 assert!(letters.extend(c.encode_utf8(&mut [0; 4])));
                 let so_far = &text[..at + c.len_utf8()];
                 let expected = encoding.load().bpe.count(so_far.as_bytes());
-                assert_eq!(letters.tokens(), expected as u64, "{so_far}");
+                assert_eq!(letters.tokens(), Some(expected as u64), "{so_far}");
             }
             assert!(!letters.extend("。") && !letters.extend("数 数"));
+            letters.end();
+            assert!(!letters.extend("答"));
         }
     }
 }

@@ -37,7 +37,7 @@ pub struct Running {
     /// The tokens of what is held, if it was counted since it came.
     open: Option<u64>,
     /// What is held, if it is a word that ends in letters without case.
-    letters: Option<Letters>,
+    letters: Letters,
     too_long: bool,
 }
 
@@ -50,7 +50,7 @@ impl Running {
             held: SmallVec::new(),
             fold_at: FOLD_BYTES,
             open: None,
-            letters: None,
+            letters: Letters::default(),
             too_long: false,
         }
     }
@@ -82,18 +82,18 @@ impl Running {
 
     /// Takes in the next piece, if it is letters without case that go on with such.
     fn push_letters(&mut self, piece: &str) -> bool {
-        let Some(mut letters) = self.letters.take() else {
+        let Some(tokens) = self.letters.tokens() else {
             return false; // nearly always
         };
-        if letters.extend(piece) {
+        if self.letters.extend(piece) {
             self.held.extend_from_slice(piece.as_bytes());
-            self.letters = Some(letters);
             return true;
         }
         if letters::end_before(piece) {
-            self.settled += letters.tokens();
+            self.settled += tokens;
             self.held.clear();
         }
+        self.letters.end();
         false
     }
 
@@ -111,18 +111,16 @@ impl Running {
     ///
     /// It reads what is held: a few words, which is long only in a text of very long ones.
     pub fn count(&mut self) -> Count {
-        let open = match (&self.letters, self.open) {
-            (Some(letters), _) => letters.tokens(),
+        let open = match (self.letters.tokens(), self.open) {
+            (Some(tokens), _) => tokens,
             (None, Some(open)) => open,
             (None, None) if ascii::is_word(self.encoding, &self.held) => {
                 words::tokens(self.encoding, &self.held) // nearly always
             }
             (None, None) if letters::is_word(text(&self.held)) => {
-                self.letters = Letters::of(self.encoding, text(&self.held));
-                match &self.letters {
-                    Some(letters) => letters.tokens(),
-                    None => words::tokens(self.encoding, &self.held),
-                }
+                self.letters.begin(self.encoding, text(&self.held));
+                let grown = self.letters.tokens();
+                grown.unwrap_or_else(|| words::tokens(self.encoding, &self.held))
             }
             (None, None) => self.fold(),
         };
@@ -156,8 +154,7 @@ impl Running {
         let [before @ .., (last, _)] = &mut open;
         let last = at - *last;
         let word = &held[last..];
-        self.letters = Letters::of(self.encoding, word);
-        if self.letters.is_some() || ascii::begins_plainly(word) {
+        if self.letters.begin(self.encoding, word) || ascii::begins_plainly(word) {
             // Whatever comes behind such a word, at most it becomes longer.
             for (_, tokens) in before {
                 self.settled += std::mem::take(tokens);
