@@ -18,6 +18,18 @@ pub(super) fn texts(pieces: &[&[u8]]) -> BTreeMap<String, String> {
     texts
 }
 
+/// Checks that these bytes are read as this, wherever they are cut in two.
+pub(super) fn wherever_it_is_cut(
+    bytes: &[u8],
+    read: impl Fn(&[&[u8]]) -> BTreeMap<String, String>,
+    expected: &BTreeMap<String, String>,
+) {
+    for cut in 0..bytes.len() {
+        let pieces = [&bytes[..cut], &bytes[cut..]];
+        assert_eq!(&read(&pieces), expected, "cut at {cut}");
+    }
+}
+
 #[test]
 fn texts_are_heard_without_escapes_wherever_they_are_cut() {
     let stream = concat!(
@@ -55,13 +67,7 @@ fn texts_are_heard_without_escapes_wherever_they_are_cut() {
     let expected = BTreeMap::from(expected);
     let stream = stream.as_bytes();
     assert_eq!(texts(&[stream]), expected);
-    for cut in 0..stream.len() {
-        assert_eq!(
-            texts(&[&stream[..cut], &stream[cut..]]),
-            expected,
-            "cut at {cut}"
-        );
-    }
+    wherever_it_is_cut(stream, texts, &expected);
     let bytes: Vec<&[u8]> = stream.chunks(1).collect();
     assert_eq!(texts(&bytes), expected);
 }
@@ -103,13 +109,7 @@ fn bytes_that_are_no_text_are_heard_as_such() {
         expected["0 Content"],
         "a\u{fffd}b\u{fffd}\u{fffd}\n\u{fffd}"
     );
-    for cut in 0..stream.len() {
-        assert_eq!(
-            texts(&[&stream[..cut], &stream[cut..]]),
-            expected,
-            "cut at {cut}"
-        );
-    }
+    wherever_it_is_cut(stream, texts, &expected);
 }
 
 #[test]

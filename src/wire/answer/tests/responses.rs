@@ -1,6 +1,9 @@
 //! Answers of the Responses API.
 
-use super::{heard::texts, read_events};
+use super::{
+    heard::{texts, wherever_it_is_cut},
+    read_events,
+};
 use crate::wire::answer::DocumentReader;
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -134,10 +137,7 @@ fn the_texts_of_events_are_heard_once_wherever_they_are_cut() {
     let stream = stream(&events(), type_first);
     let stream = stream.as_bytes();
     assert_eq!(texts(&[stream]), expected());
-    for cut in 0..stream.len() {
-        let pieces = [&stream[..cut], &stream[cut..]];
-        assert_eq!(texts(&pieces), expected(), "cut at {cut}");
-    }
+    wherever_it_is_cut(stream, texts, &expected());
 }
 
 proptest! {
@@ -249,14 +249,7 @@ fn the_texts_of_a_whole_response_are_heard() {
     ]
     .map(|(name, text)| (name.to_owned(), text.to_owned()));
     let expected = BTreeMap::from(expected);
-    let bytes = response.as_bytes();
-    for cut in 0..bytes.len() {
-        assert_eq!(
-            read(&[&bytes[..cut], &bytes[cut..]]),
-            expected,
-            "cut at {cut}"
-        );
-    }
+    wherever_it_is_cut(response.as_bytes(), read, &expected);
 }
 
 #[test]
