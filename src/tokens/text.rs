@@ -87,6 +87,7 @@ impl Running {
         };
         if self.letters.extend(piece) {
             self.held.extend_from_slice(piece.as_bytes());
+            self.open = None;
             return true;
         }
         if letters::end_before(piece) {
